@@ -1,0 +1,152 @@
+"""Command line: `python -m benchmarks COMMAND`, see `python -m benchmarks --help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks import data, main_job, theory
+from benchmarks.checkpoint import CheckpointError
+from benchmarks.data.evidence import measure_data
+from benchmarks.devices import find_device
+from benchmarks.recipes import PROTOCOLS
+from benchmarks.timing.measure import TimingError, measure, summary
+from benchmarks.training import train
+from verification.evidence import Record
+
+_Parser = argparse.ArgumentParser
+_DATA_DIR_HELP = "where data lie (or set SESN_DATA_DIR)"
+_CHECKPOINTS_HELP = "folder to resume from (runs)"
+_MISTAKES = (ValueError, data.DataError, CheckpointError, TimingError, OSError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0, or 2 for a mistake, which is named on stderr."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print(
+            "interrupted; training goes on from its last checkpoint by the same command",
+            file=sys.stderr,
+        )
+        return 130
+    except _MISTAKES as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    record = train(
+        options.model,
+        data.load(options.data, options.realisation, options.data_dir, options.download),
+        options.protocol,
+        augmentation=options.augmentation,
+        seed=options.seed,
+        device=find_device(options.device),
+        checkpoint_dir=options.checkpoints,
+        evidence=options.evidence,
+    )
+    print(_result(record))
+    print(options.evidence / record.filename)
+
+
+def _time(options: argparse.Namespace) -> None:
+    records = measure(
+        rounds=options.rounds,
+        batch=options.batch,
+        device=find_device(options.device),
+        evidence=options.evidence,
+    )
+    print(summary(records))
+    for record in records:
+        print(options.evidence / record.filename)
+
+
+def _theory(options: argparse.Namespace) -> None:
+    for record in theory.measure(options.cases, options.seed, options.evidence):
+        print(options.evidence / record.filename)
+
+
+def _data(options: argparse.Namespace) -> None:
+    for record in measure_data(options.data_dir, options.evidence, download=options.download):
+        print(f"{record.subject}: {record.numbers['value']}")
+
+
+def _main_job(options: argparse.Namespace) -> None:
+    main_job.run(options.data, options.data_dir, options.evidence, options.checkpoints)
+
+
+def _result(record: Record) -> str:
+    what = f"{record.subject}, {record.protocol}, seeds {dict(record.seeds)}"
+    if record.outcome != "finished":
+        return f"{what}: {record.outcome} after {record.numbers['steps']} steps"
+    numbers = record.numbers
+    return (
+        f"{what}: test error {numbers['test_error']:.2f} %, "
+        f"weights of epoch {numbers['best_epoch']} of {record.configuration['epochs']}, "
+        f"{1000 * numbers['step_seconds']:.0f} ms per step, "
+        f"{sum(session['seconds'] for session in numbers['sessions']):.0f} s of training"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, run: Callable[[argparse.Namespace], None], what: str) -> _Parser:
+        added = commands.add_parser(name, help=what)
+        added.set_defaults(run=run)
+        added.add_argument(
+            "--evidence", type=Path, default=Path("reports/evidence"), help="folder of the records"
+        )
+        return added
+
+    _add_training_options(command("train", _train, "train one network"))
+    _add_timing_options(command("time", _time, "time the networks, as ratios in one run"))
+    theory_options = command("theory", _theory, "counts, theorems, error budgets, raster warps")
+    theory_options.add_argument("--cases", type=int, default=200, help="per theorem (200)")
+    theory_options.add_argument("--seed", type=int, default=0, help="of all cases (0)")
+    _add_data_options(command("data", _data, "regenerate MNIST-scale and check its hashes"))
+    job = command("all", _main_job, "theory, two smoke trainings and timings, in minutes")
+    job.add_argument("--data", choices=data.NAMES[:2], default="digits")
+    job.add_argument("--data-dir", type=Path, help=_DATA_DIR_HELP)
+    job.add_argument("--checkpoints", type=Path, default=Path("runs"), help=_CHECKPOINTS_HELP)
+    return parser
+
+
+def _add_training_options(parser: _Parser) -> None:
+    parser.add_argument("--model", required=True, help="a name that create_model knows")
+    parser.add_argument("--data", choices=data.NAMES, default="digits")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="smoke")
+    parser.add_argument(
+        "--augmentation", action="store_true", help="also scale training images by 0.5 to 2"
+    )
+    parser.add_argument("--realisation", type=int, default=0, help="of the data (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the run (default 0)")
+    parser.add_argument("--checkpoints", type=Path, default=Path("runs"), help=_CHECKPOINTS_HELP)
+    _add_data_options(parser)
+    _add_device_option(parser)
+
+
+def _add_timing_options(parser: _Parser) -> None:
+    parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default 5)")
+    parser.add_argument("--batch", type=int, default=128, help="images per batch (default 128)")
+    _add_device_option(parser)
+
+
+def _add_data_options(parser: _Parser) -> None:
+    parser.add_argument("--data-dir", type=Path, help=_DATA_DIR_HELP)
+    parser.add_argument("--download", action="store_true", help="fetch data that are missing")
+
+
+def _add_device_option(parser: _Parser) -> None:
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, …")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Checkpoints: one file per run, replaced as a whole, holding tensors and plain values only."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import secrets
+from pathlib import Path
+from typing import Any
+
+import torch
+
+# torch.load reports a damaged file by any of these, depending on where the damage lies.
+_DAMAGE = (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError)
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be continued from; the message names the file."""
+
+
+def save_checkpoint(state: dict[str, Any], path: Path) -> None:
+    """Put `state` at `path`: whoever reads there finds the old state or the new one, complete.
+
+    Raises OSError (disk full, no permission) with the old file as it was.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        with hidden.open("xb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        hidden.replace(path)
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """Return the state at `path` with its tensors on `device`, or None where there is no file.
+
+    Nothing but tensors and plain values is ever unpickled. Raises CheckpointError for a file that
+    is damaged or holds anything else.
+    """
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        return None
+    except _DAMAGE as error:
+        raise CheckpointError(
+            f"{path}: not a readable checkpoint ({type(error).__name__}); "
+            "remove it to start this run from the beginning"
+        ) from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path}: holds {type(state).__name__}, not the state of a run")
+    return state

@@ -1,0 +1,45 @@
+"""The main job: every measurement that a laptop makes in minutes, one after the other."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from benchmarks import data, theory
+from benchmarks.devices import find_device
+from benchmarks.timing.measure import measure as measure_timing
+from benchmarks.training import train
+from verification.evidence import Record
+
+MODELS = ("cnn_28", "sesn_scalar_28")
+CASES = 200
+ROUNDS = 5
+BATCH = 128
+
+
+def run(data_name: str, data_dir: Path | None, evidence: Path, checkpoints: Path) -> list[Record]:
+    """Theory, a smoke training of each of MODELS, timings; returns the records it has written.
+
+    data_name: "digits", which ships inside scikit-learn, or "mnist_scale", which needs MNIST.
+    Raises DataError if the data are missing or damaged, before anything is measured.
+    """
+    device = find_device("cpu")
+    images = data.load(data_name, 0, data_dir)
+    records = []
+
+    def done(part: str, made: list[Record], begin: float) -> None:
+        records.extend(made)
+        print(f"{part}: {len(made)} records in {time.perf_counter() - begin:.0f} s", flush=True)
+
+    begin = time.perf_counter()
+    done("theory", theory.measure(CASES, 0, evidence), begin)
+    for model in MODELS:
+        begin = time.perf_counter()
+        record = train(
+            model, images, "smoke", device=device, checkpoint_dir=checkpoints, evidence=evidence
+        )
+        done(f"training of {model} on {data_name}", [record], begin)
+    begin = time.perf_counter()
+    timings = measure_timing(rounds=ROUNDS, batch=BATCH, device=device, evidence=evidence)
+    done("timing", timings, begin)
+    return records

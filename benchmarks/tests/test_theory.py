@@ -1,0 +1,94 @@
+"""Theory measurements: records that decide their claims, and refute them if a layer is broken."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import theory
+from benchmarks.theory import Session, budgets, cases, counts, raster, theorems
+from sesn_impl import LiftingConv2d
+from verification.claims import load_claims
+from verification.evidence import Record, read_records
+from verification.verdicts import NOT_RUN, REFUTED, SUPPORTED, judge_all
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    """Two cases of each theorem, two models, one budget and one warp: enough to see the shapes."""
+    folder = tmp_path_factory.mktemp("evidence")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counts, "list_models", lambda: ["cnn_28", "sesn_scalar_28"])
+        patch.setattr(budgets, "SEEDS", 2)
+        patch.setattr(raster, "SIDES", (84,))
+        patch.setattr(raster, "PATCHES", 1)
+        written = theory.measure(cases=2, seed=0, evidence=folder)
+    assert sorted(record.digest for record in read_records(folder)) == sorted(
+        record.digest for record in written
+    )
+    return written
+
+
+def test_every_theorem_that_is_tried_is_supported(records):
+    claims = load_claims()
+    verdicts = {verdict.claim_id: verdict for verdict in judge_all(claims, records)}
+    theorems_status = {k: v.status for k, v in verdicts.items() if k.startswith("theorem.")}
+    assert theorems_status.pop("theorem.local_scale_invariance") == NOT_RUN
+    assert set(theorems_status.values()) == {SUPPORTED}
+    assert verdicts["count.basis.rank_5x5"].status == SUPPORTED
+    assert verdicts["count.scale_axis_end"].status == SUPPORTED
+
+
+def test_records_name_the_command_that_repeats_them(records):
+    assert {record.command for record in records} == {
+        "python -m benchmarks theory --cases 2 --seed 0"
+    }
+
+
+def test_a_broken_layer_refutes(tmp_path: Path, monkeypatch):
+    """The negative control of the whole chain: layer, probe, record, verdict."""
+
+    class Sheared(LiftingConv2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = super().forward(x)
+            return y + 1e-9 * y.roll(1, dims=2)
+
+    monkeypatch.setattr(cases, "LiftingConv2d", Sheared)
+    session = Session(2, 0, tmp_path)
+    theorems.measure_theorems(session)
+    verdicts = {v.claim_id: v for v in judge_all(load_claims(), session.records)}
+    assert verdicts["theorem.lifting_equivariance"].status == REFUTED
+    assert verdicts["theorem.pooling"].status == SUPPORTED
+
+
+def test_budget_records_hold_every_pair(records):
+    budget = next(record for record in records if record.subject == "sesn_scalar_28p")
+    assert budget.numbers["x"] == [0, 1, 2]
+    assert len(budget.numbers["y"]) == 2
+    for pair, mean in zip(
+        budget.numbers["pairs"], zip(*budget.numbers["y"], strict=True), strict=True
+    ):
+        assert pair["total"] == pytest.approx(sum(mean) / 2)
+        assert pair["total"] <= pair["bound"] * (1 + 1e-9)
+
+
+def test_raster_floor_is_reached_by_wide_supports(records):
+    warps = {r.subject: r.numbers["warps"][0] for r in records if r.kind == "equivariance"}
+    wide, cut = warps["lifting_raster_wide"], warps["lifting_raster_cut"]
+    assert wide["floor"] < 1.2 * wide["error"] < cut["error"] < cut["ceiling"] / 5
+
+
+@pytest.mark.parametrize(
+    ("cases_", "seed", "message"),
+    [(0, 0, "cases=0: must be at least 1"), (1, -1, "seed=-1: must be at least 0")],
+)
+def test_bad_sessions_are_named(cases_, seed, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        theory.measure(cases_, seed, tmp_path)
+
+
+def test_cases_differ_and_repeat():
+    draws = [cases.random_rng(0, "x", case).integers(2**62) for case in (0, 1, 0)]
+    assert draws[0] != draws[1]
+    assert draws[0] == draws[2]
+    assert cases.random_rng(1, "x").integers(2**62) != draws[0]

@@ -1,0 +1,160 @@
+"""One training run from its description to its record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from benchmarks.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from benchmarks.data import DataSet
+from benchmarks.devices import device_name
+from benchmarks.recipes import recipe_for
+from benchmarks.run import Run
+from sesn_impl import list_models
+from verification.claims import claims_of_training, load_claims
+from verification.evidence import Record, measuring
+from verification.provenance import current_provenance
+
+CHECKPOINT_STEPS = 100  # besides the end of every epoch
+
+
+def train(
+    model_name: str,
+    data: DataSet,
+    protocol: str,
+    *,
+    augmentation: bool = False,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    checkpoint_dir: Path | None = None,
+    checkpoint_steps: int = CHECKPOINT_STEPS,
+    evidence: Path | None = None,
+) -> Record:
+    """Train a model on `data` under a protocol, test the selected weights once, return the record.
+
+    augmentation: whether images are scaled by 0.5 to 2 at random, beyond what the recipe does.
+    seed: 0 or more; together with the data's realisation it seeds all that is random.
+    checkpoint_dir: where the run leaves its state after every epoch and every `checkpoint_steps`
+    steps of one, and finds it again after an interruption; None: nowhere.
+    evidence: folder that the record is written to, also that of a run that fails; None: nowhere.
+    Once the record is there, the checkpoint is removed.
+
+    The record's numbers: `test_error` and `validation_error` in percent, of the weights of
+    `best_epoch` (from 1); `curves` by epoch; `by_scale`: images and errors per bin of the true
+    scale; `parameters`; `step_seconds` (median); `steps`; `weights`: their hash; `sessions`: the
+    commit, first step and seconds of each start of the program. A loss that is not finite ends the
+    run with the outcome "diverged", without a test. Global random states are left as they were.
+
+    Raises ValueError for an unknown model or protocol, a model that does not fit the data, or a
+    negative seed; CheckpointError for a damaged checkpoint; OSError where a file cannot be written.
+    """
+    _check(model_name, data.name, seed)
+    device = torch.device(device)
+    recipe = recipe_for(protocol, data.name)
+    configuration = {"model": model_name, "augmentation": augmentation, "data": data.name}
+    identity: dict[str, Any] = {
+        "configuration": configuration | recipe.description(),
+        "protocol": protocol,
+        "data": data.identity,
+        "seeds": {"realisation": data.realisation, "seed": seed},
+    }
+    checkpoint = checkpoint_dir and checkpoint_dir / _checkpoint_name(model_name, identity)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        run = Run(model_name, data, recipe, augmentation=augmentation, seed=seed, device=device)
+        if checkpoint:
+            _resume(run, checkpoint)
+        with measuring(
+            "training",
+            model_name,
+            command=_command(identity, device),
+            claims=claims_of_training(load_claims(), model_name, augmentation, data.name),
+            device=device_name(device),
+            folder=evidence,
+            **identity,
+        ) as measurement:
+            _work(run, checkpoint, checkpoint_steps)
+            measurement.numbers.update(run.numbers())
+            measurement.outcome = "diverged" if run.diverged else "finished"
+    if checkpoint and evidence:
+        checkpoint.unlink(missing_ok=True)
+    assert measurement.record is not None
+    return measurement.record
+
+
+def _resume(run: Run, checkpoint: Path) -> None:
+    state = load_checkpoint(checkpoint, run.device)
+    if state is None:
+        return
+    try:
+        run.restore(state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{checkpoint}: written by another version of this program ({error!r}); "
+            "remove it to start this run from the beginning"
+        ) from error
+
+
+def _work(run: Run, checkpoint: Path | None, checkpoint_steps: int) -> None:
+    """Train to the end with a progress bar, leaving checkpoints behind."""
+    provenance, begin = current_provenance(), time.perf_counter()
+    session = {
+        "commit": provenance.commit,
+        "dirty": provenance.dirty,
+        "first_step": run.position,
+        "seconds": 0.0,
+    }
+    run.progress.sessions.append(session)
+    total = run.recipe.epochs * run.steps_per_epoch
+    # disable=None: no bar where standard error is not a terminal.
+    with tqdm(total=total, initial=run.position, unit="step", disable=None) as bar:
+        for _ in run.advance():
+            session["seconds"] = time.perf_counter() - begin
+            _show(bar, run)
+            if checkpoint and not run.diverged and run.progress.step % checkpoint_steps == 0:
+                save_checkpoint(run.state(), checkpoint)
+
+
+def _show(bar: tqdm, run: Run) -> None:
+    at = run.progress
+    bar.update()
+    if at.step:
+        seen = at.step * run.recipe.batch
+        loss, accuracy = at.loss / seen, 100 - 100 * at.wrong / seen
+    else:
+        loss, accuracy = at.train_loss[-1], 100 - at.train_error[-1]
+    bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.1f}%", refresh=False)
+
+
+def _check(model_name: str, data_name: str, seed: int) -> None:
+    if model_name not in list_models():
+        known = ", ".join(list_models())
+        raise ValueError(f"model_name={model_name!r}: unknown model; known are {known}")
+    if model_name.startswith("wrn_") != (data_name == "stl10"):
+        raise ValueError(
+            f"model_name={model_name!r}: the wrn_ models take stl10, all others take "
+            f"images of 28×28 pixels, not {data_name}"
+        )
+    if seed < 0:
+        raise ValueError(f"seed={seed!r}: must be 0 or more")
+
+
+def _checkpoint_name(model_name: str, identity: dict[str, Any]) -> str:
+    """Name by what is run, so that no two runs share a checkpoint and a changed recipe has none."""
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+    return f"{model_name}-{digest.hexdigest()[:16]}.pt"
+
+
+def _command(identity: dict[str, Any], device: torch.device) -> str:
+    configuration, seeds = identity["configuration"], identity["seeds"]
+    return (
+        f"python -m benchmarks train --model {configuration['model']}"
+        f" --data {configuration['data']} --protocol {identity['protocol']}"
+        f"{' --augmentation' if configuration['augmentation'] else ''}"
+        f" --realisation {seeds['realisation']} --seed {seeds['seed']} --device {device}"
+    )

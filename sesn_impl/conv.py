@@ -1,0 +1,240 @@
+"""Scale-equivariant layers: lifting and scale convolution, 1×1 mixing, max-projection.
+
+With f_s(t) = f(t/s) and Y_f(σ, t) = Σ_u f(u) ψ_σ(u − t), the layers keep, up to
+sampling and cut-off,
+
+    Y_{f_s}(sσ, st) = Y_f(σ, t)                            (SESN, section 3)
+
+Convention: cross-correlation, zero padding, tensors [B, C, H, W] for images and [B, C, S, H, W] for
+functions on scale and space, S in the order of the basis's scales (small to large).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sesn_impl.basis import SteerableBasis
+
+
+class _SteerableConv2d(nn.Module):
+    """What lifting and scale convolution share: coefficients, basis and the filters made of them.
+
+    weight: [C_out, C_in, K_S, N_b] or [C_out, C_in, N_b]; bias: [C_out] or None.
+    """
+
+    functions: Tensor
+
+    def __init__(
+        self, weight_shape: tuple[int, ...], basis: SteerableBasis, stride: int, padding: int,
+        bias: bool,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        _check_positive("out_channels", weight_shape[0])
+        _check_positive("in_channels", weight_shape[1])
+        _check_positive("stride", stride)
+        if padding < 0:
+            raise ValueError(f"padding={padding!r}: must be 0 or more pixels")
+        self.out_channels, self.in_channels = weight_shape[:2]
+        self.basis = basis
+        self.stride = stride
+        self.padding = padding
+        self.weight = nn.Parameter(torch.empty(weight_shape))
+        self.bias = nn.Parameter(torch.empty(weight_shape[0])) if bias else None
+        # Not persistent: the basis is derived from the configuration, a state dict holds what was
+        # learned.
+        functions = basis.functions.to(self.weight)
+        self.register_buffer("functions", functions, persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Kaiming-uniform coefficients with a = √5, zero bias (the authors' MNIST recipe)."""
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        # A cast of a cast loses digits: a float64 layer has to use the float64 basis.
+        self.functions = self.basis.functions.to(self.functions)
+        return self
+
+    def _filters(self, coefficients: Tensor, scale: int) -> Tensor:
+        """Filters of one scale on their own support: [C_out, C_in, N_b] -> [C_out, C_in, v, v]."""
+        support = self.basis.supports[scale]
+        margin = (self.basis.kernel_size - support) // 2
+        inside = slice(margin, margin + support)
+        functions = self.functions[:, scale, inside, inside].reshape(-1, support * support)
+        return (coefficients @ functions).view(*coefficients.shape[:2], support, support)
+
+    def _convolve(self, x: Tensor, filters: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C_out, H', W'] as if the filters were zero-padded to V×V."""
+        margin = (self.basis.kernel_size - filters.shape[-1]) // 2
+        padding = self.padding - margin
+        if padding < 0:
+            x = F.pad(x, [padding] * 4)
+        return F.conv2d(x, filters, self.bias, stride=self.stride, padding=max(padding, 0))
+
+    def _check_size(self, x: Tensor) -> None:
+        smallest = self.basis.kernel_size - 2 * self.padding
+        if min(x.shape[-2:]) < smallest:
+            raise ValueError(
+                f"x of shape {tuple(x.shape)}: height and width must be at least {smallest} "
+                f"for kernel_size={self.basis.kernel_size} and padding={self.padding}"
+            )
+
+    def extra_repr(self) -> str:
+        """The options that a reader of the printed model needs."""
+        return (
+            f"{self.in_channels}, {self.out_channels}, scales={self.basis.scales}, "
+            f"supports={self.basis.supports}, stride={self.stride}, padding={self.padding}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class LiftingConv2d(_SteerableConv2d):
+    """Lifting convolution: [B, C_in, H, W] -> [B, C_out, S, H', W'].
+
+    weight: [C_out, C_in, N_b] coefficients of the basis, shared by all scales; bias: [C_out].
+    H' = (H + 2·padding − V)/stride + 1 for every scale, as if all filters were V×V.
+
+    Raises ValueError for an option out of range or an input of another shape.
+    Source: SESN, section 4.1 (convolution T → S×T).
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, basis: SteerableBasis, stride: int = 1,
+        padding: int = 0, bias: bool = True,
+    ) -> None:  # fmt: skip
+        shape = (out_channels, in_channels, basis.num_functions)
+        super().__init__(shape, basis, stride, padding, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, H, W] -> [B, C_out, S, H', W']."""
+        if x.ndim != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(
+                f"x of shape {tuple(x.shape)}: must be [B, C_in={self.in_channels}, H, W]"
+            )
+        self._check_size(x)
+        scales = range(self.basis.num_scales)
+        responses = [self._convolve(x, self._filters(self.weight, i)) for i in scales]
+        return torch.stack(responses, dim=2)
+
+
+class ScaleConv2d(_SteerableConv2d):
+    """Scale convolution: [B, C_in, S, H, W] -> [B, C_out, S, H', W'].
+
+    weight: [C_out, C_in, K_S, N_b], shared by all scales; bias: [C_out].
+    Output scale i sums over input scales i … i+K_S−1, each convolved with the filter of output
+    scale i. Above the largest scale the input counts as zero, so the top K_S − 1 output scales
+    are not equivariant.
+
+    Raises ValueError for an option out of range or an input of another shape.
+    Source: SESN, section 4.2 (convolution S×T → S×T).
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, basis: SteerableBasis, scale_extent: int = 1,
+        stride: int = 1, padding: int = 0, bias: bool = True,
+    ) -> None:  # fmt: skip
+        if not 1 <= scale_extent <= basis.num_scales:
+            raise ValueError(
+                f"scale_extent={scale_extent!r}: must be between 1 and the number of scales, "
+                f"{basis.num_scales}"
+            )
+        shape = (out_channels, in_channels, scale_extent, basis.num_functions)
+        super().__init__(shape, basis, stride, padding, bias)
+        self.scale_extent = scale_extent
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, S, H, W] -> [B, C_out, S, H', W']."""
+        expected = (self.in_channels, self.basis.num_scales)
+        if x.ndim != 5 or tuple(x.shape[1:3]) != expected:
+            raise ValueError(
+                f"x of shape {tuple(x.shape)}: must be "
+                f"[B, C_in={expected[0]}, S={expected[1]}, H, W]"
+            )
+        self._check_size(x)
+        responses = [self._respond(x, i) for i in range(self.basis.num_scales)]
+        return torch.stack(responses, dim=2)
+
+    def _respond(self, x: Tensor, scale: int) -> Tensor:
+        """Output at one scale: [B, C_in, S, H, W] -> [B, C_out, H', W']."""
+        # Slices above the largest scale are zero: leaving them out is the same and costs nothing.
+        extent = min(self.scale_extent, self.basis.num_scales - scale)
+        neighbours = x[:, :, scale : scale + extent].flatten(1, 2)  # [B, C_in·extent, H, W]
+        coefficients = self.weight[:, :, :extent].flatten(1, 2)  # [C_out, C_in·extent, N_b]
+        return self._convolve(neighbours, self._filters(coefficients, scale))
+
+    def extra_repr(self) -> str:
+        """The options that a reader of the printed model needs."""
+        return f"{super().extra_repr()}, scale_extent={self.scale_extent}"
+
+
+class ScaleConv1x1(nn.Module):
+    """Mixes channels at each position and scale: [B, C_in, S, H, W] -> [B, C_out, S, H', W'].
+
+    weight: [C_out, C_in], the same at every scale; bias: [C_out], and it is added (the authors'
+    code creates it and never does).
+
+    Raises ValueError for an option out of range or an input of another shape.
+    Source: SESN, section 4.3 (1×1 convolution).
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int = 1, bias: bool = True
+    ) -> None:
+        super().__init__()
+        _check_positive("in_channels", in_channels)
+        _check_positive("out_channels", out_channels)
+        _check_positive("stride", stride)
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.stride = stride
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels))
+        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Kaiming-uniform weights with a = √5, zero bias."""
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, S, H, W] -> [B, C_out, S, ⌈H/stride⌉, ⌈W/stride⌉]."""
+        if x.ndim != 5 or x.shape[1] != self.in_channels:
+            raise ValueError(
+                f"x of shape {tuple(x.shape)}: must be [B, C_in={self.in_channels}, S, H, W]"
+            )
+        weight = self.weight[:, :, None, None, None]
+        return F.conv3d(x, weight, self.bias, stride=(1, self.stride, self.stride))
+
+    def extra_repr(self) -> str:
+        """The options that a reader of the printed model needs."""
+        return (
+            f"{self.in_channels}, {self.out_channels}, stride={self.stride}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class ScaleMaxProjection(nn.Module):
+    """Maximum over the scale axis: [B, C, S, H, W] -> [B, C, H, W].
+
+    Raises ValueError for an input without a scale axis. Source: SESN, section 4.4.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, S, H, W] -> [B, C, H, W]."""
+        if x.ndim != 5:
+            raise ValueError(f"x of shape {tuple(x.shape)}: must be [B, C, S, H, W]")
+        return x.amax(dim=2)
+
+
+def _check_positive(name: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{name}={value!r}: must be at least 1")

@@ -1,0 +1,82 @@
+"""What the compared methods' layers share: fixed tensors at full precision, and argument checks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+
+class FixedTensors(nn.Module):
+    """A module with tensors that follow its device and dtype, and are no part of its state dict.
+
+    They are kept in float64 and cast from there: a cast of a cast would lose digits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._originals: dict[str, Tensor] = {}
+
+    def fix(self, name: str, values: Tensor) -> None:
+        """Makes float64 `values` available as `self.<name>` in the module's dtype."""
+        self._originals[name] = values
+        self.register_buffer(name, values.to(torch.get_default_dtype()), persistent=False)
+
+    def fixed(self, name: str) -> Tensor:
+        """The tensor of that name, in the module's dtype and on its device."""
+        return self.get_buffer(name)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, values in self._originals.items():
+            setattr(self, name, values.to(self.get_buffer(name)))
+        return self
+
+
+def best_of(responses: Tensor) -> Tensor:
+    """Maximum over the scale axis: [B, C, S, H, W] -> [B, C, H, W].
+
+    The gradient goes to one winner, which on a CPU costs half of sharing it among ties as `amax`
+    does.
+    """
+    return responses.max(dim=2).values
+
+
+def check_positive(**values: int) -> None:
+    """Raises ValueError for the first argument that is below 1."""
+    for name, value in values.items():
+        if value < 1:
+            raise ValueError(f"{name}={value!r}: must be at least 1")
+
+
+def check_odd(**values: int) -> None:
+    """Raises ValueError for the first argument that is not an odd positive number."""
+    for name, value in values.items():
+        if value < 1 or value % 2 == 0:
+            raise ValueError(f"{name}={value!r}: must be odd and positive")
+
+
+def check_scales(scales: Sequence[float]) -> tuple[float, ...]:
+    """The scales as floats; ValueError unless they are finite, positive and growing."""
+    values = tuple(map(float, scales))
+    if not values or not all(math.isfinite(s) and s > 0 for s in values):
+        raise ValueError(f"scales={values!r}: must be one or more finite positive numbers")
+    if any(b <= a for a, b in pairwise(values)):
+        raise ValueError(f"scales={values!r}: must grow from first to last")
+    return values
+
+
+def check_image(x: Tensor, channels: int) -> None:
+    """Raises ValueError unless x is [B, channels, H, W]."""
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ValueError(f"x of shape {tuple(x.shape)}: must be [B, C_in={channels}, H, W]")
+
+
+def uniform_by_fan_in(weight: Tensor, fan_in: int) -> None:
+    """Fills with U(−1/√fan_in, 1/√fan_in), which is Kaiming-uniform with a = √5."""
+    bound = 1 / math.sqrt(fan_in)
+    nn.init.uniform_(weight, -bound, bound)

@@ -1,0 +1,57 @@
+"""Resizing as linear maps: interpolation matrices, one for each axis.
+
+Resizing an image is A x Bᵀ with one matrix for its rows and one for its columns. As matrices, the
+resizing, cropping and padding that a method strings together become one product, rows that nobody
+reads can be left out, and on a CPU the product is faster than the interpolation itself.
+
+Convention: unit impulses resized by torch's own linear interpolation, in float64. Aligned corners
+map the first and last pixel centres onto each other; otherwise pixel i of n covers
+[i/n, (i+1)/n] (half-pixel centres). No antialiasing, in either direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def linear_matrix(size_in: int, size_out: int, align_corners: bool) -> Tensor:
+    """Linear interpolation of `size_in` samples at `size_out` places: [size_out, size_in]."""
+    impulses = torch.eye(size_in, dtype=torch.float64)[None]
+    return F.interpolate(impulses, size_out, mode="linear", align_corners=align_corners)[0].T
+
+
+def centred(matrix: Tensor, size: int) -> Tensor:
+    """[n, m] -> [size, m]: rows cropped, or padded with zeros, around the centre.
+
+    An odd difference leaves the extra row behind (padding) or takes it in front (cropping).
+    """
+    before = (size - matrix.shape[0]) // 2
+    return F.pad(matrix, (0, 0, before, size - matrix.shape[0] - before))
+
+
+def resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """[B, C, H, W] -> [B, C, H', W'] by matrices [H', H] and [W', W]."""
+    return rows @ x @ columns.T
+
+
+def remembered(plan: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor, ...]]:
+    """Lets a function of sizes be called with a tensor first: results in its dtype, on its device.
+
+    Results are kept, so that a network pays once for each size of image.
+    """
+
+    @lru_cache(maxsize=512)
+    def cast(dtype: torch.dtype, device: torch.device, *sizes: float) -> tuple[Tensor, ...]:
+        # A tensor made in inference mode could not take part in a later training step.
+        with torch.inference_mode(False):
+            return tuple(matrix.to(device, dtype) for matrix in plan(*sizes))
+
+    def call(like: Tensor, *sizes: float) -> tuple[Tensor, ...]:
+        return cast(like.dtype, like.device, *sizes)
+
+    return call

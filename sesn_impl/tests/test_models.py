@@ -1,0 +1,93 @@
+"""The published networks by name: sizes, options, and that every part of them learns."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from sesn_impl import create_model, list_models
+from sesn_impl.tests.textbook import textbook_twin
+
+CNN = ["cnn_28", "cnn_56"]
+SESN = [f"sesn_{kind}_{size}" for kind in ("scalar", "vector") for size in (28, "28p", 56, "56p")]
+
+
+def test_names() -> None:
+    assert list_models("cnn_*") == CNN
+    assert list_models("sesn_*") == sorted(SESN)
+    assert list_models() == sorted(list_models())
+    assert list_models("no such *") == []
+
+
+@pytest.mark.parametrize("name", CNN + SESN)
+def test_published_parameter_count(name: str) -> None:
+    parameters = create_model(name).parameters()
+    assert sum(p.numel() for p in parameters if p.requires_grad) == 494_549
+
+
+@pytest.mark.parametrize("name", CNN + SESN)
+def test_logits_and_gradients(name: str) -> None:
+    """[B, 1, 28, 28] -> [B, 10], and every parameter is used."""
+    torch.manual_seed(0)
+    model = create_model(name)
+    logits = model(torch.randn(2, 1, 28, 28))
+    assert logits.shape == (2, 10)
+    loss = nn.functional.cross_entropy(logits, torch.tensor([3, 7]))
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    unused = [n for n, g in zip(names, gradients, strict=True) if g is None or not g.any()]
+    assert unused == []
+
+
+@pytest.mark.parametrize("name", ["sesn_scalar_28", "sesn_vector_28"])
+def test_network_is_its_textbook_twin(name: str) -> None:
+    torch.manual_seed(0)
+    model = create_model(name).eval()
+    x = torch.randn(2, 1, 28, 28)
+    with torch.inference_mode():
+        expected = textbook_twin(model)(x)
+        torch.testing.assert_close(
+            model(x), expected, rtol=0, atol=1e-5 * float(expected.abs().max())
+        )
+
+
+def test_twin_shares_parameters_and_nothing_else() -> None:
+    model = create_model("sesn_vector_28")
+    twin = textbook_twin(model)
+    assert {id(p) for p in twin.parameters()} == {id(p) for p in model.parameters()}
+    assert not {id(b) for b in twin.buffers()} & {id(b) for b in model.buffers()}
+    assert not any(type(m).__name__ in {"LiftingConv2d", "ScaleConv2d"} for m in twin.modules())
+
+
+@pytest.mark.parametrize("name", ["cnn_28", "sesn_scalar_28", "sesn_vector_28p"])
+def test_state_dict_round_trip(name: str) -> None:
+    torch.manual_seed(0)
+    model, other = create_model(name).eval(), create_model(name).eval()
+    x = torch.randn(2, 1, 28, 28)
+    assert not torch.equal(model(x), other(x))
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(model(x), other(x))
+    assert all(type(value) is torch.Tensor for value in model.state_dict().values())
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, 0.7), (0.25, 0.25), (0.0, 0.0)])
+def test_dropout(chosen: float | None, expected: float) -> None:
+    model = create_model("sesn_scalar_28", dropout=chosen)
+    assert [m.p for m in model.modules() if isinstance(m, nn.Dropout)] == [expected]
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
+def test_dropout_out_of_range(dropout: float) -> None:
+    with pytest.raises(ValueError, match=rf"dropout={dropout}: must be at least 0 and below 1"):
+        create_model("cnn_28", dropout=dropout)
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(ValueError, match=r"name='cnn_29': unknown model; known are cnn_28, cnn_56"):
+        create_model("cnn_29")
+
+
+def test_unknown_options_are_rejected() -> None:
+    with pytest.raises(TypeError, match="size"):
+        create_model("cnn_28", size=56)  # type: ignore[call-arg]

@@ -1,0 +1,37 @@
+"""Properties of scale-equivariant layers as functions; each returns a `CheckResult`."""
+
+from verification.checks.equivariance import (
+    check_integer_translation,
+    check_response,
+    check_scale_axis_shift,
+    check_scale_equivariance,
+    expected_failures,
+    failing_pairs,
+)
+from verification.checks.filters import (
+    basis_ranks,
+    check_closed_form,
+    check_ranks,
+    check_sigma_law,
+)
+from verification.checks.modules import check_gradients, check_state_round_trip
+from verification.checks.result import CheckResult
+from verification.checks.scale_axis import check_commutes_with_scale_shift, check_max_projection
+
+__all__ = [
+    "CheckResult",
+    "basis_ranks",
+    "check_closed_form",
+    "check_commutes_with_scale_shift",
+    "check_gradients",
+    "check_integer_translation",
+    "check_max_projection",
+    "check_ranks",
+    "check_response",
+    "check_scale_axis_shift",
+    "check_scale_equivariance",
+    "check_sigma_law",
+    "check_state_round_trip",
+    "expected_failures",
+    "failing_pairs",
+]

@@ -1,0 +1,138 @@
+"""What a steerable filter answers in the continuum: the reference without pixels or cut-off.
+
+For a Gabor image f and a Hermite-Gaussian filter φ_nm of width σ the response
+
+    I(p) = ∫ f(p + u) φ_nm(u; σ) du,   φ_nm(u; σ) = σ⁻² He_n(u₁/σ) He_m(u₂/σ) exp(−|u|²/2σ²)
+
+has a closed form. By Rodrigues' formula He_n(x) e^(−x²/2) = (−1)ⁿ ∂ⁿ e^(−x²/2), so on each axis the
+integral is σⁿ √(2π) times the n-th derivative of f's factor blurred by a Gaussian of width σ, and
+that blurred factor is a complex Gaussian. This module is written from the formula, not from the
+code it judges, and evaluates filters by scipy.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.polynomial.hermite_e import hermeval
+from scipy.special import eval_hermitenorm
+from torch import Tensor
+
+from verification.signals import ComplexArray, FloatArray, GaborImage
+
+# In units of σ. At this distance He₄(x) exp(−x²/2) is below 1e-18 of its largest value.
+_REACH = 10.0
+
+AxisRule = Callable[[int, int, float], ComplexArray]
+
+
+class HermiteAtom(Protocol):
+    """One basis function: orders along rows and columns, width relative to the filter's scale."""
+
+    @property
+    def row_order(self) -> int: ...  # noqa: D102
+    @property
+    def column_order(self) -> int: ...  # noqa: D102
+    @property
+    def relative_width(self) -> float: ...  # noqa: D102
+
+
+class HermiteBasis(Protocol):
+    """What a basis must say of itself to be judged: see `sesn_impl.SteerableBasis`.
+
+    functions: [N_b, S, V, V] float64; norms: the divisor of each function, shared by all scales.
+    """
+
+    @property
+    def functions(self) -> Tensor: ...  # noqa: D102
+    @property
+    def scales(self) -> tuple[float, ...]: ...  # noqa: D102
+    @property
+    def supports(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def atoms(self) -> Sequence[HermiteAtom]: ...  # noqa: D102
+    @property
+    def norms(self) -> tuple[float, ...]: ...  # noqa: D102
+
+
+def sampled_filters(basis: HermiteBasis, scale: int, support: int) -> FloatArray:
+    """The basis functions at one scale on a support×support grid: [N_b, support, support].
+
+    Any support may be asked for, so that a wide one shows what the basis's own support cuts off.
+    """
+    pixels = np.arange(support) - support // 2
+    filters = np.empty((len(basis.atoms), support, support))
+    for index, (atom, norm) in enumerate(zip(basis.atoms, basis.norms, strict=True)):
+        width = basis.scales[scale] * atom.relative_width
+        envelope = np.exp(-((pixels / width) ** 2) / 2) / width
+        rows = envelope * eval_hermitenorm(atom.row_order, pixels / width)
+        columns = envelope * eval_hermitenorm(atom.column_order, pixels / width)
+        filters[index] = np.outer(rows, columns) / norm
+    return filters
+
+
+def continuum_responses(
+    basis: HermiteBasis, scale: int, image: GaborImage, points: FloatArray
+) -> FloatArray:
+    """∫ f(p + u) ψ_σ(u) du at points [P, 2] for each basis function: [P, C, N_b]."""
+
+    def integral(axis: int, order: int, width: float) -> ComplexArray:
+        return _axis_integral(image, axis, points[:, axis], order, width)
+
+    return _separable_responses(basis, scale, image, integral)
+
+
+def pixel_responses(
+    basis: HermiteBasis, scale: int, image: GaborImage, points: FloatArray
+) -> FloatArray:
+    """Σ_u f(p + u) ψ_σ(u) over all pixels u of the plane, nothing cut off: [P, C, N_b].
+
+    The sum ends where the widest filter has fallen to rounding error.
+    """
+    reach = math.ceil(_REACH * basis.scales[scale])
+    pixels = np.arange(-reach, reach + 1)
+    samples = [image.axis_factor(axis, points[:, axis, None] + pixels) for axis in (0, 1)]
+
+    def axis_sum(axis: int, order: int, width: float) -> ComplexArray:
+        envelope = np.exp(-((pixels / width) ** 2) / 2) / width
+        return np.asarray(samples[axis] @ (envelope * eval_hermitenorm(order, pixels / width)))
+
+    return _separable_responses(basis, scale, image, axis_sum)
+
+
+def _separable_responses(
+    basis: HermiteBasis, scale: int, image: GaborImage, axis_response: AxisRule
+) -> FloatArray:
+    """Filter and bumps are products of one function per axis, so are the responses: [P, C, N_b].
+
+    axis_response: (axis, order, width) -> [P, C, K], computed once for atoms that share it.
+    """
+    rule = functools.cache(axis_response)
+    weights = image.amplitudes * np.exp(1j * image.phases)
+    responses = []
+    for atom, norm in zip(basis.atoms, basis.norms, strict=True):
+        width = basis.scales[scale] * atom.relative_width
+        product = rule(0, atom.row_order, width) * rule(1, atom.column_order, width)
+        responses.append(np.real((weights * product).sum(axis=-1)) / norm)
+    return np.stack(responses, axis=-1)
+
+
+def _axis_integral(
+    image: GaborImage, axis: int, positions: FloatArray, order: int, width: float
+) -> ComplexArray:
+    """One axis's integral at positions [P]: [P, C, K] complex."""
+    centre = image.centres[..., axis]
+    frequency = image.frequencies[..., axis]
+    blurred_width = np.sqrt(image.widths**2 + width**2)
+    # exp(−d²/2w² + iωd) is a Gaussian about the complex centre c + iωw², damped by exp(−ω²w²/2).
+    distance = positions[:, None, None] - centre - 1j * frequency * image.widths**2
+    z = distance / blurred_width
+    derivative = (-1) ** order * hermeval(z, [0.0] * order + [1.0]) * blurred_width ** -float(order)
+    # One exponential for both Gaussians: apart, the first overflows where the second vanishes.
+    gaussian = np.exp(-(z**2) / 2 - (frequency * image.widths) ** 2 / 2)
+    blurred = image.widths / blurred_width * gaussian
+    return np.asarray(np.sqrt(2 * np.pi) * width**order * derivative * blurred)

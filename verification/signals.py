@@ -1,0 +1,143 @@
+"""Analytic images: closed-form functions that can be rescaled, shifted and sampled exactly.
+
+An image is a sum of Gabor bumps, one sum per channel,
+
+    f(t) = Σ_k a_k exp(−|t − c_k|²/2w_k²) cos(ω_k·(t − c_k) + φ_k),
+
+so L_s f(t) = f(t/s) is again such a sum, with centres s·c, widths s·w and frequencies ω/s. No
+interpolation happens anywhere: every sample is the function's own value.
+
+Convention: coordinates are (row, column) in pixels; sample i of a grid of n around centre p lies at
+p + i − n//2; angular frequencies in radians per pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class GaborImage:
+    """C channels, each a sum of K Gabor bumps.
+
+    amplitudes, widths, phases: [C, K]; centres, frequencies: [C, K, 2] as (row, column).
+    """
+
+    amplitudes: FloatArray
+    centres: FloatArray
+    widths: FloatArray
+    frequencies: FloatArray
+    phases: FloatArray
+
+    @property
+    def channels(self) -> int:
+        """C, the number of channels."""
+        return int(self.amplitudes.shape[0])
+
+    def rescaled(self, factor: float) -> GaborImage:
+        """L_s f: t ↦ f(t/s); s > 1 enlarges what is seen. Raises ValueError unless 0 < s < ∞."""
+        if not (math.isfinite(factor) and factor > 0):
+            raise ValueError(f"factor={factor!r}: must be a finite positive number")
+        return replace(
+            self,
+            centres=self.centres * factor,
+            widths=self.widths * factor,
+            frequencies=self.frequencies / factor,
+        )
+
+    def shifted(self, offset: tuple[float, float]) -> GaborImage:
+        """Moved by `offset` pixels (row, column): t ↦ f(t − offset)."""
+        return replace(self, centres=self.centres + np.asarray(offset))
+
+    def channel(self, selection: slice) -> GaborImage:
+        """The image of the selected channels alone."""
+        return GaborImage(
+            self.amplitudes[selection],
+            self.centres[selection],
+            self.widths[selection],
+            self.frequencies[selection],
+            self.phases[selection],
+        )
+
+    def sample(self, size: int, centre: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+        """Values on a size×size grid around `centre`: [C, size, size] float64."""
+        return self.sample_around(np.asarray([centre], dtype=np.float64), size)[0]
+
+    def sample_around(self, points: FloatArray, size: int) -> Tensor:
+        """Values on size×size grids around each of P points [P, 2]: [P, C, size, size] float64.
+
+        Raises ValueError for a size below 1 or points of another shape.
+        """
+        if size < 1:
+            raise ValueError(f"size={size!r}: must be at least 1 pixel")
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise ValueError(f"points of shape {points.shape}: must be [P, 2]")
+        offsets = np.arange(size) - size // 2
+        rows = self.axis_factor(0, points[:, 0, None] + offsets)  # [P, C, K, size]
+        columns = self.axis_factor(1, points[:, 1, None] + offsets)
+        rows = rows * (self.amplitudes * np.exp(1j * self.phases))[..., None]
+        # The cosine is the real part of a product of one function per axis: two small factors
+        # and one matrix product instead of K full-size images.
+        values = np.real(np.swapaxes(rows, -1, -2) @ columns)
+        return torch.from_numpy(np.ascontiguousarray(values))
+
+    def axis_factor(self, axis: int, coordinates: FloatArray) -> ComplexArray:
+        """Each bump's factor along one axis (0 rows, 1 columns) at [P, n]: [P, C, K, n] complex."""
+        distance = coordinates[:, None, None, :] - self.centres[..., axis][..., None]
+        width = self.widths[..., None]
+        frequency = self.frequencies[..., axis][..., None]
+        return np.asarray(np.exp(-(distance**2) / (2 * width**2) + 1j * frequency * distance))
+
+
+def random_gabor_image(
+    rng: np.random.Generator,
+    channels: int = 1,
+    bumps: int = 8,
+    extent: float = 8.0,
+    widths: tuple[float, float] = (2.0, 8.0),
+    max_frequency: float = 0.5,
+) -> GaborImage:
+    """A random image: amplitudes normal, phases uniform, everything else uniform in its range.
+
+    extent: centres lie within ± this many pixels of the origin.
+    widths: range of the envelopes' standard deviations, in pixels.
+    max_frequency: largest |ω|, radians per pixel; directions are uniform.
+
+    Raises ValueError for counts below 1 or an empty range.
+    """
+    if channels < 1 or bumps < 1:
+        raise ValueError(f"channels={channels!r}, bumps={bumps!r}: must both be at least 1")
+    if not 0 < widths[0] <= widths[1]:
+        raise ValueError(f"widths={widths!r}: must be positive and in order")
+    if max_frequency < 0 or extent < 0:
+        raise ValueError(f"max_frequency={max_frequency!r}, extent={extent!r}: must not be below 0")
+    shape = (channels, bumps)
+    direction = rng.uniform(0, 2 * np.pi, shape)
+    # Uniform over the disc of frequencies, so that no direction or band is favoured.
+    radius = max_frequency * np.sqrt(rng.uniform(0, 1, shape))
+    return GaborImage(
+        amplitudes=rng.standard_normal(shape),
+        centres=rng.uniform(-extent, extent, (*shape, 2)),
+        widths=rng.uniform(*widths, shape),
+        frequencies=np.stack([radius * np.sin(direction), radius * np.cos(direction)], axis=-1),
+        phases=rng.uniform(0, 2 * np.pi, shape),
+    )
+
+
+def stack_channels(images: list[GaborImage]) -> GaborImage:
+    """One image with the channels of all, in order; all must have the same number of bumps."""
+    return GaborImage(
+        *(
+            np.concatenate([getattr(image, name) for image in images])
+            for name in ("amplitudes", "centres", "widths", "frequencies", "phases")
+        )
+    )

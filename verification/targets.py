@@ -1,0 +1,121 @@
+"""What a layer must offer to be judged, and how to describe one.
+
+A `Target` is a callable with three facts: its scales, whether it lifts images or acts on functions
+of scale and space, and how large a window its centre output sees. With those the exact probe
+measures its equivariance. If its filters are known as well (a Hermite basis and coefficients), the
+error can be bounded beforehand, and the responses compared with an independent reference.
+
+Convention: images [B, C, H, W], functions on scale and space [B, C, S, H, W], scales growing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verification.continuum import HermiteBasis
+from verification.signals import FloatArray
+
+
+@dataclass(frozen=True)
+class KnownFilters:
+    """The documented filters of a layer.
+
+    coefficients: [C_out, C_in, K_S, N_b]; bias: [C_out], zeros if there is none.
+    """
+
+    basis: HermiteBasis
+    coefficients: FloatArray
+    bias: FloatArray
+
+
+@dataclass(frozen=True)
+class Target:
+    """A layer under test.
+
+    layer: [B, C_in, H, W] or [B, C_in, S, H, W] -> [B, C_out, S, H', W'].
+    scales: σ of each output scale, growing; any unit, only ratios count.
+    in_channels: C_in.
+    window: odd side length in pixels of an input whose centre output sees no border.
+    lifts: True if the input is an image, False if it has a scale axis.
+    scale_extent: K_S, how many neighbouring input scales one output scale sums over.
+    dtype: what inputs are cast to.
+    filters: the documented filters, if known.
+
+    Raises ValueError for an even window, scales that do not grow, or counts below 1.
+    """
+
+    name: str
+    layer: Callable[[Tensor], Tensor]
+    scales: tuple[float, ...]
+    in_channels: int
+    window: int
+    lifts: bool
+    scale_extent: int = 1
+    dtype: torch.dtype = torch.float64
+    filters: KnownFilters | None = None
+
+    def __post_init__(self) -> None:
+        if self.window < 1 or self.window % 2 == 0:
+            raise ValueError(f"window={self.window!r}: must be odd and positive")
+        if not self.scales or any(
+            b <= a for a, b in zip((0.0, *self.scales), self.scales, strict=False)
+        ):
+            raise ValueError(f"scales={self.scales!r}: must be positive and grow")
+        if self.in_channels < 1:
+            raise ValueError(f"in_channels={self.in_channels!r}: must be at least 1")
+        if not 1 <= self.scale_extent <= len(self.scales):
+            raise ValueError(
+                f"scale_extent={self.scale_extent!r}: must be from 1 to {len(self.scales)} scales"
+            )
+
+
+class SteerableLayer(Protocol):
+    """The attributes from which `describe` makes a target; see `sesn_impl.LiftingConv2d`."""
+
+    @property
+    def basis(self) -> HermiteBasis: ...  # noqa: D102
+    @property
+    def weight(self) -> Tensor: ...  # noqa: D102
+    @property
+    def bias(self) -> Tensor | None: ...  # noqa: D102
+    @property
+    def padding(self) -> int: ...  # noqa: D102
+
+    def __call__(self, x: Tensor) -> Tensor: ...  # noqa: D102
+
+
+def describe(
+    layer: SteerableLayer, name: str | None = None, basis: HermiteBasis | None = None
+) -> Target:
+    """The target of a lifting or scale convolution with Hermite filters, of stride 1.
+
+    basis: the documented basis, if it is not the one that the layer itself claims to use.
+    """
+    documented = layer.basis if basis is None else basis
+    weight = layer.weight.detach().to("cpu", torch.float64)
+    lifts = weight.ndim == 3
+    coefficients = weight.unsqueeze(2) if lifts else weight
+    kernel_size = int(documented.functions.shape[-1])
+    return Target(
+        name=type(layer).__name__ if name is None else name,
+        layer=layer,
+        scales=documented.scales,
+        in_channels=coefficients.shape[1],
+        window=kernel_size,
+        lifts=lifts,
+        scale_extent=coefficients.shape[2],
+        dtype=layer.weight.dtype,
+        filters=KnownFilters(documented, coefficients.numpy(), _bias_of(layer, len(weight))),
+    )
+
+
+def _bias_of(layer: SteerableLayer, channels: int) -> FloatArray:
+    if layer.bias is None:
+        return np.zeros(channels)
+    return np.asarray(layer.bias.detach().to("cpu", torch.float64).numpy())

@@ -1,0 +1,43 @@
+"""Builds the layers of `sesn_impl` that the tests judge, from drawn arguments."""
+
+from typing import TypeVar
+
+import torch
+
+from sesn_impl import (
+    LiftingConv2d,
+    ScaleConv2d,
+    SteerableBasis,
+    hermite_basis_a,
+    hermite_basis_b,
+)
+from verification.strategies import BasisArguments
+
+Layer = TypeVar("Layer", LiftingConv2d, ScaleConv2d)
+
+
+def build_basis(drawn: BasisArguments) -> SteerableBasis:
+    if drawn.kind == "a":
+        return hermite_basis_a(drawn.kernel_size, drawn.scales, drawn.effective_size)
+    return hermite_basis_b(drawn.kernel_size, drawn.scales, drawn.effective_size, mult=drawn.mult)
+
+
+def build_lifting(
+    basis: SteerableBasis, seed: int, dtype: torch.dtype = torch.float64, padding: int = 0
+) -> LiftingConv2d:
+    torch.manual_seed(seed)
+    return _with_random_bias(LiftingConv2d(2, 3, basis, padding=padding).to(dtype))
+
+
+def build_scale_conv(
+    basis: SteerableBasis, seed: int, scale_extent: int, dtype: torch.dtype = torch.float64
+) -> ScaleConv2d:
+    torch.manual_seed(seed)
+    return _with_random_bias(ScaleConv2d(2, 3, basis, scale_extent=scale_extent).to(dtype))
+
+
+def _with_random_bias(layer: Layer) -> Layer:
+    assert layer.bias is not None
+    with torch.no_grad():
+        layer.bias.uniform_(-0.1, 0.1)
+    return layer

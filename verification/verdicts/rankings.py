@@ -1,0 +1,189 @@
+"""Rule for rankings: paired permutation over data realisations, Holm-corrected in a family."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from verification.claims import Claim, Ranking
+from verification.evidence import Record
+from verification.fields import is_number
+from verification.verdicts.admission import TRAINING_PROTOCOLS, admit, heavy_enough
+from verification.verdicts.verdict import (
+    INCONCLUSIVE,
+    LEVEL,
+    REFUTED,
+    SUPPORTED,
+    Findings,
+    Verdict,
+)
+
+Unit = tuple[str, int]
+Pairs = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One ranking before correction: p of "better" and of "worse", and its hardest rival."""
+
+    protocol: str
+    rival: str
+    differences: Pairs
+    p_better: float
+    p_worse: float
+
+
+def judge_ranking(
+    claim: Ranking, findings: Findings, records: Sequence[Record], claims: Sequence[Claim]
+) -> Verdict:
+    """Compare models on the same data by the sign flips of their paired differences.
+
+    The unit is the data realisation (without realisations: the seed); several runs on it are
+    averaged, equally many of each model.  Both one-sided tests are made.  Several rivals must all
+    be beaten, so the largest p counts; being beaten by one of k rivals takes k times its p.  The p
+    of all claims of the family, measured or not, are then corrected by Holm.  Supported:
+    significantly better; refuted: significantly worse; no difference shown: inconclusive.
+    """
+    findings.keep(
+        [record for record in findings.counted if is_number(record.numbers.get(claim.quantity))],
+        claim.quantity,
+    )
+    own = _compare(claim, findings.counted)
+    if not findings.counted:
+        return findings.not_run()
+    if own is None:
+        models = sorted({str(record.configuration["model"]) for record in findings.counted})
+        reason = f"no data realisation has all models; trained were {', '.join(models)}"
+        return findings.verdict(INCONCLUSIVE, reason)
+    findings.counted = [r for r in findings.counted if r.protocol == own.protocol]
+    others = [
+        _compare(other, _usable(other, records))
+        for other in claims
+        if isinstance(other, Ranking) and other.family == claim.family and other.id != claim.id
+    ]
+    better = holm([own.p_better, *(1.0 if o is None else o.p_better for o in others)])[0]
+    worse = holm([own.p_worse, *(1.0 if o is None else o.p_worse for o in others)])[0]
+    status = SUPPORTED if better <= LEVEL else REFUTED if worse <= LEVEL else INCONCLUSIVE
+    return _explain(findings, own, status, better=better, worse=worse, family=1 + len(others))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p values for their number by Holm's step-down rule, in the order given."""
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = largest
+    return corrected
+
+
+def sign_flip_p(differences: Pairs, alternative: str) -> float:
+    """One-sided p of the mean of paired differences under random exchange within each pair."""
+    result = stats.permutation_test(
+        (differences, np.zeros_like(differences)),
+        _mean_difference,
+        permutation_type="samples",
+        vectorized=True,
+        alternative=alternative,
+        n_resamples=2**14,
+        rng=np.random.default_rng(0),
+    )
+    return float(result.pvalue)
+
+
+def _mean_difference(a: Pairs, b: Pairs, axis: int = -1) -> Pairs:
+    means: Pairs = np.mean(a - b, axis=axis)
+    return means
+
+
+def _usable(claim: Ranking, records: Sequence[Record]) -> list[Record]:
+    counted = admit(claim, records).counted
+    return [record for record in counted if is_number(record.numbers.get(claim.quantity))]
+
+
+def _compare(claim: Ranking, records: Sequence[Record]) -> Comparison | None:
+    """Compare under the protocol with most pairs (among equals the heaviest); None without any."""
+    best: dict[str, Pairs] = {}
+    protocol = ""
+    for candidate in TRAINING_PROTOCOLS:
+        if not heavy_enough(candidate, claim.protocol):
+            continue
+        pairs = _differences(claim, [r for r in records if r.protocol == candidate])
+        if _fewest(pairs) and _fewest(pairs) >= _fewest(best):
+            best, protocol = pairs, candidate
+    if not best:
+        return None
+    tests = {
+        rival: (sign_flip_p(pairs, "less"), sign_flip_p(pairs, "greater"))
+        for rival, pairs in best.items()
+    }
+    hardest = max(tests, key=lambda rival: tests[rival][0])
+    p_worse = min(1.0, len(tests) * min(worse for _, worse in tests.values()))
+    return Comparison(protocol, hardest, best[hardest], tests[hardest][0], p_worse)
+
+
+def _fewest(pairs: dict[str, Pairs]) -> int:
+    return min((len(values) for values in pairs.values()), default=0)
+
+
+def _differences(claim: Ranking, records: Sequence[Record]) -> dict[str, Pairs]:
+    """Differences better − rival on every unit that both were trained on, for each rival."""
+    values: dict[str, dict[Unit, list[tuple[int, float]]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        model, seed = str(record.configuration["model"]), record.seeds.get("seed", 0)
+        value = float(record.numbers[claim.quantity])
+        values[model][_unit(record)].append((seed, value))
+    mine = values[claim.better]
+    return {
+        rival: np.array(
+            [
+                _paired(mine[unit], values[rival][unit])
+                for unit in sorted(mine)
+                if unit in values[rival]
+            ]
+        )
+        for rival in claim.worse
+    }
+
+
+def _unit(record: Record) -> Unit:
+    if "realisation" in record.seeds:
+        return "realisation", record.seeds["realisation"]
+    return "seed", record.seeds.get("seed", 0)
+
+
+def _paired(mine: list[tuple[int, float]], theirs: list[tuple[int, float]]) -> float:
+    """Difference of means over equally many runs, those of the smallest seeds."""
+    runs = min(len(mine), len(theirs))
+    means = [np.mean([value for _, value in sorted(side)[:runs]]) for side in (mine, theirs)]
+    return float(means[0] - means[1])
+
+
+def _explain(
+    findings: Findings, own: Comparison, status: str, *, better: float, worse: float, family: int
+) -> Verdict:
+    pairs, mean = len(own.differences), float(own.differences.mean())
+    measured = {
+        "protocol": own.protocol,
+        "pairs": pairs,
+        "rival": own.rival,
+        "difference": mean,
+        "p_better": better,
+        "p_worse": worse,
+    }
+    reason = (
+        f"{mean:+.3f} against {own.rival} over {pairs} paired runs of protocol {own.protocol}; "
+        f"p = {better:.3f} for better, {worse:.3f} for worse"
+    )
+    if pairs > 1:
+        half = stats.sem(own.differences) * stats.t.ppf(1 - LEVEL / 2, pairs - 1)
+        measured |= {"low": mean - float(half), "high": mean + float(half)}
+    if status == INCONCLUSIVE and family * 0.5**pairs > LEVEL:
+        reason += f"; {pairs} pairs are too few for any verdict"
+    return findings.verdict(status, reason, measured)
