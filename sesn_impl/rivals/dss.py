@@ -12,7 +12,8 @@ Scaling acts on a stack by moving on to the next copy and keeping every base-th 
 and the convolution obeys L y[f] = y[L f] exactly, except at the top of the scale axis, where copies
 are missing. The blur is Lindeberg's discrete Gaussian, with kernel e^{−t} I_n(t) and therefore
 G_s * G_t = G_{s+t} on the pixel grid. That L of an image's stack is the stack of its blurred and
-subsampled copy holds as far as the subsampling does not alias, which small z do not ensure.
+subsampled copy holds for smooth images only: a small z lets the subsampling alias, and a discrete
+Gaussian at every base-th pixel is not quite another one.
 
 This is the method as the authors of SESN re-implemented it. It shrinks nothing: resolution is lost
 by blur alone, and pooling and strides between the layers break L.

@@ -1,0 +1,241 @@
+"""Records as typed measurements: what tables and figures are drawn from.
+
+A finished record whose numbers are not those of its kind raises RecordError naming the file: a
+report must not be silently shorter.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from verification.evidence import Record, RecordError
+
+PUBLISHED_PREFIXES = ("sesn_", "stl10_sesn_", "wrn_16_8_sesn_")
+"""How the names of published configurations begin; other bases are measured for comparison."""
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Squared errors between two scales, relative to the response, as means over seeds.
+
+    total is the error, sampling and truncation its two parts: they need not add up to it. lowest
+    and highest: of the totals of single seeds.
+    """
+
+    fine: float
+    coarse: float
+    ratio: float
+    total: float
+    sampling: float
+    truncation: float
+    bound: float
+    lowest: float
+    highest: float
+    grids: str
+    ranks: str
+
+    @property
+    def limited_by(self) -> str:
+        """The larger part."""
+        return "sampling" if self.sampling > self.truncation else "truncation"
+
+    @property
+    def name(self) -> str:
+        """The two scales in pixels."""
+        return f"{self.fine:.3g} → {self.coarse:.3g}"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Error budget of one configuration; ranks and functions where they were measured."""
+
+    record: Record
+    pairs: tuple[Pair, ...]
+    ranks: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the configuration."""
+        return self.record.subject
+
+    @property
+    def published(self) -> bool:
+        """Whether it is one of the paper's configurations."""
+        return self.name.startswith(PUBLISHED_PREFIXES)
+
+    @property
+    def worst(self) -> Pair:
+        """The pair with the largest error."""
+        return max(self.pairs, key=lambda pair: pair.total)
+
+
+@dataclass(frozen=True)
+class Warp:
+    """Errors under one rescaling of raster images: layer, ideal filters, one fixed scale."""
+
+    ratio: float
+    error: float
+    floor: float
+    ceiling: float
+
+
+@dataclass(frozen=True)
+class RasterWarps:
+    """What one layer does under rescalings by several ratios, ascending."""
+
+    record: Record
+    warps: tuple[Warp, ...]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Test images whose object scale lies in from ≤ scale < to."""
+
+    start: float
+    stop: float
+    images: int
+    errors: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """One finished training; errors in percent."""
+
+    record: Record
+    model: str
+    augmentation: bool
+    data: str
+    test_error: float
+    by_scale: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Time over time, paired by rounds."""
+
+    median: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Times of one model and kind of work; ratios by what it is compared with."""
+
+    record: Record
+    work: str
+    batch: int
+    rounds: int
+    milliseconds: float
+    ratios: Mapping[str, Ratio]
+
+
+def read(records: Iterable[Record], name: str, convert: Callable[[Record], M]) -> list[M]:
+    """Convert the records that hold `name` among their numbers.
+
+    Raises RecordError naming the file of one that `convert` cannot make sense of.
+    """
+    found = []
+    for record in records:
+        if name in record.numbers:
+            with _blame(record):
+                found.append(convert(record))
+    return found
+
+
+def budget(record: Record) -> Budget:
+    """Read a record of kind "budget"."""
+    numbers = record.numbers
+    scales = [_finite(scale) for scale in record.configuration["scales"]]
+    supports = [int(side) for side in numbers.get("supports", [])]
+    ranks = [int(rank) for rank in numbers.get("ranks", [])]
+    columns = list(zip(*numbers["y"], strict=True)) if "y" in numbers else []
+
+    def pair(index: int, raw: Mapping[str, Any]) -> Pair:
+        ends = raw["fine"], raw["coarse"]
+        errors = {name: _finite(raw[name]) for name in ("total", "sampling", "truncation", "bound")}
+        totals = [_finite(value) for value in columns[index]] if columns else [errors["total"]]
+        return Pair(
+            fine=scales[ends[0]],
+            coarse=scales[ends[1]],
+            ratio=_finite(raw["ratio"]),
+            lowest=min(totals),
+            highest=max(totals),
+            grids=_between(supports, ends),
+            ranks=_between(ranks, ends),
+            **errors,
+        )
+
+    pairs = tuple(pair(index, raw) for index, raw in enumerate(numbers["pairs"]))
+    if not pairs:
+        raise ValueError("pairs must not be empty")
+    return Budget(record, pairs, tuple(ranks))
+
+
+def raster_warps(record: Record) -> RasterWarps:
+    """Read a record of kind "equivariance" that was measured by raster warps."""
+    names = ("ratio", "error", "floor", "ceiling")
+    warps = [Warp(*(_finite(raw[name]) for name in names)) for raw in record.numbers["warps"]]
+    if not warps:
+        raise ValueError("warps must not be empty")
+    return RasterWarps(record, tuple(sorted(warps, key=lambda warp: warp.ratio)))
+
+
+def training(record: Record) -> Training:
+    """Read a finished record of kind "training"."""
+    bins = record.numbers["by_scale"]
+    return Training(
+        record=record,
+        model=str(record.configuration["model"]),
+        augmentation=bool(record.configuration["augmentation"]),
+        data=(record.data or {})["name"],
+        test_error=_finite(record.numbers["test_error"]),
+        by_scale=tuple(
+            Bin(_finite(raw["from"]), _finite(raw["to"]), int(raw["images"]), int(raw["errors"]))
+            for raw in bins
+        ),
+    )
+
+
+def timing(record: Record) -> Timing:
+    """Read a record of kind "timing"."""
+    names = ("median", "lower_quartile", "upper_quartile")
+    own = [_finite(value) for value in record.numbers["seconds"][record.subject]]
+    return Timing(
+        record=record,
+        work=str(record.configuration["work"]),
+        batch=int(record.configuration["batch"]),
+        rounds=len(own),
+        milliseconds=1000 * statistics.median(own),
+        ratios={
+            rival: Ratio(*(_finite(raw[name]) for name in names))
+            for rival, raw in sorted(record.numbers["ratios"].items())
+        },
+    )
+
+
+@contextmanager
+def _blame(record: Record) -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise RecordError(
+            f"{record.filename}: its numbers are not those of a finished {record.kind}: {error!r}"
+        ) from error
+
+
+def _finite(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"must be a finite number, got {value!r}")
+    return float(value)
+
+
+def _between(values: list[int], ends: tuple[int, int]) -> str:
+    return f"{values[ends[0]]} → {values[ends[1]]}" if values else ""

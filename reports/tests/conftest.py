@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reports.report import Report, make_report, write_report
+from reports.tests.synthetic import CLAIMS, full_set, theorems, write_all
+
+
+@pytest.fixture(scope="session")
+def full() -> Report:
+    """Report of records of every kind."""
+    return make_report(CLAIMS, full_set())
+
+
+@pytest.fixture(scope="session")
+def empty() -> Report:
+    """Report of no records at all."""
+    return make_report(CLAIMS, [])
+
+
+@pytest.fixture(scope="session")
+def written(full: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the full report and, under evidence/, its records."""
+    output = tmp_path_factory.mktemp("reports")
+    write_all(full_set(), output / "evidence")
+    write_report(full, output)
+    return output
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> list[str]:
+    """Arguments of the command for a folder with one record, of which no figure is drawn."""
+    evidence = write_all(theorems()[:1], tmp_path / "evidence")
+    return ["--evidence", str(evidence), "--output", str(tmp_path / "reports")]
+
+
+def text_of(report: Report) -> str:
+    return report.files["REPORT.md"].decode()

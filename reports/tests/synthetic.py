@@ -1,0 +1,218 @@
+"""Invented records of every format, for tests alone: none of their numbers was measured."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from verification.claims import Cell, Claim, Count, Theorem, claims_of_training, load_claims
+from verification.evidence import Provenance, Record, write_record
+
+CLAIMS = load_claims()
+VERSIONS = {"python": "3.11.7", "numpy": "2.1", "torch": "2.6"}
+SCALES = {
+    "sesn_scalar_28": (1.7, 2.45, 3.54, 5.1),
+    "sesn_scalar_56p": (1.0, 1.73, 3.0),
+    "sesn_vector_28": (1.5, 2.6, 4.5),
+    "stl10_sesn_a": (0.9, 1.27, 1.79),
+    "wide_support": (3.0, 3.78, 4.76),
+}
+
+
+def provenance(**changes: Any) -> Provenance:
+    values: dict[str, Any] = {
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "dirty": False,
+        "versions": VERSIONS,
+        "device": "cpu",
+        "threads": 2,
+        "started": "2025-01-01T00:00:00Z",
+        "wall_seconds": 12.5,
+    }
+    return Provenance(**values | changes)
+
+
+def make(kind: str, subject: str, numbers: dict[str, Any], **changes: Any) -> Record:
+    values: dict[str, Any] = {
+        "claims": (),
+        "configuration": {},
+        "protocol": "check",
+        "data": None,
+        "seeds": {"seed": 0},
+        "command": "python -m benchmarks theory --cases 100 --seed 0",
+        "outcome": "finished",
+        "provenance": provenance(),
+    }
+    return Record(kind=kind, subject=subject, numbers=numbers, **values | changes)
+
+
+def theorems(claims: Sequence[Claim] = CLAIMS) -> list[Record]:
+    """All theorems but the last one."""
+    return [
+        make(
+            "theorem",
+            claim.id.removeprefix("theorem."),
+            {"cases": 100, "worst_error": 0.3 * claim.bound, "bound": claim.bound},
+            claims=(claim.id,),
+        )
+        for claim in claims
+        if isinstance(claim, Theorem)
+    ][:-1]
+
+
+def counts(claims: Sequence[Claim] = CLAIMS) -> list[Record]:
+    return [
+        make("count", subject, {"value": value}, claims=(claim.id,), seeds={})
+        for claim in claims
+        if isinstance(claim, Count) and claim.id.startswith(("count.mnist", "count.basis"))
+        for subject, value in claim.expected.items()
+    ]
+
+
+def budgets() -> list[Record]:
+    records = []
+    for name, scales in SCALES.items():
+        rng = random.Random(name)
+        pairs = []
+        for fine in range(len(scales) - 1):
+            sampling, truncation = (10 ** rng.uniform(-4, -0.6) for _ in range(2))
+            bound = (sampling**0.5 + truncation**0.5) ** 2
+            total = rng.uniform(0.5, 0.95) * bound
+            pairs.append(
+                {
+                    "fine": fine, "coarse": fine + 1, "ratio": scales[fine + 1] / scales[fine],
+                    "total": total, "sampling": sampling, "truncation": truncation, "bound": bound,
+                }
+            )  # fmt: skip
+        totals = [pair["total"] for pair in pairs]
+        numbers = {
+            "x": list(range(len(pairs))),
+            "y": [[spread * total for total in totals] for spread in (0.7, 1.0, 1.3)],
+            "supports": [5, 7, 11, 15][: len(scales)],
+            "ranks": [25, 45, 49, 49][: len(scales)],
+            "pairs": pairs,
+        }
+        configuration = {"scales": list(scales), "signals": {"widths": [2.0, 8.0], "bumps": 6}}
+        published = ("trend.budget.published",) if name.startswith("sesn_") else ()
+        records.append(make("budget", name, numbers, claims=published, configuration=configuration))
+    return records
+
+
+def raster() -> list[Record]:
+    photographs = {"name": "photographs", "hash": "00"}
+    return [
+        make(
+            "equivariance",
+            f"lifting_raster_{name}",
+            {
+                "warps": [
+                    {
+                        "ratio": side / 128, "error": error * 96 / side, "floor": 0.004 * 96 / side,
+                        "ceiling": 0.9 * (1 - side / 160),
+                    }
+                    for side in (64, 74, 84, 94, 104)
+                ]
+            },
+            data=photographs,
+        )
+        for name, error in (("cut", 0.03), ("wide", 0.006))
+    ]  # fmt: skip
+
+
+def trained(
+    model: str,
+    error: float,
+    realisation: int = 0,
+    *,
+    protocol: str = "paper",
+    data: str = "mnist_scale",
+    augmentation: bool = False,
+    **changes: Any,
+) -> Record:
+    rng = random.Random(f"{model} {error} {realisation}")
+    bins = [
+        {"from": k / 10, "to": (k + 1) / 10, "images": 60, "errors": rng.randint(0, 24 - 2 * k)}
+        for k in range(3, 10)
+    ]
+    values = {
+        "claims": claims_of_training(CLAIMS, model, augmentation, data),
+        "configuration": {
+            "model": model, "augmentation": augmentation, "data": data, "epochs": 60,
+        },
+        "protocol": protocol,
+        "data": {"name": data, "hash": str(realisation)},
+        "seeds": {"realisation": realisation, "seed": 0},
+        "command": f"python -m benchmarks train --model {model} --protocol {protocol}",
+    }  # fmt: skip
+    return make("training", model, {"test_error": error, "by_scale": bins}, **values | changes)
+
+
+def trainings() -> list[Record]:
+    """Six paper runs of two cells, one pair of short runs, smoke runs, and unhappy endings."""
+    published = {c.model: c for c in CLAIMS if isinstance(c, Cell) and c.column == "28"}
+    spread = (-0.1, -0.06, -0.02, 0.02, 0.06, 0.1)
+    full = [
+        trained(model, round(published[model].value + shift + offset, 2), k)
+        for model, shift in (("cnn_28", 0.0), ("sesn_scalar_28", 0.5))
+        for k, offset in enumerate(spread)
+    ]
+    short = [
+        trained(name, error + 0.1 * k, k, protocol="short")
+        for name, error in (("sesn_vector_28", 3.0), ("dss_scalar_28", 3.2))
+        for k in range(3)
+    ]
+    smoke = [
+        trained(name, error, protocol="smoke", data="digits")
+        for name, error in (("cnn_28", 31.2), ("sesn_scalar_28", 27.5))
+    ]
+    unhappy = [
+        trained("sicnn_28", 2.4, 1, provenance=provenance(dirty=True, started=_day(3))),
+        trained("ss_cnn_28", 2.3, outcome="failed", provenance=provenance(commit=None, dirty=None)),
+        trained("ss_cnn_28", 2.3, 1, outcome="aborted"),
+        trained("sesn_vector_28", float("nan"), 2, outcome="diverged"),
+        trained("cnn_28", 2.2, 0, provenance=provenance(started=_day(9))),
+    ]
+    return [*full, *short, *smoke, *unhappy]
+
+
+def timings() -> list[Record]:
+    records = []
+    for device in ("cpu", "NVIDIA H200"):
+        for model, factor in (("cnn_28", 1.0), ("sesn_scalar_28", 6.0)):
+            own = [factor * (0.1 + 0.001 * k) for k in range(6)]
+            rivals = {"cnn_28": [0.1 + 0.0013 * k for k in range(6)]}
+            if model != "cnn_28":
+                rivals["textbook"] = [2 * time for time in own]
+            quartiles = {"median": factor, "lower_quartile": factor - 0.1, "upper_quartile": 6.1}
+            cost = ("cost.step.sesn_scalar_28",) if model != "cnn_28" else ()
+            records.append(
+                make(
+                    "timing",
+                    model,
+                    {"seconds": {**rivals, model: own}, "ratios": dict.fromkeys(rivals, quartiles)},
+                    claims=cost,
+                    configuration={"model": model, "work": "step", "batch": 128, "rounds": 6},
+                    protocol="timing",
+                    seeds={},
+                    provenance=provenance(device=device, versions=VERSIONS | {"torch": "2.7"}),
+                )
+            )
+    return records
+
+
+def full_set() -> list[Record]:
+    """Some records of every kind and outcome."""
+    return [*theorems(), *counts(), *budgets(), *raster(), *trainings(), *timings()]
+
+
+def write_all(records: Sequence[Record], folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for record in records:
+        write_record(record, folder)
+    return folder
+
+
+def _day(number: int) -> str:
+    return f"2025-01-{number:02d}T00:00:00Z"

@@ -1,0 +1,147 @@
+"""What the sections say, for records whose meaning is known."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from reports.answers import on_experiments, on_theory
+from reports.budget import findings
+from reports.material import Material
+from reports.measurements import budget, read, training
+from reports.report import Report, make_report
+from reports.tests.conftest import text_of
+from reports.tests.synthetic import (
+    CLAIMS,
+    budgets,
+    full_set,
+    make,
+    theorems,
+    trained,
+    trainings,
+)
+from reports.trainings import by_scale
+from reports.wording import duration, listing, percent, signed, small
+from verification.evidence import Record, RecordError
+
+
+def _gather(records: list[Record]) -> Material:
+    return Material.gather(CLAIMS, records)
+
+
+def test_a_sound_theory_is_called_sound_as_far_as_it_was_tried() -> None:
+    answer = on_theory(_gather(theorems()))
+    assert answer.startswith("Yes, as far as it was tried. 12 of 13 statements")
+    assert "1,200 attempts" in answer
+    assert "at most 3e-26 where rounding explains up to 1e-25; none was refuted" in answer
+    assert answer.endswith("Open: 1 (`theorem.pooling`).")
+
+
+def test_one_counterexample_is_enough() -> None:
+    wrong = make(
+        "theorem",
+        "other",
+        {"cases": 1, "worst_error": 1e-3, "bound": 1e-25},
+        claims=("theorem.scale_shift",),
+    )
+    answer = on_theory(_gather([*theorems(), wrong]))
+    assert answer.startswith("Not as stated. 1 of 13 statements refuted: `theorem.scale_shift`.")
+
+
+def test_smoke_runs_answer_nothing() -> None:
+    smoke = [trained("cnn_28", 2.56, k, protocol="smoke") for k in range(6)]
+    answer = on_experiments(_gather(smoke))
+    assert answer.startswith("Not known yet: none of the 49 published test errors was measured")
+    assert "nothing but smoke runs, 6 of them, which support nothing" in answer
+    text = text_of(make_report(CLAIMS, smoke))
+    assert "**support nothing**. Their errors must not be compared" in text
+    assert "✓ **supported**" not in text
+
+
+def test_full_trainings_decide_cells() -> None:
+    answer = on_experiments(_gather(trainings()))
+    assert "Of 49 published test errors 1 hold within their margin, 1 do not" in answer
+    assert "refuted: SESN scalar in column 28 (2.60 instead of 2.10)" in answer
+
+
+def test_accuracy_shows_published_rerun_ours_and_difference(full: Report) -> None:
+    row = next(line for line in text_of(full).splitlines() if line.startswith("| SESN scalar `ses"))
+    assert "2.10 ± 0.10 (6) † | 2.09 ± 0.15 (6) | 2.60 ± 0.07 (6) | +0.50 \\[+0.39, +0.61]" in row
+    assert "[✗ **refuted**](#cell-mnist-sesn_scalar-28)" in row
+    assert row.count(", [") == 5
+
+
+def test_findings_name_the_best_the_worst_and_what_limits() -> None:
+    found = [budget(record) for record in budgets()[:4]]
+    totals = {pair.total: (item, pair) for item in found for pair in item.pairs}
+    text = " ".join(findings(found))
+    for total in (min(totals), max(totals)):
+        item, pair = totals[total]
+        assert f"{percent(total)} (`{item.name}`, {pair.name})" in text
+    for item in found:
+        limits = max(item.pairs, key=lambda pair: pair.total)
+        part = "sampling" if limits.sampling > limits.truncation else "truncation"
+        listed = text.split(f"{part} in ")[1].split(")")[0]
+        assert f"`{item.name}`" in listed
+    assert "`sesn_scalar_28` 25 of 49" in text
+    assert findings([]) == []
+
+
+def test_only_published_configurations_count_as_such(full: Report) -> None:
+    line = next(line for line in text_of(full).splitlines() if line.startswith("- Over "))
+    assert line.startswith("- Over 4 published configurations and 9 pairs")
+    assert "`wide_support`" in text_of(full)
+
+
+def test_runs_of_one_model_are_pooled_by_object_scale() -> None:
+    panels = by_scale(_gather(trainings()))
+    assert [panel.protocol for panel in panels] == ["smoke", "paper", "short"]
+    curve = panels[1].curves[0]
+    assert (curve.model, curve.runs) == ("cnn_28", 6)
+    assert {item.images for item in curve.bins} == {360}
+
+
+def test_times_are_shown_for_each_device(full: Report) -> None:
+    rows = [
+        line for line in text_of(full).splitlines() if line.startswith("| `sesn_scalar_28` | s")
+    ]
+    assert len(rows) == 2
+    assert "| 6.00 \\[5.90, 6.10] | 6.00 \\[5.90, 6.10] |" in rows[0]
+
+
+def test_a_damaged_measurement_is_named() -> None:
+    record = trained("cnn_28", 2.5)
+    broken = dataclasses.replace(record, numbers={"test_error": 2.5})
+    with pytest.raises(RecordError, match=rf"{broken.filename}: its numbers .*'by_scale'"):
+        read([broken], "test_error", training)
+    assert read([broken], "pairs", budget) == []
+
+
+def test_labels_grow_until_they_differ() -> None:
+    material = _gather(full_set())
+    assert len(set(material.labels.values())) == len(material.records)
+    assert all(digest.startswith(label) for digest, label in material.labels.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (percent(0.48), "48 %"),
+        (percent(0.0072), "0.72 %"),
+        (percent(3e-9), "3e-7 %"),
+        (percent(0.0), "0 %"),
+        (small(1e-25), "1e-25"),
+        (small(0.0), "0"),
+        (signed(-0.314), "−0.31"),
+        (signed(0.314), "+0.31"),
+        (signed(-0.001), "±0.00"),
+        (duration(3.21), "3.2 s"),
+        (duration(720), "12 min"),
+        (duration(11_000), "3.1 h"),
+        (listing(["a"]), "a"),
+        (listing(["a", "b", "c"]), "a, b and c"),
+    ],
+)
+def test_numbers_in_words(text: str, expected: str) -> None:
+    assert text == expected

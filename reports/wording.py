@@ -1,0 +1,89 @@
+"""Numbers and lists in words, the same way everywhere in the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from verification.verdicts import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED
+from verification.verdicts.verdict import plural
+
+__all__ = [
+    "MARKS",
+    "NOTHING",
+    "duration",
+    "listing",
+    "mean_and_spread",
+    "percent",
+    "plural",
+    "share",
+    "signed",
+    "small",
+    "verdict_text",
+]
+
+MARKS = {SUPPORTED: "✓", REFUTED: "✗", INCONCLUSIVE: "?", NOT_RUN: "·"}
+NOTHING = "–"
+
+
+def verdict_text(status: str) -> str:
+    """Return a verdict with its mark; what was judged stands out."""
+    return status if status == NOT_RUN else f"{MARKS[status]} **{status}**"
+
+
+def small(value: float) -> str:
+    """Return an error near rounding with two digits: 3.2e-29; an exact zero as 0."""
+    return _short(f"{value:.1e}") if value else "0"
+
+
+def percent(value: float) -> str:
+    """Return a share of 1 in percent with two digits: 0.0072 becomes 0.72 %."""
+    return f"{share(value)} %"
+
+
+def share(value: float) -> str:
+    """Return a share of 1 as the number of percent, two digits, exponents for the very small."""
+    hundredths = 100 * value
+    if hundredths == 0:
+        return "0"
+    if abs(hundredths) < 1e-4:
+        return _short(f"{hundredths:.1e}")
+    decimals = max(0, 1 - math.floor(math.log10(abs(hundredths))))
+    return f"{hundredths:.{decimals}f}"
+
+
+def _short(text: str) -> str:
+    """Leave out what says nothing in a number with exponent: 1.0e-05 becomes 1e-5."""
+    digits, exponent = text.split("e")
+    return f"{digits.removesuffix('.0')}e{int(exponent)}"
+
+
+def signed(value: float, decimals: int = 2) -> str:
+    """Return a difference with its sign, the minus as long as the plus."""
+    text = f"{value:+.{decimals}f}"
+    # A difference that rounds to zero has no side.
+    return "±" + text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def mean_and_spread(mean: float, std: float | None, decimals: int = 2) -> str:
+    """Return mean ± standard deviation, or the mean alone where no spread is known."""
+    text = f"{mean:.{decimals}f}"
+    return text if std is None else f"{text} ± {std:.{decimals}f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in the unit a person would choose."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def listing(items: Sequence[str]) -> str:
+    """Join items as in a sentence: a, b and c."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
