@@ -161,6 +161,13 @@ def duel(differences: Sequence[float], protocol: str = "paper") -> list[Record]:
     ]
 
 
+@pytest.mark.parametrize(("difference", "p_better"), [(-0.3, 0.5), (0.0, 1.0), (0.3, 1.0)])
+def test_one_realisation_decides_nothing(difference: float, p_better: float) -> None:
+    verdict = verdict_of(RANKING, duel([difference]))
+    assert verdict.status == INCONCLUSIVE
+    assert sign_flip_p(np.array([difference]), "less") == p_better
+
+
 @pytest.mark.parametrize("protocol", ["short", "paper"])
 def test_six_consistent_realisations_decide_a_ranking(protocol: str) -> None:
     better = verdict_of(RANKING, duel([-0.3, -0.4, -0.2, -0.5, -0.3, -0.1], protocol=protocol))

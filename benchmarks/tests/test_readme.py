@@ -1,0 +1,39 @@
+"""What the README shows can be run as written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    """The README's fenced blocks of a language, in order."""
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=["layers", "measure"])
+def test_python_blocks_run(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    exec(compile(code, str(README), "exec"), names)
+    printed = capsys.readouterr().out
+    assert "FAILED" not in printed
+    assert printed.count("passed") == code.count("print(check_")
+
+
+def test_every_task_of_the_readme_exists() -> None:
+    text = README.read_text(encoding="utf-8")
+    named = set(re.findall(r"tox -e (\w+)", text))
+    menu = (README.parent / "tox.ini").read_text(encoding="utf-8")
+    assert named == set(re.findall(r"\[testenv:(\w+)\]", menu))
+
+
+def test_linked_files_exist() -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)", README.read_text(encoding="utf-8"))
+    assert links
+    missing = [link for link in links if not (README.parent / link).exists()]
+    # The report and its figures are made by the main job; a checkout holds the last ones.
+    assert missing == []
