@@ -6,22 +6,24 @@ import pytest
 import torch
 
 from benchmarks import theory
-from benchmarks.theory import Session, budgets, cases, counts, raster, theorems
+from benchmarks.theory import Session, budgets, cases, counts, local, raster, theorems
 from sesn_impl import LiftingConv2d
 from verification.claims import load_claims
 from verification.evidence import Record, read_records
-from verification.verdicts import NOT_RUN, REFUTED, SUPPORTED, judge_all
+from verification.verdicts import REFUTED, SUPPORTED, judge_all
 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
-    """Two cases of each theorem, two models, one budget and one warp: enough to see the shapes."""
+    """Two cases of each theorem, two models, one warp and canvas: enough to see the shapes."""
     folder = tmp_path_factory.mktemp("evidence")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counts, "list_models", lambda: ["cnn_28", "sesn_scalar_28"])
         patch.setattr(budgets, "SEEDS", 2)
         patch.setattr(raster, "SIDES", (84,))
         patch.setattr(raster, "PATCHES", 1)
+        patch.setattr(local, "REPETITIONS", 1)
+        patch.setattr(local, "OBJECTS", {"digits": local.OBJECTS["digits"]})
         written = theory.measure(cases=2, seed=0, evidence=folder)
     assert sorted(record.digest for record in read_records(folder)) == sorted(
         record.digest for record in written
@@ -33,7 +35,6 @@ def test_every_theorem_that_is_tried_is_supported(records):
     claims = load_claims()
     verdicts = {verdict.claim_id: verdict for verdict in judge_all(claims, records)}
     theorems_status = {k: v.status for k, v in verdicts.items() if k.startswith("theorem.")}
-    assert theorems_status.pop("theorem.local_scale_invariance") == NOT_RUN
     assert set(theorems_status.values()) == {SUPPORTED}
     assert verdicts["count.basis.rank_5x5"].status == SUPPORTED
     assert verdicts["count.scale_axis_end"].status == SUPPORTED
@@ -58,6 +59,7 @@ def test_a_broken_layer_refutes(tmp_path: Path, monkeypatch):
     theorems.measure_theorems(session)
     verdicts = {v.claim_id: v for v in judge_all(load_claims(), session.records)}
     assert verdicts["theorem.lifting_equivariance"].status == REFUTED
+    assert verdicts["theorem.local_scale_invariance"].status == REFUTED
     assert verdicts["theorem.pooling"].status == SUPPORTED
 
 
@@ -73,9 +75,17 @@ def test_budget_records_hold_every_pair(records):
 
 
 def test_raster_floor_is_reached_by_wide_supports(records):
-    warps = {r.subject: r.numbers["warps"][0] for r in records if r.kind == "equivariance"}
+    warps = {r.subject: r.numbers["warps"][0] for r in records if "warps" in r.numbers}
     wide, cut = warps["lifting_raster_wide"], warps["lifting_raster_cut"]
     assert wide["floor"] < 1.2 * wide["error"] < cut["error"] < cut["ceiling"] / 5
+
+
+def test_local_floor_is_reached_by_wide_supports(records):
+    record = next(record for record in records if record.subject == "local_raster")
+    wide, cut = ({c["support"]: c for c in record.numbers["canvases"]}[s] for s in ("wide", "cut"))
+    assert wide["steps"] == [1, -1, 0]
+    assert wide["floor"] < 1.2 * wide["error"] < cut["error"] < cut["ceiling"] / 2
+    assert wide["winner_shift"] > cut["winner_shift"]
 
 
 @pytest.mark.parametrize(

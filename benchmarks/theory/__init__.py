@@ -2,6 +2,7 @@
 
 counts: parameters, ranks, supports. theorems: the exact probe and the checks. budgets: sampling and
 truncation of every published configuration. raster: rescaled photographs, with floor and ceiling.
+local: digits and photograph patches on one canvas, each at a scale of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from benchmarks.theory.budgets import measure_budgets
 from benchmarks.theory.counts import measure_counts
+from benchmarks.theory.local import measure_local_objects
 from benchmarks.theory.raster import measure_raster_warps
 from benchmarks.theory.session import Session
 from benchmarks.theory.theorems import measure_theorems
@@ -25,6 +27,7 @@ PARTS: dict[str, Callable[[Session], None]] = {
     "theorems": measure_theorems,
     "budgets": measure_budgets,
     "raster": measure_raster_warps,
+    "local": measure_local_objects,
 }
 
 

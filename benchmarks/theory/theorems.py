@@ -16,12 +16,17 @@ from verification.checks import (
     check_closed_form,
     check_commutes_with_scale_shift,
     check_integer_translation,
+    check_local_invariance,
+    check_local_response,
+    check_local_winner,
     check_max_projection,
     check_scale_axis_shift,
     check_sigma_law,
 )
+from verification.checks.local import local_error
 from verification.claims import Theorem, load_claims
 from verification.probe import Probe, complete_pairs, measure_pair, random_probe
+from verification.scenes import random_scene
 from verification.targets import Target, describe
 
 Case = Callable[[np.random.Generator], float]
@@ -78,6 +83,20 @@ def _translation(rng: np.random.Generator) -> float:
     return check_integer_translation(target, probe, (row, column)).error
 
 
+def _local_scale_invariance(rng: np.random.Generator) -> float:
+    """The error of the responses that must hold; 1 if others fail than the closed form predicts."""
+    target = describe(random_layer(rng, 0, scales=3))
+    # One object goes up, one comes down, one stays or goes further: no common factor.
+    steps = (1, -1, int(rng.integers(-2, 3)))
+    scene = random_scene(target, int(rng.integers(2**32)), steps)
+    projection = ScaleMaxProjection()
+    sets = (check_local_invariance(target, scene, projection), check_local_winner(target, scene))
+    if not all(result.passed for result in sets):
+        return 1.0
+    error = local_error(target, scene, projection)
+    return max(error, check_local_response(target, scene).error)
+
+
 def _steerability(rng: np.random.Generator) -> float:
     smallest, ratio = rng.uniform(1, 3), int(rng.integers(2, 4))
     make = hermite_basis_a if rng.random() < 0.5 else hermite_basis_b
@@ -117,6 +136,7 @@ ATTEMPTS = (
     Attempt("theorem.lifting_equivariance", _scale_equivariance((0,))),
     Attempt("theorem.scale_conv_equivariance", _scale_equivariance((1, 2))),
     Attempt("theorem.scale_shift", _scale_shift),
+    Attempt("theorem.local_scale_invariance", _local_scale_invariance),
     Attempt("theorem.translation", _translation),
     Attempt("theorem.scale_conv_1x1", _module(lambda channels: ScaleConv1x1(channels, 3))),
     Attempt("theorem.batch_norm", _module(nn.BatchNorm3d)),
@@ -124,4 +144,3 @@ ATTEMPTS = (
     Attempt("theorem.nonlinearity", _module(lambda _: nn.ReLU())),
     Attempt("theorem.pooling", _module(lambda _: nn.MaxPool3d((1, 2, 2)))),
 )
-"""Local scale-invariance with several objects is not tried here: its claim stays not run."""

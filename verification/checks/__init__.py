@@ -14,6 +14,12 @@ from verification.checks.filters import (
     check_ranks,
     check_sigma_law,
 )
+from verification.checks.local import (
+    check_isolation,
+    check_local_invariance,
+    check_local_response,
+    check_local_winner,
+)
 from verification.checks.modules import check_gradients, check_state_round_trip
 from verification.checks.result import CheckResult
 from verification.checks.scale_axis import check_commutes_with_scale_shift, check_max_projection
@@ -25,6 +31,10 @@ __all__ = [
     "check_commutes_with_scale_shift",
     "check_gradients",
     "check_integer_translation",
+    "check_isolation",
+    "check_local_invariance",
+    "check_local_response",
+    "check_local_winner",
     "check_max_projection",
     "check_ranks",
     "check_response",

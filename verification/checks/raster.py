@@ -49,7 +49,7 @@ def measure_raster(target: Target, image: Tensor, side: int) -> RasterMeasuremen
         raise ValueError(
             f"side={side!r}: ratio {ratio:.6f} must be that of the scales, {fine / coarse:.6f}"
         )
-    bank = [_ideal_filters(target, scale) for scale in (0, 1)]
+    bank = [ideal_filters(target, scale) for scale in (0, 1)]
     window = max(target.window, *(filters.shape[-1] for filters in bank))
 
     def error(at_fine: Callable[[Tensor], Tensor], at_coarse: Callable[[Tensor], Tensor]) -> float:
@@ -91,7 +91,7 @@ def check_raster_equivariance(
     )
 
 
-def _ideal_filters(target: Target, scale: int) -> Tensor:
+def ideal_filters(target: Target, scale: int) -> Tensor:
     """The documented filters with nothing cut off: [C_out, C_in, n, n]."""
     filters = known_filters(target)
     reach = round(IDEAL_REACH * target.scales[scale])
