@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks import data
+from benchmarks import data, main_job, theory
 from benchmarks.data import DataSet
 from benchmarks.run import Run
-from verification.evidence import read_records
+from verification.evidence import Record, read_records
 
 
 def folders(tmp_path: Path) -> list[str]:
@@ -119,3 +120,39 @@ def test_unknown_arguments(
         command_line.main(arguments)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"), [("digits", "theory time"), ("mnist_scale", "theory data time")]
+)
+def test_main_job_does_every_part_in_order(
+    name: str, parts: str, tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    called: list[str] = []
+
+    def part(what: str) -> Callable[..., list[Record]]:
+        def run_part(*_: object, **__: object) -> list[Record]:
+            called.append(what)
+            return []
+
+        return run_part
+
+    monkeypatch.setattr(data, "load", lambda *_: tiny)
+    monkeypatch.setattr(theory, "measure", part("theory"))
+    monkeypatch.setattr(main_job, "measure_data", part("data"))
+    monkeypatch.setattr(main_job, "measure_timing", part("time"))
+    assert command_line.main(["all", "--data", name, *folders(tmp_path)]) == 0
+    assert called == parts.split()
+    trained = {record.subject for record in read_records(tmp_path / "evidence")}
+    assert trained == set(main_job.MODELS)
+    assert "training of sesn_scalar_28" in capsys.readouterr().out
+
+
+def test_main_job_names_missing_data_before_it_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("SESN_DATA_DIR", raising=False)
+    assert command_line.main(["all", "--data", "mnist_scale", *folders(tmp_path)]) == 2
+    assert "SESN_DATA_DIR" in capsys.readouterr().err
+    assert not (tmp_path / "evidence").exists()
