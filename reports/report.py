@@ -16,6 +16,7 @@ from reports import (
     cost,
     facts,
     findings,
+    panels,
     provenance,
     rankings,
     raster,
@@ -35,6 +36,7 @@ SECTIONS = (
     theory,
     budget,
     raster,
+    panels,
     facts,
     accuracy,
     trainings,
@@ -44,7 +46,7 @@ SECTIONS = (
     claims_table,
     provenance,
 )
-FIGURE_NAMES = ("budget", "raster", "cells", "by_scale")
+FIGURE_NAMES = ("budget", "raster", "panels", "cells", "by_scale")
 """All figures there can be: what a newer report no longer shows is removed, and nothing else."""
 
 

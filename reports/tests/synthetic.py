@@ -121,6 +121,29 @@ def raster() -> list[Record]:
     ]  # fmt: skip
 
 
+def panels() -> list[Record]:
+    """Each panel and its exact probe, three networks."""
+    points: dict[str, tuple[str, list[float]]] = {
+        "panel_depth": ("trend.depth", [1, 5, 10, 50]),
+        "panel_down_scaling": ("trend.down_scaling", [2.0, 16.0, 23.11, 32.0]),
+        "panel_inter_scale": ("trend.inter_scale", [1, 2, 3, 4]),
+    }
+    levels = {"y": 0.02, "floor": 0.002, "ceiling": 0.2}
+    extra = {"panel_depth": {"coarse": 0.001}, "panel_inter_scale": {"complete": 0.01}}
+    found = []
+    for subject, (claim, x) in points.items():
+        curves = {
+            name: [[level * spread * (k + 1) for k in range(len(x))] for spread in (0.8, 1.0, 1.3)]
+            for name, level in {**levels, **extra.get(subject, {}), "probe": 0.015}.items()
+        }
+        probe = {"x": x, "y": curves.pop("probe")}
+        photographs = {"name": "photographs", "hash": "00"}
+        numbers = {"x": x, **curves}
+        found.append(make("equivariance", subject, numbers, claims=(claim,), data=photographs))
+        found.append(make("equivariance", f"{subject}_probe", probe))
+    return found
+
+
 def trained(
     model: str,
     error: float,
@@ -204,7 +227,7 @@ def timings() -> list[Record]:
 
 def full_set() -> list[Record]:
     """Some records of every kind and outcome."""
-    return [*theorems(), *counts(), *budgets(), *raster(), *trainings(), *timings()]
+    return [*theorems(), *counts(), *budgets(), *raster(), *panels(), *trainings(), *timings()]
 
 
 def write_all(records: Sequence[Record], folder: Path) -> Path:

@@ -1,0 +1,25 @@
+"""Options and action of `python -m benchmarks panels`."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.panels import FULL, QUICK, SEEDS, measure
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --seeds and --quick; --evidence is the caller's."""
+    parser.add_argument(
+        "--seeds", type=int, help=f"random networks ({SEEDS['full']}; quick: {SEEDS['quick']})"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="shorter stacks, smaller images: a first look"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measures all panels and prints where the records lie."""
+    chosen = SEEDS["quick" if options.quick else "full"]
+    seeds = chosen if options.seeds is None else options.seeds
+    for record in measure(seeds, options.evidence, QUICK if options.quick else FULL):
+        print(options.evidence / record.filename)

@@ -1,0 +1,92 @@
+"""The equivariance error of whole responses on rescaled photographs.
+
+A response to a patch f is rescaled, all channels alike, and compared with the response to the
+rescaled patch, `steps` scales lower. kornia rescales both: bicubic, antialiased,
+align_corners=False.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from verification.errors import equivariance_error
+from verification.warps import rescale
+
+WARP = "kornia resize, bicubic, antialias, align_corners=False"
+_CUBIC_REACH = 3
+"""Input pixels on each side that bicubic interpolation may read, when the image shrinks."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Responses to be compared: [B, C, S, m, m] float64 both; `expected` was rescaled."""
+
+    expected: Tensor
+    found: Tensor
+
+    @property
+    def whole(self) -> float:
+        """Δ over all pixels, those that padding reaches as well."""
+        return equivariance_error(self.expected, self.found)
+
+    def interior(self, margin: int) -> float:
+        """Δ at least `margin` pixels away from every side. Raises ValueError if none is left."""
+        return self.cropped(margin).whole
+
+    @property
+    def centred(self) -> float:
+        """Δ of what varies over the image: each channel and scale less its mean over pixels.
+
+        The mean of a response changes little under rescaling: a large one hides every error.
+        """
+        return equivariance_error(_less_mean(self.expected), _less_mean(self.found))
+
+    def cropped(self, margin: int) -> Compared:
+        """Both without `margin` pixels at every side. Raises ValueError if none is left."""
+        side = self.expected.shape[-1]
+        if not 0 <= 2 * margin < side:
+            raise ValueError(f"margin={margin!r}: must be from 0 to below half of side={side}")
+        kept = slice(margin, side - margin)
+        return Compared(self.expected[..., kept, kept], self.found[..., kept, kept])
+
+
+def compare(large: Tensor, small: Tensor) -> Compared:
+    """Rescales `large` [B, C, S, n, n] to the side of `small` [B, C, S, m, m]."""
+    flat = large.double().flatten(1, 2)
+    expected = rescale(flat, small.shape[-1]).image.view(*large.shape[:3], *small.shape[-2:])
+    return Compared(expected, small.double())
+
+
+def neighbours(large: Tensor, small: Tensor, pairs: int | None = None) -> Compared:
+    """Scale i+1 of `large` against scale i of `small`, which shows the same, one step smaller.
+
+    pairs: how many, from the finest on; all S − 1 if not given.
+    """
+    last = large.shape[2] - 1 if pairs is None else pairs
+    return compare(large[:, :, 1 : last + 1], small[:, :, :last])
+
+
+def fixed_scale(large: Tensor, small: Tensor) -> Compared:
+    """The same scale of both, as a plain convolution uses its filters: the ceiling."""
+    return compare(large[:, :, 1:], small[:, :, 1:])
+
+
+def down_scaling_margin(ratio: float, fine_window: int, coarse_window: int) -> int:
+    """Pixels of the shrunken image that a border may have touched, on either way.
+
+    ratio: out/in, at most 1; fine_window: side of the filter used after shrinking, coarse_window:
+    of the one used before. Raises ValueError for a ratio above 1.
+    """
+    if not 0 < ratio <= 1:
+        raise ValueError(f"ratio={ratio!r}: must be above 0 and at most 1")
+    reach = (1 / ratio - 1) + _CUBIC_REACH  # kornia cuts its Gaussian at two standard deviations
+    before = (coarse_window // 2 + reach) * ratio
+    return math.ceil(max(before, fine_window // 2 + math.ceil(reach * ratio)))
+
+
+def _less_mean(response: Tensor) -> Tensor:
+    return response - torch.mean(response, dim=(-1, -2), keepdim=True)
