@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import data, main_job, theory
 from benchmarks.checkpoint import CheckpointError
+from benchmarks.comparison import command as comparison
 from benchmarks.data.evidence import measure_data
 from benchmarks.devices import find_device
 from benchmarks.panels import command as panels
@@ -113,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     theory_options.add_argument("--cases", type=int, default=200, help="per theorem (200)")
     theory_options.add_argument("--seed", type=int, default=0, help="of all cases (0)")
     _add_data_options(command("data", _data, "regenerate MNIST-scale and check its hashes"))
+    comparison.add_options(
+        command("compare", comparison.run, "all methods of the paper side by side")
+    )
     panels.add_options(command("panels", panels.run, "the paper's three panels of the error"))
     job = command("all", _main_job, "theory, two smoke trainings and timings, in minutes")
     job.add_argument("--data", choices=data.NAMES[:2], default="digits")

@@ -1,0 +1,64 @@
+"""All methods of the paper side by side: what each promises, how far it keeps it, what it costs.
+
+    equivariance errors   `errors`, of the responses defined in `responses`, over their `floor`
+    unchanged predictions `predictions`, of untrained networks
+    costs                 `costs`: parameters, multiply-adds, time and memory
+
+The same images, factors and seeds for all; weights are random, since what a method promises it
+promises for all weights. Two records for each method, of kinds "equivariance" and "timing", and one
+for the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks.comparison.costs import measure_costs
+from benchmarks.comparison.equivariance import FLOOR, measure_floor, measure_method
+from benchmarks.comparison.session import Session
+from benchmarks.comparison.settings import FACTORS, FULL, METHODS, QUICK, REFERENCE, Settings
+from verification.evidence import Record
+
+__all__ = [
+    "FACTORS",
+    "FLOOR",
+    "FULL",
+    "METHODS",
+    "QUICK",
+    "REFERENCE",
+    "Settings",
+    "measure",
+]
+
+
+def measure(
+    seed: int,
+    evidence: Path | None = None,
+    settings: Settings = FULL,
+    methods: Sequence[str] = METHODS,
+) -> list[Record]:
+    """Compare methods by their networks for 28×28 images; returns the records.
+
+    seed: of all images and weights, at least 0. evidence: folder that the records are written to;
+    None: nowhere. methods: some of `METHODS`.
+
+    Raises ValueError for a negative seed or an unknown method.
+    """
+    for method in methods:
+        if method not in METHODS:
+            raise ValueError(f"methods={method!r}: must be some of {', '.join(METHODS)}")
+    session = Session(seed, settings, evidence)
+    names = [f"{method}_28" for method in methods]
+    steps = len(names) * (settings.repetitions + settings.rounds + 2)
+    # disable=None: no bar where standard error is not a terminal.
+    with tqdm(total=steps, desc="comparison", disable=None) as progress:
+        measure_floor(session)
+        for name in names:
+            progress.set_postfix_str(f"errors of {name}")
+            measure_method(session, name, progress.update)
+        progress.set_postfix_str("costs")
+        measure_costs(session, names, progress.update)
+    return session.records

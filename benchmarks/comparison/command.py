@@ -1,0 +1,66 @@
+"""Options, action and printed table of `python -m benchmarks compare`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.comparison import FULL, QUICK, REFERENCE, measure
+from verification.evidence import Record
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --seed, --batch, --rounds and --quick; --evidence is the caller's."""
+    parser.add_argument("--seed", type=int, default=0, help="of images and weights (default 0)")
+    for name in ("batch", "rounds"):
+        full, quick = getattr(FULL, name), getattr(QUICK, name)
+        parser.add_argument(f"--{name}", type=int, help=f"of timing ({full}; quick: {quick})")
+    parser.add_argument("--quick", action="store_true", help="few images, small batches")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Compares all methods, prints a table and where the records lie."""
+    base = QUICK if options.quick else FULL
+    chosen = {name: getattr(options, name) for name in ("batch", "rounds")}
+    settings = replace(base, **{name: n for name, n in chosen.items() if n is not None})
+    records = measure(options.seed, options.evidence, settings)
+    print(summary(records))
+    for record in records:
+        print(options.evidence / record.filename)
+
+
+def summary(records: Sequence[Record]) -> str:
+    """Return a table: mean errors in %, mean share of unchanged predictions, costs over CNN's."""
+    columns = [
+        "method", "probe", "digits", "photos", "trunk", "kept", "params", "Mmacs", "forward",
+        "step", "memory",
+    ]  # fmt: skip
+    costs = {record.subject: _costs(record) for record in records if record.kind == "timing"}
+    lines = ["".join(f"{name:>9}" if i else f"{name:18}" for i, name in enumerate(columns))]
+    for record in records:
+        if record.kind == "equivariance":
+            cells = [*_errors(record), *costs.get(record.subject, [])]
+            lines.append(f"{record.subject:18}" + "".join(f"{cell:>9}" for cell in cells))
+    return "\n".join(lines)
+
+
+def _errors(record: Record) -> list[str]:
+    cells = [f"{100 * np.mean(row['error']):.2f}" for row in record.numbers["responses"]]
+    if "predictions" in record.numbers:
+        cells.append(f"{100 * np.mean(record.numbers['predictions']['unchanged']):.1f}")
+    return cells
+
+
+def _costs(record: Record) -> list[str]:
+    numbers, name = record.numbers, record.subject
+    peaks = numbers["peak_bytes"]
+    return [
+        f"{numbers['parameters']}",
+        f"{numbers['multiply_adds'] / 1e6:.1f}",
+        f"{numbers['forward_ratio']['median']:.2f}",
+        f"{numbers['step_ratio']['median']:.2f}",
+        f"{peaks[name] / peaks[REFERENCE]:.2f}",
+    ]

@@ -1,0 +1,85 @@
+"""Peak memory of a training step, in a process of its own: `python -m benchmarks.memory cnn_28`.
+
+What the process held at most during the step (VmHWM, which the kernel keeps) minus what it held
+before (VmRSS): so it counts activations, gradients and the work space of the convolutions, which no
+counter of torch sees on a CPU, but neither program nor weights nor the optimiser's state. Large
+blocks are mapped one by one, so that what was freed is not counted again. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmarks.recipes import MNIST_SCALE
+from sesn_impl import create_model
+
+WARM_UP_BATCH = 2
+PROCESS = Path("/proc/self")
+_ONE_MAP_PER_BLOCK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
+"""For glibc's allocator, which otherwise raises its threshold and keeps freed blocks."""
+
+
+def peak_memory(name: str, batch: int) -> int | None:
+    """Bytes that a training step of a 28×28 network needs on the CPU; None where it cannot be told.
+
+    batch: images, at least 2. Takes seconds, for a process of its own. Raises ValueError for a
+    batch out of range, RuntimeError with the process's own words if it fails.
+    """
+    if batch < 2:
+        raise ValueError(f"batch={batch!r}: must be at least 2, for batch normalisation")
+    if not (PROCESS / "clear_refs").exists():
+        return None
+    environment = os.environ | _ONE_MAP_PER_BLOCK
+    environment["OMP_NUM_THREADS"] = str(torch.get_num_threads())
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", name, "--batch", str(batch)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode != 0:
+        raise RuntimeError(f"peak memory of {name}: {run.stderr.strip() or run.returncode}")
+    return int(run.stdout)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the bytes that a step needs beyond what the process held before."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("--batch", type=int, default=128)
+    options = parser.parse_args(arguments)
+    model = create_model(options.model).train()
+    optimiser = torch.optim.Adam(model.parameters(), lr=MNIST_SCALE.optimiser.rate)
+    _step(model, optimiser, WARM_UP_BATCH)
+    before = _held("VmRSS")
+    (PROCESS / "clear_refs").write_text("5", encoding="ascii")  # lets the maximum start anew
+    _step(model, optimiser, options.batch)
+    print(_held("VmHWM") - before)
+
+
+def _step(model: nn.Module, optimiser: torch.optim.Optimizer, batch: int) -> None:
+    optimiser.zero_grad()
+    loss = F.cross_entropy(model(torch.ones(batch, 1, 28, 28)), torch.zeros(batch).long())
+    torch.autograd.backward(loss)
+    optimiser.step()
+
+
+def _held(name: str) -> int:
+    """Bytes of memory of this process: VmRSS now, VmHWM at most."""
+    lines = (PROCESS / "status").read_text(encoding="ascii").splitlines()
+    (kilobytes,) = (line.split()[1] for line in lines if line.startswith(f"{name}:"))
+    return 1024 * int(kilobytes)
+
+
+if __name__ == "__main__":
+    main()
