@@ -123,7 +123,10 @@ def summary(records: Sequence[Record]) -> str:
 
 def _run_suite(suite: Path, variables: dict[str, Any]) -> dict[str, Any]:
     """Run the suite in a process of its own, telling on stderr how far it is; return its report."""
-    environment = os.environ | {name: str(value) for name, value in variables.items()}
+    # A suite started from inside pytest must not take itself for one of its parallel workers,
+    # which measure nothing.
+    own = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = own | {name: str(value) for name, value in variables.items()}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         options = ["-v", "--benchmark-enable", "--benchmark-quiet", f"--benchmark-json={report}"]
