@@ -76,6 +76,11 @@ class Material:
             newest[record.key, record.provenance.device if per_device else ""] = record
         return sorted(newest.values(), key=lambda record: (record.subject, record.filename))
 
+    def newest(self, kind: str) -> list[Record]:
+        """Return the newest finished record of each subject, whatever its configuration."""
+        ordered = sorted(self.latest(kind), key=lambda r: (r.provenance.started, r.digest))
+        return list({record.subject: record for record in ordered}.values())
+
     @cached_property
     def superseded(self) -> frozenset[str]:
         """Digests of finished records of which the same thing was run again later."""

@@ -17,6 +17,8 @@ from verification.evidence import Record, RecordError
 
 PUBLISHED_PREFIXES = ("sesn_", "stl10_sesn_", "wrn_16_8_sesn_")
 """How the names of published configurations begin; other bases are measured for comparison."""
+WARP_KINDS = ("down", "up", "translated", "anisotropic")
+"""Warps of raster images in the order of the report."""
 
 M = TypeVar("M")
 
@@ -78,20 +80,32 @@ class Budget:
 
 @dataclass(frozen=True)
 class Warp:
-    """Errors under one rescaling of raster images: layer, ideal filters, one fixed scale."""
+    """Errors under one warp of raster images: layer, ideal filters, one fixed scale, bound.
 
+    kind: "down", "up", "translated" or "anisotropic"; sides: of the result, in pixels; shift: in
+    pixels before the warp.
+    """
+
+    kind: str
+    sides: tuple[int, ...]
+    shift: tuple[int, ...]
     ratio: float
     error: float
     floor: float
     ceiling: float
+    bound: float
 
 
 @dataclass(frozen=True)
 class RasterWarps:
-    """What one layer does under rescalings by several ratios, ascending."""
+    """What one layer does under warps of several kinds; within a kind the ratio ascends."""
 
     record: Record
     warps: tuple[Warp, ...]
+
+    def of(self, *kinds: str) -> tuple[Warp, ...]:
+        """The warps of these kinds."""
+        return tuple(warp for warp in self.warps if warp.kind in kinds)
 
 
 @dataclass(frozen=True)
@@ -181,11 +195,22 @@ def budget(record: Record) -> Budget:
 
 def raster_warps(record: Record) -> RasterWarps:
     """Read a record of kind "equivariance" that was measured by raster warps."""
-    names = ("ratio", "error", "floor", "ceiling")
-    warps = [Warp(*(_finite(raw[name]) for name in names)) for raw in record.numbers["warps"]]
+    names = ("ratio", "error", "floor", "ceiling", "bound")
+    warps = [
+        Warp(
+            kind=raw["kind"],
+            sides=tuple(int(side) for side in raw["sides"]),
+            shift=tuple(int(pixels) for pixels in raw["shift"]),
+            **{name: _finite(raw[name]) for name in names},
+        )
+        for raw in record.numbers["warps"]
+    ]
     if not warps:
         raise ValueError("warps must not be empty")
-    return RasterWarps(record, tuple(sorted(warps, key=lambda warp: warp.ratio)))
+    if unknown := {warp.kind for warp in warps} - set(WARP_KINDS):
+        raise ValueError(f"kind must be one of {WARP_KINDS}, got {sorted(unknown)}")
+    ordered = sorted(warps, key=lambda warp: (WARP_KINDS.index(warp.kind), warp.ratio))
+    return RasterWarps(record, tuple(ordered))
 
 
 def training(record: Record) -> Training:

@@ -119,8 +119,7 @@ def read_panels(material: Material) -> list[Panel]:
     Raises RecordError naming the file of a record that cannot be read.
     """
     subjects = tuple(name for subject, _, _ in PANELS for name in (subject, f"{subject}_probe"))
-    records = [r for r in material.latest("equivariance") if r.subject in subjects]
-    records.sort(key=lambda record: (record.provenance.started, record.digest))
+    records = [record for record in material.newest("equivariance") if record.subject in subjects]
     found = {curves.record.subject: curves for curves in read(records, "x", _curves)}
     panels = []
     for subject, claim_id, variable in PANELS:

@@ -40,28 +40,42 @@ _WILSON = 1.96
 
 def raster_size(found: Sequence[RasterWarps]) -> Size:
     """Inches for one panel per layer."""
-    return max(5.5, 4.4 * len(found) + 0.7), 3.8
+    return max(7.5, 4.4 * len(found) + 0.7), 4.2
 
 
 def raster(found: Sequence[RasterWarps], figure: Figure) -> None:
-    """Error of each layer between its floor and its ceiling, against the ratio."""
+    """Error of each layer between its floor and its ceiling, against the ratio.
+
+    Warps that move the image as well and those with unequal ratios stand alone, without a line.
+    """
     panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
     styles = (
         ("ceiling", "one fixed scale (ceiling)", VERMILION, "s", (0, (5, 2))),
         ("error", "layer", BLACK, "o", "solid"),
         ("floor", "ideal filters (floor)", BLUE, "^", (0, (2, 1.5))),
     )
+    singles = (
+        ("translated", "layer, image moved as well", BLACK, "D"),
+        ("anisotropic", "layer, unequal ratios (must fail)", PURPLE, "X"),
+    )
     for axes, item in zip(panels, found, strict=True):
-        ratios = [warp.ratio for warp in item.warps]
+        rescalings = sorted(item.of("down", "up"), key=lambda warp: warp.ratio)
+        ratios = [warp.ratio for warp in rescalings]
         for name, label, colour, marker, line in styles:
-            values = [getattr(warp, name) for warp in item.warps]
+            values = [getattr(warp, name) for warp in rescalings]
             axes.plot(ratios, values, color=colour, marker=marker, linestyle=line, label=label)
+        for kind, label, colour, marker in singles:
+            alone = item.of(kind)
+            axes.plot(
+                [warp.ratio for warp in alone], [warp.error for warp in alone], marker,
+                color=colour, markerfacecolor="white", markeredgewidth=1.6, label=label,
+            )  # fmt: skip
         axes.set_title(_raster_title(item))
         axes.set_xlabel("ratio of rescaling (out / in)")
     panels[0].set_ylabel("relative squared error, %")
     percent_axis(panels[0], "y")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
 
 
 def by_scale_size(panels: Sequence[Panel]) -> Size:

@@ -59,18 +59,25 @@ class HermiteBasis(Protocol):
     def norms(self) -> tuple[float, ...]: ...  # noqa: D102
 
 
-def sampled_filters(basis: HermiteBasis, scale: int, support: int) -> FloatArray:
+def sampled_filters(
+    basis: HermiteBasis, scale: int, support: int, stretch: tuple[float, float] = (1.0, 1.0)
+) -> FloatArray:
     """The basis functions at one scale on a support×support grid: [N_b, support, support].
 
     Any support may be asked for, so that a wide one shows what the basis's own support cuts off.
+    stretch: factors on the filters' width along rows and columns, at equal integrals.
     """
     pixels = np.arange(support) - support // 2
+
+    def factor(order: int, width: float) -> FloatArray:
+        envelope = np.exp(-((pixels / width) ** 2) / 2) / width
+        return np.asarray(envelope * eval_hermitenorm(order, pixels / width))
+
     filters = np.empty((len(basis.atoms), support, support))
     for index, (atom, norm) in enumerate(zip(basis.atoms, basis.norms, strict=True)):
         width = basis.scales[scale] * atom.relative_width
-        envelope = np.exp(-((pixels / width) ** 2) / 2) / width
-        rows = envelope * eval_hermitenorm(atom.row_order, pixels / width)
-        columns = envelope * eval_hermitenorm(atom.column_order, pixels / width)
+        rows = factor(atom.row_order, width * stretch[0])
+        columns = factor(atom.column_order, width * stretch[1])
         filters[index] = np.outer(rows, columns) / norm
     return filters
 

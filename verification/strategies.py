@@ -6,9 +6,12 @@ integer seed, drawn by `seeds()`, so that every failure replays from its printed
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
+
+from verification.warps import Warp
 
 _SMALLEST_SUPPORT = 5
 """Below this, functions of order up to 4 can vanish on their whole support."""
@@ -73,6 +76,47 @@ def complete_bases(draw: st.DrawFn) -> BasisArguments:
     return BasisArguments(
         "b", kernel_size, scales, draw(st.integers(2, 5)), draw(st.floats(1.1, 1.45))
     )
+
+
+WARP_KINDS = ("down", "up", "translated", "anisotropic")
+
+
+@st.composite
+def warps(
+    draw: st.DrawFn, kind: str, sizes: tuple[int, int] = (96, 120), octaves: float = 1.0
+) -> Warp:
+    """Raster warps of one of WARP_KINDS, by a factor of up to 2^octaves down or up.
+
+    sizes: range of the input's side. "down" and "up" draw the side of the result, "translated" a
+    factor p/q with q up to 8 and a shift that stays whole, "anisotropic" rows and columns whose
+    factors differ by 1.3 or more. Raises ValueError for another kind.
+    """
+    if kind not in WARP_KINDS:
+        raise ValueError(f"kind={kind!r}: must be one of {', '.join(WARP_KINDS)}")
+    size, most = draw(st.integers(*sizes)), 2.0**octaves
+    shrunk = st.integers(math.ceil(size / most), size - 1)
+    enlarged = st.integers(size + 1, math.floor(size * most))
+    if kind == "translated":
+        return draw(_translated(sizes, most))
+    if kind == "anisotropic":
+        rows = draw(st.one_of(shrunk, enlarged))
+        unequal = st.one_of(shrunk, enlarged).filter(lambda m: max(m / rows, rows / m) >= 1.3)
+        return Warp(size, (rows, draw(unequal)))
+    side = draw(shrunk if kind == "down" else enlarged)
+    return Warp(size, (side, side))
+
+
+@st.composite
+def _translated(draw: st.DrawFn, sizes: tuple[int, int], most: float) -> Warp:
+    below = draw(st.integers(2, 8))
+    above = draw(
+        st.integers(math.ceil(below / most), math.floor(below * most)).filter(lambda p: p != below)
+    )
+    blocks = draw(st.integers(math.ceil(sizes[0] / below), sizes[1] // below))
+    reach = max(1, blocks // 8)
+    steps = draw(st.tuples(*[st.integers(-reach, reach)] * 2).filter(any))
+    side = blocks * above
+    return Warp(blocks * below, (side, side), (steps[0] * below, steps[1] * below))
 
 
 def offsets(reach: int = 3) -> st.SearchStrategy[tuple[int, int]]:

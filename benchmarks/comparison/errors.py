@@ -93,7 +93,7 @@ def digit_errors(pair: Pair, digits: Tensor, side: int) -> Errors:
     with torch.inference_mode():
         expected = rescale(at_start(digits), side).image
         found = at_end(in_frame(rescale(digits, side).image, FRAME))
-    margin = max(valid_margin(side / FRAME, window=1), (side - FRAME) // 2)
+    margin = max(valid_margin(side / FRAME, 1, 1), (side - FRAME) // 2)
     return _compare_maps(expected, in_frame(found, side), valid_mask(side, margin))
 
 
@@ -103,7 +103,7 @@ def photograph_errors(pair: Pair, patches: Tensor, side: int) -> Errors:
     with torch.inference_mode():
         expected = rescale(at_start(patches), side).image
         found = at_end(rescale(patches, side).image)
-    mask = valid_mask(side, valid_margin(side / PATCH, WIDEST_FILTER))
+    mask = valid_mask(side, valid_margin(side / PATCH, WIDEST_FILTER, WIDEST_FILTER))
     return _compare_maps(expected, found, mask)
 
 

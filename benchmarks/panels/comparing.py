@@ -7,7 +7,6 @@ align_corners=False.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -15,10 +14,6 @@ from torch import Tensor
 
 from verification.errors import equivariance_error
 from verification.warps import rescale
-
-WARP = "kornia resize, bicubic, antialias, align_corners=False"
-_CUBIC_REACH = 3
-"""Input pixels on each side that bicubic interpolation may read, when the image shrinks."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +68,6 @@ def neighbours(large: Tensor, small: Tensor, pairs: int | None = None) -> Compar
 def fixed_scale(large: Tensor, small: Tensor) -> Compared:
     """The same scale of both, as a plain convolution uses its filters: the ceiling."""
     return compare(large[:, :, 1:], small[:, :, 1:])
-
-
-def down_scaling_margin(ratio: float, fine_window: int, coarse_window: int) -> int:
-    """Pixels of the shrunken image that a border may have touched, on either way.
-
-    ratio: out/in, at most 1; fine_window: side of the filter used after shrinking, coarse_window:
-    of the one used before. Raises ValueError for a ratio above 1.
-    """
-    if not 0 < ratio <= 1:
-        raise ValueError(f"ratio={ratio!r}: must be above 0 and at most 1")
-    reach = (1 / ratio - 1) + _CUBIC_REACH  # kornia cuts its Gaussian at two standard deviations
-    before = (coarse_window // 2 + reach) * ratio
-    return math.ceil(max(before, fine_window // 2 + math.ceil(reach * ratio)))
 
 
 def _less_mean(response: Tensor) -> Tensor:

@@ -24,10 +24,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.panels.comparing import WARP, fixed_scale, neighbours
+from benchmarks.panels.comparing import fixed_scale, neighbours
 from benchmarks.panels.ideal import ideal_responses
 from benchmarks.panels.networks import Stack
-from benchmarks.panels.session import Session, collect, photograph_data, torch_generator
+from benchmarks.panels.session import Session, collect, torch_generator
 from benchmarks.panels.settings import (
     COARSE_SCALE,
     SMALLEST_SCALE,
@@ -37,9 +37,10 @@ from benchmarks.panels.settings import (
     basis_of,
     grid,
 )
+from benchmarks.photographs import photograph_data
 from verification.errors import equivariance_error
 from verification.signals import random_gabor_image
-from verification.warps import random_patches, rescale
+from verification.warps import WARP, random_patches, rescale
 
 SUBJECT = "panel_depth"
 SCALES = 3

@@ -22,14 +22,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.panels.comparing import WARP, compare, down_scaling_margin
-from benchmarks.panels.ideal import correlate, ideal_functions
-from benchmarks.panels.session import Session, collect, photograph_data, torch_generator
+from benchmarks.panels.comparing import compare
+from benchmarks.panels.ideal import ideal_functions
+from benchmarks.panels.session import Session, collect, torch_generator
 from benchmarks.panels.settings import SMALLEST_SCALE, WIDE_SUPPORT, Settings, basis_of
+from benchmarks.photographs import photograph_data
 from sesn_impl import LiftingConv2d
+from verification.correlation import correlate
 from verification.errors import equivariance_error
 from verification.signals import random_gabor_image
-from verification.warps import random_patches, rescale
+from verification.warps import WARP, random_patches, rescale, valid_margin
 
 SUBJECT = "panel_down_scaling"
 BUMPS, WIDTHS, MAX_FREQUENCY = 6, (2.0, 8.0), 0.5
@@ -75,7 +77,7 @@ def raster_curves(rng: np.random.Generator, settings: Settings) -> dict[str, lis
         small, ideal_small = (_responses(shrunk, bank[:1])[0] for bank in (cut, wide))
         found = compare(large[k], small)
         supports = layer.basis.supports
-        margin = down_scaling_margin(side / settings.large_side, supports[0], supports[k])
+        margin = valid_margin(side / settings.large_side, supports[0], supports[k])
         curves["y"].append(found.whole)
         curves["interior"].append(found.interior(margin))
         curves["floor"].append(compare(ideal_large[k], ideal_small).whole)

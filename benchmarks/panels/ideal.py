@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from benchmarks.panels.networks import Stack
 from benchmarks.panels.settings import WIDE_SUPPORT
 from verification.continuum import HermiteBasis, sampled_filters
+from verification.correlation import correlate
 
 
 def ideal_responses(stack: Stack, images: Tensor) -> Iterator[Tensor]:
@@ -42,21 +41,3 @@ def ideal_functions(basis: HermiteBasis) -> list[Tensor]:
         torch.from_numpy(sampled_filters(basis, scale, support))
         for scale, support in enumerate(supports)
     ]
-
-
-def correlate(images: Tensor, filters: Tensor) -> Tensor:
-    """Zero-padded cross-correlation: [B, C, H, H] with [O, C, n, n], n odd -> [B, O, H, H]."""
-    side, reach = images.shape[-1], filters.shape[-1] // 2
-    # Taps farther from the centre than the image is wide meet padding only.
-    unused = max(0, reach - (side - 1))
-    reach -= unused
-    kept = slice(unused, unused + 2 * reach + 1)
-    # What wraps around in a frame of side + reach lies outside the pixels that are kept.
-    size = next_fast_len(side + reach, real=True)
-    margin = size - (2 * reach + 1)
-    framed = F.pad(filters[..., kept, kept], (0, margin, 0, margin))
-    kernel = torch.fft.rfft2(framed.roll((-reach, -reach), (-1, -2))).conj()
-    spectrum = torch.fft.rfft2(images, s=(size, size))
-    answers = torch.einsum("bcyx,ocyx->boyx", spectrum, kernel)
-    found: Tensor = torch.fft.irfft2(answers, s=(size, size))[..., :side, :side]
-    return found

@@ -16,15 +16,16 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from benchmarks.panels.comparing import WARP, fixed_scale, neighbours
+from benchmarks.panels.comparing import fixed_scale, neighbours
 from benchmarks.panels.ideal import ideal_responses
 from benchmarks.panels.networks import Stack
-from benchmarks.panels.session import Session, collect, photograph_data, torch_generator
+from benchmarks.panels.session import Session, collect, torch_generator
 from benchmarks.panels.settings import STEP, WIDE_SUPPORT, Settings, basis_of, grid
+from benchmarks.photographs import photograph_data
 from verification.errors import equivariance_error
 from verification.probe import Probe, random_probe, responses
 from verification.targets import Target
-from verification.warps import random_patches, rescale
+from verification.warps import WARP, random_patches, rescale
 
 SUBJECT = "panel_inter_scale"
 LAYERS = 2

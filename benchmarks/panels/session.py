@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ import torch
 from benchmarks.panels.settings import QUICK, Settings
 from benchmarks.theory.cases import random_rng
 from verification.evidence import Measurement, Record, measuring
-from verification.warps import photographs
 
 Rows = dict[str, list[list[float]]]
 """Curves by name: for each a row per network, a value per point of the panel."""
@@ -79,9 +77,3 @@ def torch_generator(rng: np.random.Generator) -> torch.Generator:
 def collect(rows: Sequence[Mapping[str, list[float]]]) -> Rows:
     """Stacks what each network gave: name -> [networks][points]."""
     return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def photograph_data() -> dict[str, str]:
-    """Name and hash of the images that patches are cut from."""
-    pixels = b"".join(np.ascontiguousarray(image.numpy()).tobytes() for image in photographs())
-    return {"name": "photographs", "hash": hashlib.sha256(pixels).hexdigest()}

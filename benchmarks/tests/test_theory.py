@@ -20,7 +20,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counts, "list_models", lambda: ["cnn_28", "sesn_scalar_28"])
         patch.setattr(budgets, "SEEDS", 2)
-        patch.setattr(raster, "SIDES", (84,))
+        patch.setattr(raster, "KINDS", {kind: warps[-1:] for kind, warps in raster.KINDS.items()})
         patch.setattr(raster, "PATCHES", 1)
         patch.setattr(local, "REPETITIONS", 1)
         patch.setattr(local, "OBJECTS", {"digits": local.OBJECTS["digits"]})
@@ -75,9 +75,17 @@ def test_budget_records_hold_every_pair(records):
 
 
 def test_raster_floor_is_reached_by_wide_supports(records):
-    warps = {r.subject: r.numbers["warps"][0] for r in records if "warps" in r.numbers}
-    wide, cut = warps["lifting_raster_wide"], warps["lifting_raster_cut"]
-    assert wide["floor"] < 1.2 * wide["error"] < cut["error"] < cut["ceiling"] / 5
+    found = {r.subject: r.numbers["warps"] for r in records if "warps" in r.numbers}
+    wide, cut = (
+        {warp["kind"]: warp for warp in found[f"lifting_raster_{name}"]} for name in ("wide", "cut")
+    )
+    for kind in ("up", "translated"):
+        assert wide[kind]["floor"] < 1.2 * wide[kind]["error"] < cut[kind]["error"]
+        assert wide[kind]["error"] < wide[kind]["ceiling"] / 10
+    for kind in ("down", "up", "translated"):
+        for warp in (wide[kind], cut[kind]):
+            assert warp["error"] <= warp["bound"] * (1 + 1e-9)
+    assert wide["anisotropic"]["error"] > 10 * wide["anisotropic"]["bound"]
 
 
 def test_local_floor_is_reached_by_wide_supports(records):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -11,6 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
+from benchmarks.photographs import describe_images
 from benchmarks.theory.cases import random_rng
 from benchmarks.theory.session import Session
 from sesn_impl import LiftingConv2d, hermite_basis_a
@@ -21,7 +21,7 @@ from verification.checks.local_raster import (
     photo_objects,
 )
 from verification.targets import describe
-from verification.warps import photographs
+from verification.warps import WARP, photographs
 
 RATIO = 4 / 3
 SCALES = tuple(1.5 * RATIO**i for i in range(4))
@@ -42,11 +42,11 @@ def measure_local_objects(session: Session) -> None:
     configuration = {
         "side": SIDE, "sides": list(SIDES), "scales": list(SCALES), "kernel_sizes": SUPPORTS,
         "kind": "a", "effective_size": 3, "repetitions": REPETITIONS,
-        "warp": "kornia resize, bicubic, antialias, align_corners=False",
+        "warp": WARP,
     }  # fmt: skip
-    with session.measuring(
-        "equivariance", "local_raster", (), configuration, _data()
-    ) as measurement:
+    sources = [load_digits().images, *photographs()]
+    data = describe_images("digits and photographs", sources)
+    with session.measuring("equivariance", "local_raster", (), configuration, data) as measurement:
         measurement.numbers["canvases"] = [
             {"objects": objects, "support": support, **_measure(session.seed, objects, support, i)}
             for objects in OBJECTS
@@ -65,9 +65,3 @@ def _measure(seed: int, objects: str, support: str, repetition: int) -> dict[str
     layer = LiftingConv2d(1, 2, basis, padding=kernel_size // 2, bias=False)
     measured: LocalRasterMeasurement = measure_local_raster(describe(layer), shown, SIDES)
     return {**asdict(measured), "steps": list(measured.steps)}
-
-
-def _data() -> dict[str, str]:
-    sources = [load_digits().images, *(image.numpy() for image in photographs())]
-    pixels = b"".join(np.ascontiguousarray(source).tobytes() for source in sources)
-    return {"name": "digits and photographs", "hash": hashlib.sha256(pixels).hexdigest()}

@@ -109,10 +109,15 @@ def raster() -> list[Record]:
             {
                 "warps": [
                     {
-                        "ratio": side / 128, "error": error * 96 / side, "floor": 0.004 * 96 / side,
-                        "ceiling": 0.9 * (1 - side / 160),
+                        "kind": kind, "sides": [side, side], "shift": [0, 0], "ratio": side / 128,
+                        "error": error * 96 / side, "floor": 0.004 * 96 / side,
+                        "bound": 1.5 * error * 96 / side, "ceiling": 90 / side,
                     }
-                    for side in (64, 74, 84, 94, 104)
+                    for kind, sides in (
+                        ("down", (64, 74, 84, 94, 104)), ("up", (150, 200)), ("translated", (80,)),
+                        ("anisotropic", (100,)),
+                    )
+                    for side in sides
                 ]
             },
             data=photographs,

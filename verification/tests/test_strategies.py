@@ -2,9 +2,18 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import find, given, settings
+from hypothesis import strategies as st
 
-from verification.strategies import complete_bases, cut_off_bases, offsets, scale_grids
+from verification.strategies import (
+    WARP_KINDS,
+    complete_bases,
+    cut_off_bases,
+    offsets,
+    scale_grids,
+    warps,
+)
 from verification.tests.layers import build_basis
 
 FINDING = settings(max_examples=1000, database=None, derandomize=True)
@@ -33,10 +42,31 @@ def test_complete_bases_are_wide_enough(drawn):
     assert narrowest >= 1.7
 
 
+@given(st.sampled_from(WARP_KINDS), st.data())
+def test_warps_are_what_they_are_called(kind, data):
+    warp = data.draw(warps(kind))
+    rows, columns = warp.ratios
+    assert (rows == columns) == (kind != "anisotropic")
+    assert (warp.shift != (0, 0)) == (kind == "translated")
+    assert 96 <= warp.size <= 120
+    assert all(0.5 <= ratio <= 2.0 for ratio in warp.ratios)
+    if kind in ("down", "up"):
+        assert (warp.ratio < 1) == (kind == "down")
+    if kind == "anisotropic":
+        assert max(rows / columns, columns / rows) >= 1.3
+
+
+def test_another_kind_of_warp_is_named():
+    with pytest.raises(ValueError, match="kind='skewed': must be one of down, up, translated"):
+        find(warps("skewed"), lambda warp: True, settings=FINDING)
+
+
 def test_corners_are_reached():
     for bases in (cut_off_bases(), complete_bases()):
         assert find(bases, lambda b: b.kind == "a", settings=FINDING)
         assert find(bases, lambda b: b.kind == "b", settings=FINDING)
     assert find(scale_grids(), lambda s: len(s) == 2, settings=FINDING)
     assert find(scale_grids(), lambda s: len(s) == 4, settings=FINDING)
+    assert find(warps("translated"), lambda w: w.ratio > 1 and min(w.shift) < 0, settings=FINDING)
+    assert find(warps("anisotropic"), lambda w: min(w.ratios) > 1, settings=FINDING)
     assert find(offsets(3), lambda o: o == (-3, 3), settings=FINDING)

@@ -6,20 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from benchmarks import __main__ as command_line
 from benchmarks.panels import QUICK, Session, command, down_scaling, inter_scale, measure
-from benchmarks.panels.comparing import Compared, compare, down_scaling_margin
-from benchmarks.panels.ideal import correlate, ideal_responses
+from benchmarks.panels.comparing import Compared, compare
+from benchmarks.panels.ideal import ideal_responses
 from benchmarks.panels.networks import Stack
 from benchmarks.panels.settings import Settings, basis_of, grid
 from verification.claims import load_claims
+from verification.correlation import correlate
 from verification.errors import equivariance_error
 from verification.evidence import read_records
 from verification.probe import random_probe, responses
 from verification.verdicts import NOT_RUN, judge_all
-from verification.warps import rescale
+from verification.warps import rescale, valid_margin
 
 TINY = replace(
     QUICK, depths=(1, 2), depth_channels=3, large_side=96, sides=(48, 24, 12), extents=(1, 2, 3),
@@ -120,13 +120,6 @@ def test_without_padding_the_centre_is_the_same(extent):
     _assert_close(valid[..., 0, 0], padded[..., middle, middle], 1e-5)
 
 
-@pytest.mark.parametrize(("side", "window"), [(20, 7), (13, 31), (9, 41), (12, 1)])
-def test_fourier_correlation_is_the_convolution(side, window):
-    x, filters = torch.randn(2, 3, side, side).double(), torch.randn(4, 3, window, window).double()
-    expected = F.conv2d(x, filters, padding=window // 2)
-    _assert_close(correlate(x, filters), expected, 1e-12)
-
-
 def test_the_floor_is_the_stack_itself_where_its_filters_are_wide():
     """Only the cut-off differs: basis, coefficients and the order of scales are the stack's."""
     generator = torch.Generator().manual_seed(0)
@@ -165,7 +158,7 @@ def test_centring_takes_away_what_a_constant_hides():
 
 
 def test_the_margin_keeps_borders_out():
-    margin = down_scaling_margin(0.5, 3, 7)
+    margin = valid_margin(0.5, 3, 7)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(1, 1, 64, 64, generator=generator).double()
     other = x.clone()
@@ -203,8 +196,6 @@ def test_bad_calls_are_named(tmp_path):
         measure(0, tmp_path)
     with pytest.raises(ValueError, match="depth=0: must be at least 1 layer"):
         _stack(depth=0)
-    with pytest.raises(ValueError, match=r"ratio=2.0: must be above 0 and at most 1"):
-        down_scaling_margin(2.0, 3, 3)
     with pytest.raises(ValueError, match="margin=5: must be from 0 to below half of side=10"):
         Compared(torch.ones(1, 1, 1, 10, 10), torch.ones(1, 1, 1, 10, 10)).cropped(5)
 
