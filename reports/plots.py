@@ -55,8 +55,8 @@ def raster(found: Sequence[RasterWarps], figure: Figure) -> None:
         ("floor", "ideal filters (floor)", BLUE, "^", (0, (2, 1.5))),
     )
     singles = (
-        ("translated", "layer, image moved as well", BLACK, "D"),
-        ("anisotropic", "layer, unequal ratios (must fail)", PURPLE, "X"),
+        ("translated", "layer, image moved as well", BLACK, "D", "white"),
+        ("anisotropic", "layer, unequal ratios (must fail)", PURPLE, "X", PURPLE),
     )
     for axes, item in zip(panels, found, strict=True):
         rescalings = sorted(item.of("down", "up"), key=lambda warp: warp.ratio)
@@ -64,11 +64,11 @@ def raster(found: Sequence[RasterWarps], figure: Figure) -> None:
         for name, label, colour, marker, line in styles:
             values = [getattr(warp, name) for warp in rescalings]
             axes.plot(ratios, values, color=colour, marker=marker, linestyle=line, label=label)
-        for kind, label, colour, marker in singles:
+        for kind, label, colour, marker, inside in singles:
             alone = item.of(kind)
             axes.plot(
                 [warp.ratio for warp in alone], [warp.error for warp in alone], marker,
-                color=colour, markerfacecolor="white", markeredgewidth=1.6, label=label,
+                color=colour, markerfacecolor=inside, markeredgewidth=1.6, label=label,
             )  # fmt: skip
         axes.set_title(_raster_title(item))
         axes.set_xlabel("ratio of rescaling (out / in)")

@@ -19,8 +19,9 @@ EXPLANATION = (
     "its error is that of the warp and of the pixel grid. *Ceiling*: the same filter at one fixed "
     "scale, as in a plain convolution. *Bound*: what the floor and the documented cut-off together "
     "can explain, √bound = √floor + √truncation; no layer with these filters may exceed it. Where "
-    "rows and columns are rescaled unequally no scale fits, and a layer *must* exceed it: this "
-    "is the control; the filters of its floor are stretched as the image is."
+    "rows and columns are rescaled unequally no scale fits, and a layer whose filters are wide "
+    "enough for a sharp bound *must* exceed it: this is the control. The filters of its floor are "
+    "stretched as the image is."
 )
 NOT_MEASURED = "Nothing measured yet: there is no finished record of raster warps."
 RESCALINGS = ("down", "up", "translated")
