@@ -1,8 +1,8 @@
 """Peak memory of a training step, in a process of its own: `python -m benchmarks.memory cnn_28`.
 
-What the process held at most during the step (VmHWM, which the kernel keeps) minus what it held
-before (VmRSS): so it counts activations, gradients and the work space of the convolutions, which no
-counter of torch sees on a CPU, but neither program nor weights nor the optimiser's state. Large
+What the process held at most during a step (VmHWM, which the kernel keeps) minus what it held
+before it (VmRSS): so it counts activations, gradients and the work space of the convolutions, which
+no counter of torch sees on a CPU, but neither program nor weights nor the optimiser's state. Large
 blocks are mapped one by one, so that what was freed is not counted again. Linux only.
 """
 
@@ -20,20 +20,24 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.recipes import MNIST_SCALE
-from sesn_impl import create_model
+from sesn_impl import create_model, list_models
 
 WARM_UP_BATCH = 2
+STEPS = 3
 PROCESS = Path("/proc/self")
 _ONE_MAP_PER_BLOCK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
 """For glibc's allocator, which otherwise raises its threshold and keeps freed blocks."""
 
 
-def peak_memory(name: str, batch: int) -> int | None:
-    """Bytes that a training step of a 28×28 network needs on the CPU; None where it cannot be told.
+def peak_memory(name: str, batch: int) -> list[int] | None:
+    """Bytes that each of three training steps of a 28×28 network needs on the CPU.
 
-    batch: images, at least 2. Takes seconds, for a process of its own. Raises ValueError for a
-    batch out of range, RuntimeError with the process's own words if it fails.
+    None where the system does not tell. batch: images, at least 2. Takes many seconds, for a
+    process of its own. Raises ValueError for an unknown name or a batch out of range,
+    RuntimeError with the process's own words if it fails.
     """
+    if name not in list_models():
+        raise ValueError(f"name={name!r}: unknown model; known are {', '.join(list_models())}")
     if batch < 2:
         raise ValueError(f"batch={batch!r}: must be at least 2, for batch normalisation")
     if not (PROCESS / "clear_refs").exists():
@@ -49,11 +53,11 @@ def peak_memory(name: str, batch: int) -> int | None:
     )
     if run.returncode != 0:
         raise RuntimeError(f"peak memory of {name}: {run.stderr.strip() or run.returncode}")
-    return int(run.stdout)
+    return [int(line) for line in run.stdout.split()]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the bytes that a step needs beyond what the process held before."""
+    """Print for each step the bytes that it needs beyond what the process held before."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--batch", type=int, default=128)
@@ -61,10 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = create_model(options.model).train()
     optimiser = torch.optim.Adam(model.parameters(), lr=MNIST_SCALE.optimiser.rate)
     _step(model, optimiser, WARM_UP_BATCH)
-    before = _held("VmRSS")
-    (PROCESS / "clear_refs").write_text("5", encoding="ascii")  # lets the maximum start anew
-    _step(model, optimiser, options.batch)
-    print(_held("VmHWM") - before)
+    for _ in range(STEPS):
+        before = _held("VmRSS")
+        (PROCESS / "clear_refs").write_text("5", encoding="ascii")  # lets the maximum start anew
+        _step(model, optimiser, options.batch)
+        print(_held("VmHWM") - before)
 
 
 def _step(model: nn.Module, optimiser: torch.optim.Optimizer, batch: int) -> None:

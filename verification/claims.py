@@ -108,7 +108,8 @@ class Cell(Claim):
 class Ranking(Claim):
     """Model `better` has a lower `quantity` than every model in `worse`, on the same `data`.
 
-    All claims of one `family` share a Holm correction.
+    Protocol "check": of untrained networks, on the same images and seeds.  All claims of one
+    `family` share a Holm correction.
     """
 
     data: str
@@ -142,13 +143,18 @@ class Trend(Claim):
 
 @dataclass(frozen=True, kw_only=True)
 class Cost(Claim):
-    """Time of `numerator` over time of `denominator`, in one run, lies in [`lower`, `upper`]."""
+    """Time of `numerator` over time of `denominator`, in one run, lies in [`lower`, `upper`].
+
+    `batch` images per step, on `threads` CPU threads: only such records count.  None: any.
+    """
 
     quantity: str
     numerator: str
     denominator: str
     lower: float
     upper: float
+    batch: int | None = None
+    threads: int | None = None
 
 
 KINDS: dict[str, type[Claim]] = {
@@ -163,7 +169,7 @@ _PROTOCOLS = {
     "theorem": ("check",),
     "count": ("check",),
     "cell": ("paper",),
-    "ranking": ("short", "paper"),
+    "ranking": ("check", "short", "paper"),
     "trend": ("check", "short", "paper"),
     "cost": ("timing",),
 }
@@ -339,6 +345,8 @@ _CONVERTERS: dict[str, Callable[[object], object]] = {
     "margin": as_positive,
     "std": as_positive,
     "runs": as_positive_integer,
+    "batch": as_positive_integer,
+    "threads": as_positive_integer,
     "rerun": _rerun,
     "augmentation": _augmentation,
     "worse": _names,

@@ -1,6 +1,7 @@
 """All methods of the paper side by side: what each promises, how far it keeps it, what it costs.
 
     equivariance errors   `errors`, of the responses defined in `responses`, over their `floor`
+    own promises          `steps`: the same error along a method's own scale axis
     unchanged predictions `predictions`, of untrained networks
     costs                 `costs`: parameters, multiply-adds, time and memory
 

@@ -11,6 +11,13 @@ import numpy as np
 from benchmarks.comparison import FULL, QUICK, REFERENCE, measure
 from verification.evidence import Record
 
+ERRORS = (
+    ("first_layer", "scenes"), ("first_layer", "digits"), ("first_layer", "photographs"),
+    ("trunk", "scenes"), ("own_steps", "scenes"),
+)  # fmt: skip
+"""Part and images of each column of errors."""
+NOTHING = "-"
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --seed, --batch, --rounds and --quick; --evidence is the caller's."""
@@ -33,10 +40,13 @@ def run(options: argparse.Namespace) -> None:
 
 
 def summary(records: Sequence[Record]) -> str:
-    """Return a table: mean errors in %, mean share of unchanged predictions, costs over CNN's."""
+    """Return a table: mean errors in %, mean share of unchanged predictions, costs over CNN's.
+
+    Errors: first layer by probe, on digits and on photographs, trunk, own steps of the scale axis.
+    """
     columns = [
-        "method", "probe", "digits", "photos", "trunk", "kept", "params", "Mmacs", "forward",
-        "step", "memory",
+        "method", "probe", "digits", "photos", "trunk", "steps", "kept", "params", "Mmacs",
+        "forward", "step", "memory",
     ]  # fmt: skip
     costs = {record.subject: _costs(record) for record in records if record.kind == "timing"}
     lines = ["".join(f"{name:>9}" if i else f"{name:18}" for i, name in enumerate(columns))]
@@ -48,7 +58,8 @@ def summary(records: Sequence[Record]) -> str:
 
 
 def _errors(record: Record) -> list[str]:
-    cells = [f"{100 * np.mean(row['error']):.2f}" for row in record.numbers["responses"]]
+    errors = {(row["part"], row["images"]): row["error"] for row in record.numbers["responses"]}
+    cells = [f"{100 * np.mean(errors[row]):.2f}" if row in errors else NOTHING for row in ERRORS]
     if "predictions" in record.numbers:
         cells.append(f"{100 * np.mean(record.numbers['predictions']['unchanged']):.1f}")
     return cells
@@ -62,5 +73,5 @@ def _costs(record: Record) -> list[str]:
         f"{numbers['multiply_adds'] / 1e6:.1f}",
         f"{numbers['forward_ratio']['median']:.2f}",
         f"{numbers['step_ratio']['median']:.2f}",
-        f"{peaks[name] / peaks[REFERENCE]:.2f}",
+        f"{np.median(peaks[name]) / np.median(peaks[REFERENCE]):.2f}" if peaks[name] else NOTHING,
     ]

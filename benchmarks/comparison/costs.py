@@ -4,6 +4,8 @@ Every round times, for each method in turn, a step of the plain network, one of 
 forward pass of the plain network, one of the method. So a machine that is busy for a while is busy
 for both sides of a ratio, and only ratios within rounds are worth reading.
 
+peak_bytes: of a few training steps of the method and of the plain network, see `memory`.
+
 multiply_adds: per image of a forward pass in evaluation mode, half of what torch's own counter
 calls floating-point operations. It counts convolutions (every tap, also those that meet padding)
 and matrix products (resizing, steering, building filters: their share of a batch), and nothing
@@ -15,6 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -32,9 +35,6 @@ from sesn_impl import create_model
 from verification.claims import Cost, load_claims
 from verification.evidence import Record, write_record
 from verification.provenance import current_provenance
-
-CLAIMED_BATCH = 128
-"""Claims on costs speak of steps on batches of this size."""
 
 
 @dataclass
@@ -70,6 +70,11 @@ class Timed:
             logits: Tensor = self.model(self.images)
         return logits
 
+    def warm_up(self) -> None:
+        """Both kinds of work once: memory, choice of kernels."""
+        self.step()
+        self.forward()
+
     def multiply_adds(self) -> float:
         """Of one forward pass, per image."""
         with FlopCounterMode(display=False) as counter:
@@ -92,32 +97,28 @@ def measure_costs(
     settings, begin = session.settings, time.perf_counter()
     blank = current_provenance()
     reference = Timed(REFERENCE, settings.batch)
-    reference.step()
-    timed, counts, peaks = {}, {}, {}
+    reference.warm_up()
+    timed = {}
     for name in names:
         timed[name] = Timed(name, settings.batch)
-        timed[name].step()  # the first one warms up: memory, choice of kernels
-        counts[name] = timed[name].multiply_adds()
+        timed[name].warm_up()
         done()
-    for name in names:
-        peaks[name] = peak_memory(name, settings.batch)
-        done()
-    peak_reference = peaks.get(REFERENCE) or peak_memory(REFERENCE, settings.batch)
+    peaks = _peaks(names, settings, done)
     watches = time_rounds(timed, reference, settings, done)
     provenance = replace(blank, wall_seconds=time.perf_counter() - begin)
     records = []
     for name in names:
         numbers = {
             "parameters": timed[name].parameters,
-            "multiply_adds": counts[name],
-            "peak_bytes": {REFERENCE: peak_reference, name: peaks[name]},
+            "multiply_adds": timed[name].multiply_adds(),
+            "peak_bytes": {which: peaks[which] for which in (REFERENCE, name)},
             **_times(name, watches),
         }
         records.append(
             Record(
                 kind="timing",
                 subject=name,
-                claims=_claims(name, numbers["seconds"], settings.batch),
+                claims=_claims(name, numbers["seconds"]),
                 numbers=numbers,
                 configuration={"model": name, "work": "comparison", **settings.of_costs},
                 protocol="timing",
@@ -133,6 +134,18 @@ def measure_costs(
             write_record(record, session.evidence)
         session.records.append(record)
     return records
+
+
+def _peaks(
+    names: Sequence[str], settings: Settings, done: Callable[[], object]
+) -> dict[str, list[int] | None]:
+    """Peak memory of every network and of the plain one, in bytes; None where it is not told."""
+    peaks = {}
+    for name in dict.fromkeys([REFERENCE, *names]):
+        peaks[name] = peak_memory(name, settings.batch)
+        if name in names:
+            done()
+    return peaks
 
 
 def time_rounds(
@@ -176,12 +189,12 @@ def _rivals(name: str) -> list[str]:
     return [claim.denominator for claim in _costs(name) if claim.denominator != REFERENCE]
 
 
-def _claims(name: str, seconds: dict[str, list[float]], batch: int) -> tuple[str, ...]:
-    if batch != CLAIMED_BATCH:
-        return ()
+def _claims(name: str, seconds: dict[str, list[float]]) -> tuple[str, ...]:
+    """Those of which both sides were timed; which batch and threads they ask for, they say."""
     return tuple(claim.id for claim in _costs(name) if claim.denominator in seconds)
 
 
+@cache
 def _costs(name: str) -> list[Cost]:
     costs = (claim for claim in load_claims() if isinstance(claim, Cost))
     return [claim for claim in costs if claim.numerator == name]

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from torch import nn
+
 from benchmarks.comparison.errors import (
     FIRST,
     TRUNK,
+    WIDE,
     Errors,
     Pair,
     Window,
+    compare,
     digit_errors,
     photograph_errors,
+    probe_answers,
     probe_errors,
 )
 from benchmarks.comparison.floor import floor_responses
@@ -28,10 +33,12 @@ from benchmarks.comparison.responses import (
 from benchmarks.comparison.scenes import PATCH, SCENE, views
 from benchmarks.comparison.session import Sample, Session, rows
 from benchmarks.comparison.settings import FACTORS, FRAME, SIDES
+from benchmarks.comparison.steps import scale_axis, step_errors
+from verification.claims import Ranking, load_claims, models_of
 
 FLOOR = "comparison_floor"
-FLOOR_WINDOW = Window(side=57, stride=1, index=28)
-"""Wide enough for filters that nothing cuts off."""
+RANKED = "probe_share_of_chance"
+"""What claims compare, a number per repetition: Δ/chance of the first layer, mean over factors."""
 PHOTOGRAPH_SIDES = tuple(side * PATCH // FRAME for side in SIDES if side < FRAME)
 """Photographs are rescaled downwards only: enlarged patches would cost more and show no more."""
 
@@ -43,26 +50,29 @@ def measure_method(session: Session, name: str, done: Callable[[], object]) -> N
     """One record for a network of `create_model`; `done` is called after every repetition."""
     first: list[dict[str, list[Errors]]] = []
     trunk: list[list[Errors]] = []
+    steps: list[list[Errors]] = []
     predictions: list[list[Agreement]] = []
-    with session.measuring(name, _configuration(session)) as measurement:
+    configuration = {"model": name, "augmentation": False, **_configuration(session)}
+    claims = claims_of(name) if session.complete else ()
+    with session.measuring(name, configuration, claims) as measurement:
         for sample in session.samples:
             model = seeded_model(name, sample.weights_seed)
-            response = first_response(model)
-            first.append(_first_layer(sample, partial(_both, response), FIRST))
-            deep = trunk_response(model)
-            calibrate(deep, views(sample.trunk_scenes, sample.point, TRUNK.side))
-            trunk.append([
-                probe_errors((deep, deep), sample.trunk_scenes, sample.point, factor, TRUNK)
-                for factor in FACTORS
-            ])  # fmt: skip
+            first.append(_first_layer(sample, partial(_both, first_response(model)), FIRST))
+            trunk.append(_trunk(sample, model))
+            axis = scale_axis(model)
+            steps.append(step_errors(axis, sample.scenes, sample.point) if axis else [])
             calibrate(model, sample.calibration)
             normalise = session.data.normalisation
             predictions.append(agreements(model, sample.digits, SIDES, normalise))
             done()
         responses = _described(first)
         responses.append(_row("trunk", "scenes", FACTORS, trunk))
-        measurement.numbers["responses"] = responses
-        measurement.numbers["predictions"] = {
+        numbers = measurement.numbers
+        numbers["responses"] = responses
+        if axis:
+            responses.append(_row("own_steps", "scenes", axis.steps, steps))
+        numbers[RANKED] = [_share_of_chance(repetition["scenes"]) for repetition in first]
+        numbers["predictions"] = {
             "images": len(session.samples[0].digits),
             "factors": list(FACTORS),
             "unchanged": rows(predictions, "unchanged"),
@@ -70,13 +80,39 @@ def measure_method(session: Session, name: str, done: Callable[[], object]) -> N
         }
 
 
+def claims_of(name: str) -> tuple[str, ...]:
+    """Rankings that speak of a network's equivariance error."""
+    rankings = (claim for claim in load_claims() if isinstance(claim, Ranking))
+    return tuple(
+        claim.id
+        for claim in rankings
+        if claim.quantity == RANKED and name in models_of(claim)
+    )  # fmt: skip
+
+
 def measure_floor(session: Session) -> None:
     """The same record for the floor, which has a first layer only."""
     with session.measuring(FLOOR, _configuration(session)) as measurement:
         measurement.numbers["responses"] = _described([
-            _first_layer(sample, partial(floor_responses, i), FLOOR_WINDOW)
+            _first_layer(sample, partial(floor_responses, i), WIDE)
             for i, sample in enumerate(session.samples)
         ])  # fmt: skip
+
+
+def _trunk(sample: Sample, model: nn.Module) -> list[Errors]:
+    """Errors of all layers before the last pool, for each factor."""
+    deep, scenes = trunk_response(model), sample.trunk_scenes
+    calibrate(deep, views(scenes, sample.point, TRUNK.side))
+    start = probe_answers(deep, scenes, sample.point, 1.0, TRUNK)
+    return [
+        compare(start, probe_answers(deep, scenes, sample.point, factor, TRUNK))
+        for factor in FACTORS
+    ]
+
+
+def _share_of_chance(errors: list[Errors]) -> float:
+    """Mean of Δ/chance."""
+    return sum(item.error / item.chance for item in errors) / len(errors)
 
 
 def _both(response: Response, factor: float) -> Pair:

@@ -65,6 +65,8 @@ FIRST = Window(side=FRAME, stride=1, index=FRAME // 2)
 """The network's own frame: methods that resize the whole frame are at home in it."""
 TRUNK = Window(side=44, stride=4, index=5)
 """Larger than the network's frame, so that the border is far from the middle."""
+WIDE = Window(side=57, stride=1, index=28)
+"""Twice the network's frame: nothing that a first layer reads is cut off."""
 
 
 def probe_errors(
@@ -72,15 +74,25 @@ def probe_errors(
     window: Window = FIRST,
 ) -> Errors:  # fmt: skip
     """Exact probe of N scenes at one point (row, column), in pixels."""
-
-    def answer(response: Response, scene: GaborImage, scale: float) -> FloatArray:
-        row, column = (scale * coordinate - window.offset for coordinate in point)
-        with torch.inference_mode():
-            maps = response(views(scene, (row, column), window.side))
-        return np.asarray(maps[:, :, window.index, window.index].double().numpy())
-
     at_start, at_end = pair
-    return compare(answer(at_start, scenes, 1.0), answer(at_end, scenes.rescaled(factor), factor))
+    return compare(
+        probe_answers(at_start, scenes, point, 1.0, window),
+        probe_answers(at_end, scenes, point, factor, window),
+    )
+
+
+def probe_answers(
+    response: Response, scenes: GaborImage, point: tuple[float, float], factor: float,
+    window: Window,
+) -> FloatArray:  # fmt: skip
+    """What a response says of L_s f at s·p, for each of N scenes: [N, C], or [N, C, S] of a stack.
+
+    point: p, as (row, column) in pixels.
+    """
+    row, column = (factor * coordinate - window.offset for coordinate in point)
+    with torch.inference_mode():
+        maps = response(views(scenes.rescaled(factor), (row, column), window.side))
+    return np.asarray(maps[..., window.index, window.index].double().numpy())
 
 
 def digit_errors(pair: Pair, digits: Tensor, side: int) -> Errors:

@@ -18,7 +18,8 @@ equivariant in scale, with no end of the scale axis in reach, has r_{L_s f}(s·p
 | ss_cnn | steering to sizes 5 … 13 of a 2-D filter | square crops, amplitudes not steered |
 | sesn_* | invariance, up to the step of its σ grid | supports cut off, narrow filters |
 
-All scale axes end, and none but SEVF's steps fine: between its steps a method promises nothing.
+All scale axes end, and none but SEVF's steps fine: between its steps a method promises nothing. How
+well a method keeps its promise away from the ends, before the maximum, is measured in `steps`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,13 +72,21 @@ class Session:
             parts += [f"--{name} {value}"] if value != getattr(base, name) else []
         return " ".join(parts)
 
+    @property
+    def complete(self) -> bool:
+        """Whether the errors are measured in full, so that they may decide claims."""
+        return self.settings.of_errors == FULL.of_errors
+
     @contextmanager
-    def measuring(self, subject: str, configuration: Mapping[str, Any]) -> Iterator[Measurement]:
+    def measuring(
+        self, subject: str, configuration: Mapping[str, Any], claims: Sequence[str] = ()
+    ) -> Iterator[Measurement]:
         """One record of equivariance, made when the block ends, also if it fails."""
         with measuring(
             "equivariance",
             subject,
             command=self.command,
+            claims=claims,
             configuration=configuration,
             data=images_identity(self.data),
             seeds={"seed": self.seed},

@@ -24,7 +24,7 @@ _OF_COSTS = ("rounds", "batch")
 class Settings:
     """Sizes of a comparison; all at least 2, but repetitions, patches and rounds at least 1.
 
-    repetitions: draws of weights and images.
+    repetitions: draws of weights and images; 8 let a permutation test decide against 8 rivals.
     scenes: analytic images per repetition for the first layer; trunk_scenes: for the trunk.
     digits, patches: real images per repetition.
     calibration: digits that set the statistics of batch normalisation.
@@ -33,7 +33,7 @@ class Settings:
     Raises ValueError for a number below.
     """
 
-    repetitions: int = 5
+    repetitions: int = 8
     scenes: int = 64
     trunk_scenes: int = 12
     digits: int = 32

@@ -93,11 +93,15 @@ class LogRadialConv2d(FixedTensors):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, H', W']."""
+        return best_of(self.responses(x))
+
+    def responses(self, x: Tensor) -> Tensor:
+        """The response of every size, before the maximum: [B, C_in, H, W] -> [.., S, H', W']."""
         check_image(x, self.in_channels)
         responses = [
             F.conv2d(x, self.filters(size), None, self.stride, size // 2) for size in self.sizes
         ]
-        return best_of(torch.stack(responses, dim=2))
+        return torch.stack(responses, dim=2)
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""

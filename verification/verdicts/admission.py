@@ -2,7 +2,8 @@
 
 A record counts if it names the claim (a training record that names any claim also counts for the
 rankings of its model), has the kind the claim's rule reads, a protocol that is not lighter than the
-claim's, and ended as "finished".  Trainings must also come from a clean commit, be of the claim's
+claim's, and ended as "finished".  Timings must be of the claim's batch and number of threads,
+where it names them.  Trainings must also come from a clean commit, be of the claim's
 model, augmentation and data, and count once for each data realisation and seed.  Checks and timings
 from uncommitted sources count, with a remark.
 """
@@ -13,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from verification.claims import Cell, Claim, Ranking, models_of
+from verification.claims import Cell, Claim, Cost, Ranking, models_of
 from verification.evidence import Record
 from verification.verdicts.verdict import Findings, plural
 
@@ -22,7 +23,7 @@ _KINDS = {
     "theorem": ("theorem",),
     "count": ("count",),
     "cell": ("training",),
-    "ranking": ("training",),
+    "ranking": ("training", "equivariance"),
     "trend": ("equivariance", "budget", "training"),
     "cost": ("timing",),
 }
@@ -89,8 +90,8 @@ def _objection(record: Record, claim: Claim) -> str:
         return f"of kind {record.kind}"
     if not heavy_enough(record.protocol, claim.protocol):
         return f"of protocol {record.protocol} (needs {claim.protocol})"
-    if isinstance(claim, Cell | Ranking) and not _matches(record, claim):
-        return "of another model, augmentation or data set"
+    if mismatch := _mismatch(record, claim):
+        return mismatch
     if record.outcome != "finished":
         return record.outcome
     if record.kind == "training" and record.provenance.dirty is not False:
@@ -105,3 +106,22 @@ def _matches(record: Record, claim: Cell | Ranking) -> bool:
         and record.configuration.get("augmentation") is claim.augmentation
         and (record.data or {}).get("name") == claim.data
     )
+
+
+def _mismatch(record: Record, claim: Claim) -> str:
+    """Say in what a record is not of the kind that its claim speaks about; empty if in nothing."""
+    if isinstance(claim, Cell | Ranking) and not _matches(record, claim):
+        return "of another model, augmentation or data set"
+    if isinstance(claim, Cost):
+        return _other_condition(record, claim)
+    return ""
+
+
+def _other_condition(record: Record, claim: Cost) -> str:
+    """Say what was timed otherwise than the claim says; empty if nothing was."""
+    batch, origin = record.configuration.get("batch"), record.provenance
+    if claim.batch not in (None, batch):
+        return f"with batches of {batch} (needs {claim.batch})"
+    if claim.threads is None or (origin.device, origin.threads) == ("cpu", claim.threads):
+        return ""
+    return f"on {origin.device} with {plural(origin.threads, 'thread')} (needs {claim.threads})"

@@ -23,7 +23,7 @@ from verification.verdicts.verdict import (
     Verdict,
 )
 
-Unit = tuple[str, int]
+Unit = tuple[str | int, ...]
 Pairs = npt.NDArray[np.float64]
 
 
@@ -44,15 +44,14 @@ def judge_ranking(
     """Compare models on the same data by the sign flips of their paired differences.
 
     The unit is the data realisation (without realisations: the seed); several runs on it are
-    averaged, equally many of each model.  Both one-sided tests are made.  Several rivals must all
-    be beaten, so the largest p counts; being beaten by one of k rivals takes k times its p.  The p
-    of all claims of the family, measured or not, are then corrected by Holm.  Supported:
-    significantly better; refuted: significantly worse; no difference shown: inconclusive.
+    averaged, equally many of each model.  A record that holds a list has a unit for each of its
+    repetitions, which are the same draws for every model.  Both one-sided tests are made.  Several
+    rivals must all be beaten, so the largest p counts; being beaten by one of k rivals takes k
+    times its p.  The p of all claims of the family, measured or not, are then corrected by Holm.
+    Supported: significantly better; refuted: significantly worse; no difference shown:
+    inconclusive.
     """
-    findings.keep(
-        [record for record in findings.counted if is_number(record.numbers.get(claim.quantity))],
-        claim.quantity,
-    )
+    findings.keep([record for record in findings.counted if _values(record, claim)], claim.quantity)
     own = _compare(claim, findings.counted)
     if not findings.counted:
         return findings.not_run()
@@ -107,14 +106,14 @@ def _mean_difference(a: Pairs, b: Pairs, axis: int = -1) -> Pairs:
 
 def _usable(claim: Ranking, records: Sequence[Record]) -> list[Record]:
     counted = admit(claim, records).counted
-    return [record for record in counted if is_number(record.numbers.get(claim.quantity))]
+    return [record for record in counted if _values(record, claim)]
 
 
 def _compare(claim: Ranking, records: Sequence[Record]) -> Comparison | None:
     """Compare under the protocol with most pairs (among equals the heaviest); None without any."""
     best: dict[str, Pairs] = {}
     protocol = ""
-    for candidate in TRAINING_PROTOCOLS:
+    for candidate in ("check", *TRAINING_PROTOCOLS):
         if not heavy_enough(candidate, claim.protocol):
             continue
         pairs = _differences(claim, [r for r in records if r.protocol == candidate])
@@ -140,8 +139,8 @@ def _differences(claim: Ranking, records: Sequence[Record]) -> dict[str, Pairs]:
     values: dict[str, dict[Unit, list[tuple[int, float]]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         model, seed = str(record.configuration["model"]), record.seeds.get("seed", 0)
-        value = float(record.numbers[claim.quantity])
-        values[model][_unit(record)].append((seed, value))
+        for unit, value in _values(record, claim):
+            values[model][unit].append((seed, value))
     mine = values[claim.better]
     return {
         rival: np.array(
@@ -153,6 +152,16 @@ def _differences(claim: Ranking, records: Sequence[Record]) -> dict[str, Pairs]:
         )
         for rival in claim.worse
     }
+
+
+def _values(record: Record, claim: Ranking) -> list[tuple[Unit, float]]:
+    """What a record says of the claim's quantity, by unit; empty if it says nothing."""
+    found = record.numbers.get(claim.quantity)
+    if is_number(found):
+        return [(_unit(record), float(found))]
+    if isinstance(found, list) and all(map(is_number, found)):
+        return [((*_unit(record), index), float(value)) for index, value in enumerate(found)]
+    return []
 
 
 def _unit(record: Record) -> Unit:

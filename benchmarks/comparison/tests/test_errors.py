@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.comparison.equivariance import FLOOR_WINDOW, PHOTOGRAPH_SIDES
+from benchmarks.comparison.equivariance import PHOTOGRAPH_SIDES
 from benchmarks.comparison.errors import (
     FIRST,
     TRUNK,
+    WIDE,
     Window,
     compare,
     digit_errors,
@@ -55,15 +56,15 @@ def test_a_single_response_is_refused() -> None:
 def test_probe_finds_the_floor_exact_and_fixed_filters_wrong(
     scenes: GaborImage, factor: float
 ) -> None:
-    exact = probe_errors(floor_responses(0, factor), scenes, POINT, factor, FLOOR_WINDOW)
+    exact = probe_errors(floor_responses(0, factor), scenes, POINT, factor, WIDE)
     assert exact.error < 1e-10
-    assert probe_errors(FIXED, scenes, POINT, factor, FLOOR_WINDOW).error > 0.01
+    assert probe_errors(FIXED, scenes, POINT, factor, WIDE).error > 0.01
 
 
 def test_probe_finds_a_wrong_scale(scenes: GaborImage) -> None:
     wrong = (HermiteFilters(0, 1.7), HermiteFilters(0, 1.7 / 1.5))
-    right = probe_errors(floor_responses(0, 1.5), scenes, POINT, 1.5, FLOOR_WINDOW)
-    assert probe_errors(wrong, scenes, POINT, 1.5, FLOOR_WINDOW).error > 1e6 * right.error
+    right = probe_errors(floor_responses(0, 1.5), scenes, POINT, 1.5, WIDE)
+    assert probe_errors(wrong, scenes, POINT, 1.5, WIDE).error > 1e6 * right.error
 
 
 def test_no_rescaling_no_error(scenes: GaborImage, few_digits: Tensor) -> None:
