@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.basis import SteerableBasis
+from sesn_impl.correlation import Correlation, correlation
+from sesn_impl.plan import Geometry, choose
 
 
 class _SteerableConv2d(nn.Module):
@@ -50,6 +52,7 @@ class _SteerableConv2d(nn.Module):
         # learned.
         functions = basis.functions.to(self.weight)
         self.register_buffer("functions", functions, persistent=False)
+        self._forget_plans()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -62,23 +65,72 @@ class _SteerableConv2d(nn.Module):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         # A cast of a cast loses digits: a float64 layer has to use the float64 basis.
         self.functions = self.basis.functions.to(self.functions)
+        self._forget_plans()
         return self
 
-    def _filters(self, coefficients: Tensor, scale: int) -> Tensor:
-        """Filters of one scale on their own support: [C_out, C_in, N_b] -> [C_out, C_in, v, v]."""
-        support = self.basis.supports[scale]
-        margin = (self.basis.kernel_size - support) // 2
-        inside = slice(margin, margin + support)
-        functions = self.functions[:, scale, inside, inside].reshape(-1, support * support)
-        return (coefficients @ functions).view(*coefficients.shape[:2], support, support)
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies and pickles make their own plans.
+        return {**self.__dict__, "_plans": {}, "_kept": _KeptFilters()}
 
-    def _convolve(self, x: Tensor, filters: Tensor) -> Tensor:
-        """[B, C, H, W] -> [B, C_out, H', W'] as if the filters were zero-padded to V×V."""
-        margin = (self.basis.kernel_size - filters.shape[-1]) // 2
-        padding = self.padding - margin
-        if padding < 0:
-            x = F.pad(x, [padding] * 4)
-        return F.conv2d(x, filters, self.bias, stride=self.stride, padding=max(padding, 0))
+    def _forget_plans(self) -> None:
+        self._plans: dict[tuple[object, ...], Correlation] = {}
+        self._kept = _KeptFilters()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, H, W] or [B, C_in, S, H, W] -> [B, C_out, S, H', W']."""
+        respond = self._responder(x)
+        y = torch.stack([respond(scale) for scale in range(self.basis.num_scales)], dim=2)
+        return y if self.bias is None else y.add_(self.bias[:, None, None, None])
+
+    def projected(self, x: Tensor) -> Tensor:
+        """The maximum over scales of what `forward` gives, which is never held: [B, C_out, H', W'].
+
+        Where scales are equal, the gradient goes to the smallest.
+        """
+        respond = self._responder(x)
+        y = respond(0)
+        for scale in range(1, self.basis.num_scales):
+            other = respond(scale)
+            # A selection keeps one bit per pixel for its gradient; a maximum would keep both.
+            y = torch.where((other > y) | other.isnan(), other, y)
+        return y if self.bias is None else y + self.bias[:, None, None]
+
+    def _slices(self, x: Tensor) -> list[Tensor]:
+        """Checks the input; each scale's slice [B, C_in, H, W], or one that all scales see."""
+        raise NotImplementedError
+
+    def _responder(self, x: Tensor) -> Callable[[int], Tensor]:
+        """What gives the response [B, C_out, H', W'] at a scale, without bias."""
+        slices = self._slices(x)
+        coefficients = self.weight if self.weight.ndim == 4 else self.weight.unsqueeze(2)
+        extent = coefficients.shape[2]
+        keep = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        way = self._plan(slices[0], extent, keep)
+        if keep:
+            self._kept.renew(way, self.weight)
+        prepared = [way.prepare(image) for image in slices]
+
+        def respond(scale: int) -> Tensor:
+            # Slices above the largest scale are zero: leaving them out is the same, at no cost.
+            seen = prepared[scale : scale + extent] if len(prepared) > 1 else prepared
+            chosen = coefficients[:, :, : len(seen)]
+            make = self._kept.filters if keep else way.filters
+            return way.respond(seen, make(chosen, scale))
+
+        return respond
+
+    def _plan(self, x: Tensor, extent: int, keep: bool) -> Correlation:
+        """How responses to images [B, C_in, H, W] are computed, made once for each size."""
+        height, width = x.shape[-2:]
+        geometry = Geometry(height, width, self.basis.kernel_size, self.padding, self.stride)
+        name = choose(self.basis, geometry, x, self.out_channels, extent, keep)
+        if torch.compiler.is_compiling():
+            return correlation(name, self.functions, self.basis.supports, geometry)
+        plan = self._plans.get((name, geometry))
+        if plan is None or plan.functions is not self.functions:
+            plan = correlation(name, self.functions, self.basis.supports, geometry)
+            self._plans[name, geometry] = plan
+        return plan
 
     def _check_size(self, x: Tensor) -> None:
         smallest = self.basis.kernel_size - 2 * self.padding
@@ -114,16 +166,13 @@ class LiftingConv2d(_SteerableConv2d):
         shape = (out_channels, in_channels, basis.num_functions)
         super().__init__(shape, basis, stride, padding, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, H, W] -> [B, C_out, S, H', W']."""
+    def _slices(self, x: Tensor) -> list[Tensor]:
         if x.ndim != 4 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f"x of shape {tuple(x.shape)}: must be [B, C_in={self.in_channels}, H, W]"
             )
         self._check_size(x)
-        scales = range(self.basis.num_scales)
-        responses = [self._convolve(x, self._filters(self.weight, i)) for i in scales]
-        return torch.stack(responses, dim=2)
+        return [x]
 
 
 class ScaleConv2d(_SteerableConv2d):
@@ -151,8 +200,7 @@ class ScaleConv2d(_SteerableConv2d):
         super().__init__(shape, basis, stride, padding, bias)
         self.scale_extent = scale_extent
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, S, H, W] -> [B, C_out, S, H', W']."""
+    def _slices(self, x: Tensor) -> list[Tensor]:
         expected = (self.in_channels, self.basis.num_scales)
         if x.ndim != 5 or tuple(x.shape[1:3]) != expected:
             raise ValueError(
@@ -160,20 +208,23 @@ class ScaleConv2d(_SteerableConv2d):
                 f"[B, C_in={expected[0]}, S={expected[1]}, H, W]"
             )
         self._check_size(x)
-        responses = [self._respond(x, i) for i in range(self.basis.num_scales)]
-        return torch.stack(responses, dim=2)
+        return list(x.unbind(2))
 
-    def _respond(self, x: Tensor, scale: int) -> Tensor:
-        """Output at one scale: [B, C_in, S, H, W] -> [B, C_out, H', W']."""
-        # Slices above the largest scale are zero: leaving them out is the same and costs nothing.
-        extent = min(self.scale_extent, self.basis.num_scales - scale)
-        neighbours = x[:, :, scale : scale + extent].flatten(1, 2)  # [B, C_in·extent, H, W]
-        coefficients = self.weight[:, :, :extent].flatten(1, 2)  # [C_out, C_in·extent, N_b]
-        return self._convolve(neighbours, self._filters(coefficients, scale))
 
-    def extra_repr(self) -> str:
-        """The options that a reader of the printed model needs."""
-        return f"{super().extra_repr()}, scale_extent={self.scale_extent}"
+class ProjectedConv2d(nn.Module):
+    """A lifting or scale convolution with max-projection: [B, C_in, …] -> [B, C_out, H', W'].
+
+    The same as `ScaleMaxProjection` after the convolution, in less time and memory: the responses
+    of all scales are never held at once. Source: SESN, sections 4.1 and 4.4.
+    """
+
+    def __init__(self, conv: LiftingConv2d | ScaleConv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, H, W] or [B, C_in, S, H, W] -> [B, C_out, H', W']."""
+        return self.conv.projected(x)
 
 
 class ScaleConv1x1(nn.Module):
@@ -232,7 +283,33 @@ class ScaleMaxProjection(nn.Module):
         """[B, C, S, H, W] -> [B, C, H, W]."""
         if x.ndim != 5:
             raise ValueError(f"x of shape {tuple(x.shape)}: must be [B, C, S, H, W]")
-        return x.amax(dim=2)
+        # Not amax, whose gradient costs twice as much: it is shared where scales are equal.
+        return x.max(dim=2).values
+
+
+class _KeptFilters:
+    """Filters made once for inference, and made anew when the way or a weight is another.
+
+    Weights are compared by value: a counter of changes would miss those made through `.data`.
+    """
+
+    def __init__(self) -> None:
+        self._way: Correlation | None = None
+        self._weight = torch.empty(0)
+        self._filters: dict[int, Tensor] = {}
+
+    def renew(self, way: Correlation, weight: Tensor) -> None:
+        """Forgets the filters unless they were made in this way of these very weights."""
+        if way is not self._way or not torch.equal(self._weight, weight):
+            self._way, self._weight = way, weight.detach().clone()
+            self._filters.clear()
+
+    def filters(self, coefficients: Tensor, scale: int) -> Tensor:
+        """See `Correlation.filters`; the coefficients at one scale are always the same."""
+        assert self._way is not None
+        if scale not in self._filters:
+            self._filters[scale] = self._way.filters(coefficients, scale)
+        return self._filters[scale]
 
 
 def _check_positive(name: str, value: int) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from sesn_impl.basis import SteerableBasis, hermite_basis_b
-from sesn_impl.conv import LiftingConv2d, ScaleConv2d, ScaleMaxProjection
+from sesn_impl.conv import LiftingConv2d, ProjectedConv2d, ScaleConv2d
 
 CHANNELS = (32, 63, 95)
 DROPOUT = 0.7
@@ -99,7 +99,7 @@ def sesn_scalar(name: str, size: int, dropout: float = DROPOUT) -> MnistNet:
     layers = entry(size)
     for in_channels, out_channels, pool in zip((1, *CHANNELS), CHANNELS, pools, strict=False):
         lift = LiftingConv2d(in_channels, out_channels, basis, padding=padding)
-        layers += [lift, ScaleMaxProjection(), nn.ReLU(), pool, nn.BatchNorm2d(out_channels)]
+        layers += [ProjectedConv2d(lift), nn.ReLU(), pool, nn.BatchNorm2d(out_channels)]
     return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout)
 
 
@@ -118,8 +118,7 @@ def sesn_vector(name: str, size: int, dropout: float = DROPOUT) -> MnistNet:
         nn.ReLU(),
         nn.MaxPool3d((1, 2, 2)),
         nn.BatchNorm3d(second),
-        ScaleConv2d(second, third, basis, padding=padding),  # [B, 95, S, H/4, W/4]
-        ScaleMaxProjection(),
+        ProjectedConv2d(ScaleConv2d(second, third, basis, padding=padding)),  # [B, 95, H/4, W/4]
         nn.ReLU(),
         last_pool(size),
         nn.BatchNorm2d(third),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import pickle
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from torch import Tensor, nn
 
 from sesn_impl import (
     LiftingConv2d,
+    ProjectedConv2d,
     ScaleConv1x1,
     ScaleConv2d,
     ScaleMaxProjection,
@@ -22,6 +26,8 @@ from sesn_impl import (
     hermite_basis_b,
 )
 from sesn_impl.basis import support_at
+from sesn_impl.correlation import Columns
+from sesn_impl.plan import Way
 from sesn_impl.tests.textbook import TextbookLiftingConv2d, TextbookScaleConv2d, textbook_twin
 
 # Inputs and weights are of unit size, so errors are compared with the larger of 1 and the result.
@@ -112,14 +118,47 @@ def assert_same(actual: Iterable[Tensor], expected: Iterable[Tensor]) -> None:
         assert error <= TOLERANCE[a.dtype] * size
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
-@given(layers(), seeds, st.tuples(st.integers(0, 6), st.integers(0, 6)))
+@contextmanager
+def computed_by(way: Way | None) -> Iterator[None]:
+    """All layers correlate in this way, whatever it costs; None: as they choose."""
+    with pytest.MonkeyPatch.context() as patch:
+        if way is not None:
+            patch.setattr("sesn_impl.conv.choose", lambda *_: way)
+        yield
+
+
+ways = st.sampled_from([None, "direct", "columns", "spectral"])
+
+
+@settings(deadline=None, derandomize=True, max_examples=200)
+@given(layers(), ways, seeds, st.tuples(st.integers(0, 6), st.integers(0, 6)))
 def test_response_and_gradients_are_the_textbook_ones(
-    layer: Layer, seed: int, extra: tuple[int, int]
+    layer: Layer, way: Way | None, seed: int, extra: tuple[int, int]
 ) -> None:
     x = input_for(layer, seed, extra)
-    actual = response_and_gradients(layer, x, seed)
+    with computed_by(way):
+        actual = response_and_gradients(layer, x, seed)
     assert_same(actual, response_and_gradients(textbook_twin(layer), x, seed))
+
+
+@settings(deadline=None, derandomize=True, max_examples=50)
+@given(layers(), ways, seeds)
+def test_projected_convolution_is_a_projection_after_it(
+    layer: Layer, way: Way | None, seed: int
+) -> None:
+    x, network = input_for(layer, seed), ProjectedConv2d(layer)
+    with computed_by(way):
+        actual = response_and_gradients(network, x, seed)
+    assert_same(actual, response_and_gradients(textbook_twin(network), x, seed))
+
+
+def test_projection_keeps_what_is_not_a_number() -> None:
+    layer = randomise(LiftingConv2d(1, 1, BASIS, padding=3), 0)
+    x = input_for(layer, 0, (20, 20))
+    x[0, 0, 3, 3] = torch.nan
+    projected = ProjectedConv2d(layer)(x)
+    assert torch.equal(projected.isnan(), ScaleMaxProjection()(layer(x)).isnan())
+    assert projected.isnan().any()
 
 
 def swap_axes(basis: SteerableBasis) -> Tensor:
@@ -168,15 +207,81 @@ def test_textbook_form_is_the_formula() -> None:
     torch.testing.assert_close(conv(x)[0, 0, scale, 1, 0], mixed)
 
 
+def change_in_place(layer: Layer) -> None:
+    with torch.no_grad():
+        layer.weight.mul_(1.5)
+
+
+def change_through_data(layer: Layer) -> None:
+    layer.weight.data[0, 0].mul_(1.5)
+
+
+def change_by_optimiser(layer: Layer) -> None:
+    x = input_for(layer, 2)
+    with torch.enable_grad():
+        torch.autograd.backward(layer(x).square().mean())
+    torch.optim.SGD(layer.parameters(), lr=0.1).step()
+
+
+def change_by_state(layer: Layer) -> None:
+    layer.load_state_dict({name: 2 * tensor for name, tensor in layer.state_dict().items()})
+
+
+def change_dtype(layer: Layer) -> None:
+    layer.double()
+
+
+def change_basis(layer: Layer) -> None:
+    layer.basis = hermite_basis_a(7, (1.1, 1.6, 2.1), 3)
+    layer.functions = layer.basis.functions.to(layer.functions)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_in_place, change_through_data, change_by_optimiser, change_by_state, change_dtype,
+        change_basis,
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("layer_type", [LiftingConv2d, ScaleConv2d])
-def test_response_follows_the_weights(layer_type: LayerType) -> None:
-    layer = randomise(layer_type(2, 3, BASIS, padding=3), 0).eval()
-    twin, x = textbook_twin(layer), input_for(layer, 1)
-    layer(x)
-    optimiser = torch.optim.SGD(layer.parameters(), lr=0.1)
-    layer(x).square().mean().backward()
-    optimiser.step()
-    assert_same([layer(x)], [twin(x)])
+@pytest.mark.parametrize("way", [None, "direct", "columns", "spectral"])
+def test_filters_kept_for_inference_follow_every_change(
+    layer_type: LayerType, change: Callable[[Layer], None], way: Way | None
+) -> None:
+    layer = randomise(layer_type(2, 3, BASIS, padding=3), 0)
+    with computed_by(way), torch.inference_mode():
+        before = layer(input_for(layer, 1))
+        assert torch.equal(layer(input_for(layer, 1)), before)
+    change(layer)
+    with computed_by(way), torch.no_grad():
+        after, expected = (f(input_for(layer, 1)) for f in (layer, textbook_twin(layer)))
+    assert_same([after], [expected])
+    assert (after - before).abs().max() > 0.01  # so the comparison can see a stale filter
+
+
+def test_filters_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, made = LiftingConv2d(1, 1, BASIS), []
+    original = Columns.filters
+
+    def counted(way: Columns, coefficients: Tensor, scale: int) -> Tensor:
+        made.append(scale)
+        return original(way, coefficients, scale)
+
+    monkeypatch.setattr(Columns, "filters", counted)
+    with torch.no_grad():
+        layer(torch.ones(1, 1, 9, 9))
+        layer(torch.ones(1, 1, 9, 9))
+    assert made == [0, 1, 2]
+
+
+def test_copies_and_pickles_hold_no_plans() -> None:
+    layer = randomise(LiftingConv2d(1, 1, BASIS), 0)
+    x = input_for(layer, 0)
+    with torch.no_grad():
+        y = layer(x)
+        for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+            assert not other._plans
+            assert torch.equal(other(x), y)
 
 
 @pytest.mark.parametrize("layer_type", [LiftingConv2d, ScaleConv2d])

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.basis import SteerableBasis
-from sesn_impl.conv import LiftingConv2d, ScaleConv2d
+from sesn_impl.conv import LiftingConv2d, ProjectedConv2d, ScaleConv2d, ScaleMaxProjection
 
 
 class TextbookLiftingConv2d(nn.Module):
@@ -75,6 +75,8 @@ def textbook_twin(model: nn.Module) -> nn.Module:
 
 
 def _replace(module: nn.Module) -> nn.Module:
+    if isinstance(module, ProjectedConv2d):
+        return nn.Sequential(_replace(module.conv), ScaleMaxProjection())
     if isinstance(module, LiftingConv2d):
         twin: TextbookLiftingConv2d | TextbookScaleConv2d = TextbookLiftingConv2d(
             module.in_channels, module.out_channels, module.basis, module.stride, module.padding
