@@ -14,6 +14,7 @@ from benchmarks.data.evidence import measure_data
 from benchmarks.devices import find_device
 from benchmarks.panels import command as panels
 from benchmarks.recipes import PROTOCOLS
+from benchmarks.timing import MODELS
 from benchmarks.timing.measure import TimingError, measure, summary
 from benchmarks.training import train
 from verification.evidence import Record
@@ -63,6 +64,8 @@ def _time(options: argparse.Namespace) -> None:
         batch=options.batch,
         device=find_device(options.device),
         evidence=options.evidence,
+        models=options.models,
+        memory=options.memory,
     )
     print(summary(records))
     for record in records:
@@ -142,6 +145,10 @@ def _add_training_options(parser: _Parser) -> None:
 def _add_timing_options(parser: _Parser) -> None:
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default 5)")
     parser.add_argument("--batch", type=int, default=128, help="images per batch (default 128)")
+    parser.add_argument(
+        "--models", nargs="+", default=MODELS, help=f"networks (default {' '.join(MODELS)})"
+    )
+    parser.add_argument("--memory", action="store_true", help="also the peak memory of a step")
     _add_device_option(parser)
 
 

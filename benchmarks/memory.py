@@ -21,6 +21,7 @@ from torch import nn
 
 from benchmarks.recipes import MNIST_SCALE
 from sesn_impl import create_model, list_models
+from sesn_impl.tests.textbook import textbook_twin
 
 WARM_UP_BATCH = 2
 STEPS = 3
@@ -29,12 +30,12 @@ _ONE_MAP_PER_BLOCK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"
 """For glibc's allocator, which otherwise raises its threshold and keeps freed blocks."""
 
 
-def peak_memory(name: str, batch: int) -> list[int] | None:
+def peak_memory(name: str, batch: int, textbook: bool = False) -> list[int] | None:
     """Bytes that each of three training steps of a 28×28 network needs on the CPU.
 
-    None where the system does not tell. batch: images, at least 2. Takes many seconds, for a
-    process of its own. Raises ValueError for an unknown name or a batch out of range,
-    RuntimeError with the process's own words if it fails.
+    None where the system does not tell. batch: images, at least 2; textbook: whether its layers
+    take their textbook form. Takes many seconds, for a process of its own. Raises ValueError for
+    an unknown name or a batch out of range, RuntimeError with the process's own words if it fails.
     """
     if name not in list_models():
         raise ValueError(f"name={name!r}: unknown model; known are {', '.join(list_models())}")
@@ -44,8 +45,9 @@ def peak_memory(name: str, batch: int) -> list[int] | None:
         return None
     environment = os.environ | _ONE_MAP_PER_BLOCK
     environment["OMP_NUM_THREADS"] = str(torch.get_num_threads())
+    command = [sys.executable, "-m", "benchmarks.memory", name, "--batch", str(batch)]
     run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", name, "--batch", str(batch)],
+        [*command, "--textbook"] if textbook else command,
         env=environment,
         capture_output=True,
         text=True,
@@ -61,8 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--textbook", action="store_true")
     options = parser.parse_args(arguments)
     model = create_model(options.model).train()
+    if options.textbook:
+        model = textbook_twin(model)
     optimiser = torch.optim.Adam(model.parameters(), lr=MNIST_SCALE.optimiser.rate)
     _step(model, optimiser, WARM_UP_BATCH)
     for _ in range(STEPS):

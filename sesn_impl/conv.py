@@ -128,7 +128,9 @@ class _SteerableConv2d(nn.Module):
             return correlation(name, self.functions, self.basis.supports, geometry)
         plan = self._plans.get((name, geometry))
         if plan is None or plan.functions is not self.functions:
-            plan = correlation(name, self.functions, self.basis.supports, geometry)
+            # Made under inference mode, its constants could never serve a training step.
+            with torch.inference_mode(False):
+                plan = correlation(name, self.functions, self.basis.supports, geometry)
             self._plans[name, geometry] = plan
         return plan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ ROUNDS = int(os.environ["SESN_TIMING_ROUNDS"])
 def test_cost(work, benchmark):
     benchmark.pedantic(lambda: None, rounds=ROUNDS)
     benchmark.extra_info |= {
-        "model": "sesn_scalar_28", "work": work, "rivals": {"cnn_28": [0.5] * ROUNDS},
+        "model": "sesn_scalar_28", "work": work, "multiply_adds": 2 * 1024**3,
+        "rivals": {"cnn_28": [0.5] * ROUNDS, "matrix_product": [1.0] * ROUNDS},
     }
 """
 
@@ -40,14 +42,22 @@ def test_suite_becomes_records(tmp_path: Path) -> None:
         record.digest for record in records
     )
     forward, step = records
-    assert (forward.claims, step.claims) == ((), ("cost.step.sesn_scalar_28",))
+    assert (forward.claims, step.claims) == (
+        (),
+        ("cost.step.sesn_scalar_28", "cost.beside_cnn.sesn_scalar_28"),
+    )
     for record, work in ((forward, "forward"), (step, "step")):
         assert (record.kind, record.protocol) == ("timing", "timing")
         assert record.configuration["work"] == work
         assert record.configuration["batch"] == 16
         assert record.command == "python -m benchmarks time --rounds 5 --batch 16 --device cpu"
         assert record.numbers["seconds"]["cnn_28"] == [0.5] * 5
-        assert len(record.numbers["seconds"]["sesn_scalar_28"]) == 5
+        own = record.numbers["seconds"]["sesn_scalar_28"]
+        assert len(own) == 5
+        assert list(record.numbers["ratios"]) == ["cnn_28"]
+        # Twice the matrix product's products, in `own` seconds against one.
+        assert record.numbers["throughput"] == pytest.approx(2 / statistics.median(own))
+        assert "peak_bytes" not in record.numbers
     assert_table_tells(records)
 
 
@@ -59,6 +69,26 @@ def assert_table_tells(records: list[Record]) -> None:
         ["sesn_scalar_28", "step"],
     ]
     assert all(row.endswith("× cnn_28") for row in rows)
+
+
+def test_memory_of_a_step_goes_beside_its_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "benchmarks.timing.measure.peak_memory",
+        lambda name, batch, textbook: [{"cnn_28": 10, "sesn_scalar_28": 40}[name] * batch] * 3,
+    )
+    forward, step = measure(
+        rounds=5, batch=16, device=CPU, suite=suite(tmp_path, SUITE), memory=True
+    )
+    assert "peak_bytes" not in forward.numbers
+    assert step.numbers["peak_bytes"] == {"cnn_28": 160, "sesn_scalar_28": 640}
+    assert step.command.endswith(" --memory")
+
+
+def test_models_that_have_no_textbook_form(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="models='sicnn_28': must be plain or SESN networks"):
+        measure(rounds=2, batch=2, device=CPU, models=["sicnn_28"])
 
 
 def test_failing_suite_leaves_no_record(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,18 @@ from typing import Any
 import torch
 
 from benchmarks.devices import device_name
+from benchmarks.memory import peak_memory
 from benchmarks.timing import (
     BATCH_VARIABLE,
     DEVICE_VARIABLE,
-    REFERENCE,
+    MATRIX,
+    MATRIX_SIDE,
+    MODELS,
+    MODELS_VARIABLE,
     ROUNDS_VARIABLE,
+    TEXTBOOK,
 )
+from sesn_impl import list_models
 from verification.claims import Cost, load_claims
 from verification.evidence import Record, write_record
 from verification.provenance import Provenance, current_provenance
@@ -41,29 +47,43 @@ def measure(
     device: torch.device,
     evidence: Path | None = None,
     suite: Path = SUITE,
+    models: Sequence[str] = MODELS,
+    memory: bool = False,
 ) -> list[Record]:
     """Run the suite; return (and write to `evidence`) a record per model and kind of work.
 
-    rounds: timed rounds, at least 1; batch: images per batch, at least 2.
+    rounds: timed rounds, at least 1; batch: images per batch, at least 2; memory: whether to
+    measure the peak of a training step as well, on a CPU.
 
-    A record's numbers: `seconds`: for the model, the plain CNN and the textbook form the time of
-    each round; `ratios`: for each of the other two the time of the model over its time, paired by
-    rounds, as median and quartiles.
+    A record's numbers: `seconds`: for the model, the plain CNN, the textbook form and a matrix
+    product the time of each round; `ratios`: the time of the model over that of the plain CNN and
+    of the textbook form, paired by rounds, as median and quartiles; `multiply_adds` of one call and
+    `throughput`, the share of the matrix product's products per second that it reaches;
+    `peak_bytes` of a step of each, where measured.
 
-    Raises ValueError for a number out of range, TimingError where a benchmark fails.
+    Raises ValueError for a number or model out of range, TimingError where a benchmark fails.
     """
     if rounds < 1:
         raise ValueError(f"rounds={rounds!r}: must be at least 1")
     if batch < 2:
         raise ValueError(f"batch={batch!r}: must be at least 2, for batch normalisation")
+    for model in models:
+        if not model.startswith(("cnn_", "sesn_")) or model not in list_models():
+            raise ValueError(f"models={model!r}: must be plain or SESN networks of MNIST-scale")
     blank, begin = current_provenance(device_name(device)), time.perf_counter()
-    report = _run_suite(
-        suite, {BATCH_VARIABLE: batch, ROUNDS_VARIABLE: rounds, DEVICE_VARIABLE: device}
-    )
+    variables = {
+        MODELS_VARIABLE: ",".join(models), BATCH_VARIABLE: batch, ROUNDS_VARIABLE: rounds,
+        DEVICE_VARIABLE: device,
+    }  # fmt: skip
+    report = _run_suite(suite, variables)
+    peaks = _peaks(report, batch) if memory and device.type == "cpu" else {}
     provenance = replace(blank, wall_seconds=time.perf_counter() - begin)
     command = f"python -m benchmarks time --rounds {rounds} --batch {batch} --device {device}"
+    command += f" --models {' '.join(models)}" if tuple(models) != MODELS else ""
+    command += " --memory" if memory else ""
     records = [
-        record_of(benchmark, batch, command, provenance) for benchmark in report["benchmarks"]
+        record_of(benchmark, batch, command, provenance, peaks)
+        for benchmark in report["benchmarks"]
     ]
     if evidence is not None:
         for record in records:
@@ -72,22 +92,37 @@ def measure(
 
 
 def record_of(
-    benchmark: dict[str, Any], batch: int, command: str, provenance: Provenance
+    benchmark: dict[str, Any],
+    batch: int,
+    command: str,
+    provenance: Provenance,
+    peaks: Mapping[tuple[str, str], int],
 ) -> Record:
-    """Make the record of one entry of pytest-benchmark's report."""
+    """Make the record of one entry of pytest-benchmark's report.
+
+    peaks: bytes of a step by model and form, as far as they were measured.
+    """
     info = benchmark["extra_info"]
     model, work, rivals = info["model"], info["work"], info["rivals"]
     own = benchmark["stats"]["data"]
     # The plain CNN beside itself shows the noise; its times go by the name of the model.
     seconds = {**rivals, model: own}
+    numbers = {
+        "seconds": seconds,
+        "ratios": {
+            rival: ratio_of(own, times) for rival, times in rivals.items() if rival != MATRIX
+        },
+        "multiply_adds": info["multiply_adds"],
+        "throughput": _throughput(info["multiply_adds"], own, rivals[MATRIX]),
+    }
+    held = {rival: peaks.get(_form(model, rival)) for rival in (model, *numbers["ratios"])}
+    if work == "step" and all(held.values()):
+        numbers["peak_bytes"] = held
     return Record(
         kind="timing",
         subject=model,
-        claims=_claims(model) if work == "step" else (),
-        numbers={
-            "seconds": seconds,
-            "ratios": {rival: ratio_of(own, times) for rival, times in rivals.items()},
-        },
+        claims=_claims(model, seconds) if work == "step" else (),
+        numbers=numbers,
         configuration={"model": model, "work": work, "batch": batch, "rounds": len(own)},
         protocol="timing",
         data=None,
@@ -96,6 +131,30 @@ def record_of(
         outcome="finished",
         provenance=provenance,
     )
+
+
+def _throughput(products: int, own: Sequence[float], matrix: Sequence[float]) -> float:
+    """Products per second over those of the matrix product: median over rounds."""
+    shares = [(products / a) / (MATRIX_SIDE**3 / b) for a, b in zip(own, matrix, strict=True)]
+    return statistics.median(shares)
+
+
+def _form(model: str, rival: str) -> tuple[str, str]:
+    """What a rival of a model is: a network by name and the form of its layers."""
+    return (model, TEXTBOOK) if rival == TEXTBOOK else (rival, "")
+
+
+def _peaks(report: dict[str, Any], batch: int) -> dict[tuple[str, str], int]:
+    """Bytes that one step of each network takes, in each form that was timed."""
+    infos = [benchmark["extra_info"] for benchmark in report["benchmarks"]]
+    forms = {
+        _form(info["model"], rival)
+        for info in infos
+        for rival in (info["model"], *info["rivals"])
+        if rival != MATRIX
+    }
+    peaks = {form: peak_memory(form[0], batch, textbook=form[1] == TEXTBOOK) for form in forms}
+    return {form: round(statistics.median(peak)) for form, peak in peaks.items() if peak}
 
 
 def ratio_of(own: Sequence[float], other: Sequence[float]) -> dict[str, float]:
@@ -144,9 +203,9 @@ def _run_suite(suite: Path, variables: dict[str, Any]) -> dict[str, Any]:
         return parsed
 
 
-def _claims(model: str) -> tuple[str, ...]:
+def _claims(model: str, timed: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(
         claim.id
         for claim in load_claims()
-        if isinstance(claim, Cost) and (claim.numerator, claim.denominator) == (model, REFERENCE)
+        if isinstance(claim, Cost) and claim.numerator == model and claim.denominator in timed
     )

@@ -1,8 +1,9 @@
 """Time of a forward pass and of a training step, beside the plain CNN and the textbook form.
 
-Each round times the plain CNN, the textbook form (where there is one) and the model, one after the
-other, so that a machine that is busy for a while is busy for all of them, and only the ratios of a
-round are worth reading. In a plain test run every function is called once, on a small batch.
+Each round times the plain CNN, the textbook form (where there is one), a matrix product and the
+model, one after the other, so that a machine that is busy for a while is busy for all of them, and
+only the ratios of a round are worth reading. In a plain test run every function is called once, on
+a small batch.
 """
 
 from __future__ import annotations
@@ -18,13 +19,25 @@ import torch
 import torch.nn.functional as F
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.recipes import MNIST_SCALE
 from benchmarks.run import make_optimiser
-from benchmarks.timing import BATCH_VARIABLE, DEVICE_VARIABLE, REFERENCE, ROUNDS_VARIABLE, TEXTBOOK
+from benchmarks.timing import (
+    BATCH_VARIABLE,
+    DEVICE_VARIABLE,
+    MATRIX,
+    MATRIX_SIDE,
+    MODELS,
+    MODELS_VARIABLE,
+    ROUNDS_VARIABLE,
+    TEXTBOOK,
+    references,
+)
 from sesn_impl import create_model
 from sesn_impl.tests.textbook import textbook_twin
 
+NAMES = os.environ.get(MODELS_VARIABLE, ",".join(MODELS)).split(",")
 BATCH = int(os.environ.get(BATCH_VARIABLE, "4"))
 ROUNDS = int(os.environ.get(ROUNDS_VARIABLE, "1"))
 DEVICE = torch.device(os.environ.get(DEVICE_VARIABLE, "cpu"))
@@ -69,7 +82,7 @@ def step(model: nn.Module, images: Tensor, labels: Tensor) -> Work:
 
 
 @pytest.mark.parametrize("make_work", [forward, step])
-@pytest.mark.parametrize("name", ["cnn_28", "sesn_scalar_28", "sesn_vector_28"])
+@pytest.mark.parametrize("name", NAMES)
 def test_cost(
     name: str,
     make_work: Callable[[nn.Module, Tensor, Tensor], Work],
@@ -78,11 +91,12 @@ def test_cost(
 ) -> None:
     torch.manual_seed(0)
     model = create_model(name).to(DEVICE)
-    rivals = {REFERENCE: create_model(REFERENCE).to(DEVICE)}
-    if name != REFERENCE:
+    rivals = {rival: create_model(rival).to(DEVICE) for rival in references(name)}
+    if not name.startswith("cnn"):
         rivals[TEXTBOOK] = copy.deepcopy(textbook_twin(model))
         assert_same_logits(model, rivals[TEXTBOOK], batch[0])
     works = {rival: make_work(rival_model, *batch) for rival, rival_model in rivals.items()}
+    works[MATRIX] = matrix_product()
     seconds: dict[str, list[float]] = {rival: [] for rival in works}
 
     def time_rivals() -> None:
@@ -90,6 +104,8 @@ def test_cost(
             seconds[rival].append(time_of(work))
 
     target = complete(make_work(model, *batch))
+    with FlopCounterMode(display=False) as counter:
+        target()
     # The first round warms up: memory, kernel selection, lazy imports.
     result = benchmark.pedantic(  # type: ignore[no-untyped-call]
         target, setup=time_rivals, rounds=ROUNDS, warmup_rounds=1
@@ -98,6 +114,7 @@ def test_cost(
     benchmark.extra_info |= {
         "model": name,
         "work": make_work.__name__,
+        "multiply_adds": counter.get_total_flops() // 2,
         "rivals": {rival: times[-ROUNDS:] for rival, times in seconds.items()},
     }
 
@@ -116,6 +133,13 @@ def assert_same_logits(model: nn.Module, other: nn.Module, images: Tensor) -> No
     """The logits [B, 10] of two networks in evaluation mode differ by rounding only."""
     actual, expected = (forward(network, images, images)() for network in (model, other))
     assert (actual - expected).abs().max() <= AGREEMENT * expected.abs().max()
+
+
+def matrix_product() -> Work:
+    """A product of two matrices of side `MATRIX_SIDE`."""
+    generator = torch.Generator().manual_seed(0)
+    matrix = torch.randn(MATRIX_SIDE, MATRIX_SIDE, generator=generator).to(DEVICE)
+    return lambda: matrix @ matrix
 
 
 def complete(work: Work) -> Work:

@@ -274,6 +274,17 @@ def test_filters_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made == [0, 1, 2]
 
 
+@pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
+def test_inference_may_come_before_training(way: Way) -> None:
+    layer = randomise(ScaleConv2d(2, 3, BASIS, padding=3), 0)
+    x = input_for(layer, 1)
+    with computed_by(way):
+        with torch.inference_mode():
+            layer(x)
+        actual = response_and_gradients(layer, x, 2)
+    assert_same(actual, response_and_gradients(textbook_twin(layer), x, 2))
+
+
 def test_copies_and_pickles_hold_no_plans() -> None:
     layer = randomise(LiftingConv2d(1, 1, BASIS), 0)
     x = input_for(layer, 0)
