@@ -1,8 +1,11 @@
-"""What a check returns: a finding that can be printed, stored, or raised."""
+"""What a check returns: a finding that can be printed, stored, raised, or counted."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,9 @@ class CheckResult:
     check, target: names; passed: whether error ≤ threshold.
     error: the measured quantity, in the check's own unit; threshold: what it may not exceed.
     finding: one sentence that says what was compared and, on failure, what that points at.
+    floor: what the error would be for a perfect target, where that is not 0: rounding, or a warp.
+    requested, realised: factor that the check asked for and the one it was measured with, ratios.
+    configuration: the target, and what it was probed with; seed: of that probe.
     """
 
     check: str
@@ -19,6 +25,15 @@ class CheckResult:
     error: float
     threshold: float
     finding: str
+    floor: float | None = None
+    requested: float | None = None
+    realised: float | None = None
+    configuration: str = ""
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for listener in _listeners[-1:]:
+            listener.made(self)
 
     @property
     def passed(self) -> bool:
@@ -27,12 +42,54 @@ class CheckResult:
 
     def __str__(self) -> str:
         verdict = "passed" if self.passed else "FAILED"
+        floor = "" if self.floor is None else f", floor {self.floor:.3g}"
         return (
             f"{self.check} on {self.target} {verdict}: error {self.error:.3g}, "
-            f"threshold {self.threshold:.3g}: {self.finding}"
+            f"threshold {self.threshold:.3g}{floor}: {self.finding}{self._circumstances}"
         )
+
+    @property
+    def _circumstances(self) -> str:
+        known = {
+            "factor requested": self.requested,
+            "realised": self.realised,
+            "configuration": self.configuration or None,
+            "seed": self.seed,
+        }
+        told = [f"{name} {value}" for name, value in known.items() if value is not None]
+        return f" ({', '.join(told)})" if told else ""
 
     def require(self) -> None:
         """Raises AssertionError with the finding unless the check passed."""
         if not self.passed:
             raise AssertionError(str(self))
+
+    def require_failure(self, reason: str) -> None:
+        """Raises AssertionError if the check passed; `reason` says why it must not."""
+        if self.passed:
+            raise AssertionError(f"{self}; it must fail: {reason}")
+        for listener in _listeners[-1:]:
+            listener.failed_as_expected(self, reason)
+
+
+class Listener(Protocol):
+    """Hears of every result while it listens."""
+
+    def made(self, result: CheckResult) -> None:
+        """A check was done."""
+
+    def failed_as_expected(self, result: CheckResult, reason: str) -> None:
+        """A check failed, as it must for the stated reason."""
+
+
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Tells a listener of every result that is made inside the block, and outside an inner one."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.pop()
