@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from verification.evidence import (
@@ -28,6 +28,7 @@ from verification.evidence import (
     read_records,
     write_record,
 )
+from verification.profiles import cases
 from verification.tests.records import PROVENANCE
 
 
@@ -96,7 +97,7 @@ def rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(content))
 
 
-@settings(max_examples=20, deadline=None)
+@cases(0.2)
 @given(record=records)
 def test_a_record_reads_back_equal(
     record: Record, tmp_path_factory: pytest.TempPathFactory
@@ -109,7 +110,7 @@ def test_a_record_reads_back_equal(
     assert [item.name for item in folder.iterdir()] == [path.name]
 
 
-@settings(max_examples=20, deadline=None)
+@cases(0.2)
 @given(record=records, other=records)
 def test_equal_digests_mean_equal_records(record: Record, other: Record) -> None:
     assert (record.digest == other.digest) == (

@@ -14,6 +14,7 @@ from verification.mutants import basis_with_physicists_polynomials
 from verification.strategies import complete_bases, cut_off_bases
 from verification.tests.layers import build_basis
 
+ANOTHER_LAW = "values do not follow σ⁻²ψ(t/σ)"
 SCALAR_28 = SESN_CONFIGURATIONS["sesn_scalar_28"]
 
 
@@ -44,25 +45,26 @@ def test_another_power_of_sigma_is_rejected(power):
     basis = hermite_basis_a(25, (2.0, 4.0), 3)
     factors = torch.tensor([1.0, 2.0**power], dtype=torch.float64)[None, :, None, None]
     broken = replace(basis, functions=basis.functions * factors)
-    assert not check_sigma_law(broken, "broken").passed
-    assert not check_closed_form(broken, "broken").passed
-    assert check_sigma_law(basis, "intact").passed
+    check_sigma_law(broken, "broken").require_failure(ANOTHER_LAW)
+    check_closed_form(broken, "broken").require_failure(ANOTHER_LAW)
+    check_sigma_law(basis, "intact").require()
 
 
 def test_normalising_each_scale_is_rejected():
     basis = hermite_basis_b(25, (2.0, 4.0), 3)
     norms = basis.functions.square().sum(dim=(-1, -2), keepdim=True).sqrt()
     broken = replace(basis, functions=basis.functions / norms)
-    assert not check_sigma_law(broken, "broken").passed
-    assert not check_closed_form(broken, "broken").passed
+    check_sigma_law(broken, "broken").require_failure(ANOTHER_LAW)
+    check_closed_form(broken, "broken").require_failure(ANOTHER_LAW)
 
 
 def test_physicists_polynomials_and_swapped_axes_are_rejected():
     basis = SCALAR_28.basis()
     physicists = basis_with_physicists_polynomials(basis)
     swapped = replace(basis, functions=basis.functions.transpose(-1, -2))
-    assert not check_closed_form(physicists, "physicists").passed
-    assert not check_closed_form(swapped, "swapped").passed
+    reason = "the sampled functions are not the documented ones"
+    check_closed_form(physicists, "physicists").require_failure(reason)
+    check_closed_form(swapped, "swapped").require_failure(reason)
 
 
 def test_sigma_law_needs_a_whole_ratio():
@@ -74,7 +76,8 @@ def test_published_supports_and_ranks():
     basis = SCALAR_28.basis()
     assert basis.supports == (5, 7, 11, 15)
     check_ranks(basis, "sesn_scalar_28", (25, 45, 49, 49)).require()
-    assert not check_ranks(basis, "sesn_scalar_28", (49, 49, 49, 49)).passed
+    wrong = check_ranks(basis, "sesn_scalar_28", (49, 49, 49, 49))
+    wrong.require_failure("a small support holds fewer independent functions")
 
 
 @pytest.mark.parametrize(("name", "configuration"), SESN_CONFIGURATIONS.items())

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sesn_impl import LiftingConv2d, ScaleConv2d, ScaleMaxProjection, hermite_basis_a
@@ -24,6 +24,7 @@ from verification.checks.local import (
 )
 from verification.mutants import LIFTING_MUTANTS
 from verification.probe import responses
+from verification.profiles import cases
 from verification.scenes import Scene, grid_ratio, random_scene
 from verification.strategies import complete_bases, cut_off_bases, seeds
 from verification.targets import Target, describe
@@ -33,7 +34,7 @@ THEOREM = 1e-25
 """What the relation is held to in float64 when nothing is cut off or undersampled."""
 GRID = tuple(3.0 * 1.25**i for i in range(4))
 MAXIMUM = ScaleMaxProjection()
-FEW = settings(max_examples=max(2, settings().max_examples // 5))
+FEW = cases(0.2)
 
 
 def mean_over_scales(y: torch.Tensor) -> torch.Tensor:

@@ -57,7 +57,7 @@ class _BiasNeverAdded(nn.Conv2d):
 
 def test_an_unused_parameter_is_found():
     result = check_gradients(_BiasNeverAdded(1, 2, 3), torch.randn(1, 1, 5, 5), "unused")
-    assert not result.passed
+    result.require_failure("a parameter that is created and never used")
     assert "bias" in result.finding
 
 
@@ -78,7 +78,8 @@ class _HiddenState(nn.Conv2d):
 
 
 def test_state_outside_the_state_dict_is_found():
-    assert not check_state_round_trip(_HiddenState(), torch.randn(1, 1, 5, 5), "hidden").passed
+    result = check_state_round_trip(_HiddenState(), torch.randn(1, 1, 5, 5), "hidden")
+    result.require_failure("state that no state dict holds")
 
 
 @pytest.mark.parametrize(

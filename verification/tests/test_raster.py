@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sesn_impl import LiftingConv2d, hermite_basis_a
 from verification.checks.raster import check_raster_equivariance, measure_raster
 from verification.mutants import LIFTING_MUTANTS
+from verification.profiles import cases
 from verification.strategies import WARP_KINDS, seeds, warps
 from verification.targets import Target, describe
 from verification.warps import Warp, random_patches
@@ -20,7 +21,7 @@ SUPPORTS = {"wide": 25, "cut": 11}
 """Kernel sizes in pixels: 8 σ and less than 4 σ, as in published networks."""
 DOWN = Warp(128, (80, 80))
 RESCALINGS = [kind for kind in WARP_KINDS if kind != "anisotropic"]
-FEW = settings(max_examples=max(3, settings().max_examples // 4))
+FEW = cases(0.06)
 
 
 def lifting_for(warp: Warp, seed: int, support: str = "wide", dtype=torch.float64) -> Target:

@@ -8,11 +8,22 @@ from torch import nn
 
 from sesn_impl import ScaleConv1x1, ScaleMaxProjection
 from verification.checks import check_commutes_with_scale_shift, check_max_projection
+from verification.profiles import active, cases
 from verification.strategies import seeds
 
+SIZES = active()
+SIDES = st.integers(4, SIZES.largest_side)
 SHAPES = st.tuples(
-    st.integers(2, 3), st.integers(2, 4), st.integers(2, 5), st.integers(4, 9), st.integers(4, 9)
+    st.integers(2, SIZES.largest_count),
+    st.integers(2, SIZES.largest_count + 1),
+    st.integers(2, SIZES.largest_count + 2),
+    SIDES,
+    SIDES,
 )
+MODULES = (
+    "relu", "batch_norm_train", "batch_norm_eval", "max_pool", "average_pool", "dropout_eval",
+    "up_sampling", "conv_1x1", "conv_1x1_stride_2",
+)  # fmt: skip
 
 
 def random_tensor(shape: tuple[int, ...], seed: int) -> torch.Tensor:
@@ -24,19 +35,32 @@ def build(name: str, channels: int) -> nn.Module:
     modules = {
         "relu": nn.ReLU(),
         "batch_norm_train": nn.BatchNorm3d(channels),
-        "batch_norm_eval": nn.BatchNorm3d(channels).eval(),
+        "batch_norm_eval": used_batch_norm(channels),
         "max_pool": nn.MaxPool3d((1, 2, 2)),
+        "average_pool": nn.AvgPool3d((1, 2, 2)),
         "dropout_eval": nn.Dropout(0.5).eval(),
-        "conv_1x1": ScaleConv1x1(channels, 3, stride=2),
+        "up_sampling": nn.Upsample(scale_factor=(1, 2, 2), mode="nearest"),
+        "conv_1x1": ScaleConv1x1(channels, 3),
+        "conv_1x1_stride_2": ScaleConv1x1(channels, 3, stride=2),
     }
     return modules[name].double()
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["relu", "batch_norm_train", "batch_norm_eval", "max_pool", "dropout_eval", "conv_1x1"],
-)
+def used_batch_norm(channels: int) -> nn.Module:
+    """In eval mode, with the statistics and gains of some training, which the identity has not."""
+    norm = nn.BatchNorm3d(channels)
+    for tensor in (norm.running_var, norm.weight):
+        assert tensor is not None
+        nn.init.uniform_(tensor, 0.5, 2.0)
+    for tensor in (norm.running_mean, norm.bias):
+        assert tensor is not None
+        nn.init.normal_(tensor)
+    return norm.eval()
+
+
+@pytest.mark.parametrize("name", MODULES)
 @given(shape=SHAPES, seed=seeds())
+@cases(2)
 def test_modules_commute_with_scale_shifts(name, shape, seed):
     torch.manual_seed(seed % 2**31)
     x = random_tensor(shape, seed)
@@ -44,6 +68,7 @@ def test_modules_commute_with_scale_shifts(name, shape, seed):
 
 
 @given(shape=SHAPES, seed=seeds())
+@cases(2)
 def test_projection_is_the_maximum_over_scales(shape, seed):
     x = random_tensor(shape, seed)
     check_max_projection(ScaleMaxProjection(), x, "ScaleMaxProjection").require()
@@ -79,7 +104,8 @@ def test_modules_that_tell_scales_apart_are_rejected(broken):
         module = lambda x: nn.functional.pad(broken(x), (0, 0, 0, 0, 0, 1))  # noqa: E731
     else:
         module = broken
-    assert not check_commutes_with_scale_shift(module, x, "broken").passed
+    result = check_commutes_with_scale_shift(module, x, "broken")
+    result.require_failure("the module tells scales apart")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +114,8 @@ def test_modules_that_tell_scales_apart_are_rejected(broken):
     ids=["mean", "minimum", "first_scale", "magnitude"],
 )
 def test_other_projections_are_rejected(broken):
-    assert not check_max_projection(broken, random_tensor((2, 3, 4, 6, 6), 0), "broken").passed
+    result = check_max_projection(broken, random_tensor((2, 3, 4, 6, 6), 0), "broken")
+    result.require_failure("another projection than the maximum over scales")
 
 
 def test_projection_over_another_axis_is_named():

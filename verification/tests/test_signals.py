@@ -6,10 +6,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from verification.profiles import cases
 from verification.signals import GaborImage, random_gabor_image, stack_channels
 from verification.strategies import seeds
 
 FACTORS = st.floats(0.25, 4.0)
+MANY = cases(2)
 
 
 def value_at(image: GaborImage, point: tuple[float, float]) -> np.ndarray:
@@ -21,6 +23,7 @@ def value_at(image: GaborImage, point: tuple[float, float]) -> np.ndarray:
 
 
 @given(seeds(), st.tuples(st.floats(-9, 9), st.floats(-9, 9)))
+@MANY
 def test_samples_are_the_functions_values(seed, point):
     image = random_gabor_image(np.random.default_rng(seed), channels=2, bumps=3)
     samples = image.sample(5, point)
@@ -31,6 +34,7 @@ def test_samples_are_the_functions_values(seed, point):
 
 
 @given(seeds(), FACTORS)
+@MANY
 def test_rescaling_is_exact(seed, factor):
     image = random_gabor_image(np.random.default_rng(seed))
     point = (1.25, -3.5)
@@ -40,6 +44,7 @@ def test_rescaling_is_exact(seed, factor):
 
 
 @given(seeds(), FACTORS, FACTORS)
+@MANY
 def test_rescalings_compose(seed, first, second):
     image = random_gabor_image(np.random.default_rng(seed))
     twice = image.rescaled(first).rescaled(second).sample(7)
@@ -47,6 +52,7 @@ def test_rescalings_compose(seed, first, second):
 
 
 @given(seeds(), st.tuples(st.floats(-5, 5), st.floats(-5, 5)))
+@MANY
 def test_shifting_is_exact(seed, offset):
     image = random_gabor_image(np.random.default_rng(seed))
     shifted = image.shifted(offset).sample(3, offset)

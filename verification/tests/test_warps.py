@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from kornia.geometry.transform import resize
 
 from verification.errors import equivariance_error
+from verification.profiles import cases
 from verification.resampling import (
     INTERPOLATION_GAIN,
     blur_taps,
@@ -33,7 +34,7 @@ GAIN = INTERPOLATION_GAIN**2
 """What a warp can amplify, in both axes."""
 ANY_WARP = st.sampled_from(WARP_KINDS).flatmap(lambda kind: warps(kind, (40, 60)))
 RESCALING = st.sampled_from(["down", "up"]).flatmap(lambda kind: warps(kind, (40, 60)))
-FEW = settings(max_examples=max(3, settings().max_examples // 3))
+FEW = cases(0.08)
 
 
 def broken_warps():
