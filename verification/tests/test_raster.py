@@ -37,12 +37,14 @@ def patches_for(warp: Warp, seed: int) -> torch.Tensor:
     return random_patches(np.random.default_rng(seed), 1, warp.size)
 
 
-@pytest.mark.parametrize("kind", RESCALINGS)
-@given(st.data(), seeds(), st.sampled_from(sorted(SUPPORTS)))
-@FEW
-def test_lifting_loses_what_warp_and_cut_off_explain(kind, data, seed, support):
-    warp = data.draw(warps(kind))
-    dtype = data.draw(st.sampled_from([torch.float32, torch.float64]))
+@given(
+    st.sampled_from(RESCALINGS).flatmap(warps),
+    seeds(),
+    st.sampled_from(sorted(SUPPORTS)),
+    st.sampled_from([torch.float32, torch.float64]),
+)
+@cases(0.2)
+def test_lifting_loses_what_warp_and_cut_off_explain(warp, seed, support, dtype):
     target = lifting_for(warp, seed, support, dtype)
     check_raster_equivariance(target, patches_for(warp, seed), warp).require()
 
