@@ -9,7 +9,8 @@ peak_bytes: of a few training steps of the method and of the plain network, see 
 multiply_adds: per image of a forward pass in evaluation mode, half of what torch's own counter
 calls floating-point operations. It counts convolutions (every tap, also those that meet padding)
 and matrix products (resizing, steering, building filters: their share of a batch), and nothing
-else: no pooling, maxima, activations or normalisation.
+else: no pooling, maxima, activations or normalisation. Counted is what is computed: SESN's layers
+choose by batch and image size between convolutions and fewer products per frequency.
 """
 
 from __future__ import annotations
