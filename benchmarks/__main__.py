@@ -14,7 +14,7 @@ from benchmarks.data.evidence import measure_data
 from benchmarks.devices import find_device
 from benchmarks.panels import command as panels
 from benchmarks.recipes import PROTOCOLS
-from benchmarks.timing import MODELS
+from benchmarks.timing import MODELS, scaling
 from benchmarks.timing.measure import TimingError, measure, summary
 from benchmarks.training import train
 from verification.evidence import Record
@@ -72,6 +72,13 @@ def _time(options: argparse.Namespace) -> None:
         print(options.evidence / record.filename)
 
 
+def _scaling(options: argparse.Namespace) -> None:
+    records = scaling.measure_scaling(rounds=options.rounds, evidence=options.evidence)
+    print(scaling.summary(records))
+    for record in records:
+        print(options.evidence / record.filename)
+
+
 def _theory(options: argparse.Namespace) -> None:
     for record in theory.measure(options.cases, options.seed, options.evidence):
         print(options.evidence / record.filename)
@@ -113,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_training_options(command("train", _train, "train one network"))
     _add_timing_options(command("time", _time, "time the networks, as ratios in one run"))
+    scaling_options = command("scaling", _scaling, "how the cost of a layer grows with its sizes")
+    scaling_options.add_argument("--rounds", type=int, default=5, help="timed rounds (default 5)")
     theory_options = command("theory", _theory, "counts, theorems, error budgets, raster warps")
     theory_options.add_argument("--cases", type=int, default=200, help="per theorem (200)")
     theory_options.add_argument("--seed", type=int, default=0, help="of all cases (0)")

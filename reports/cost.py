@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports import measurements
+from reports import measurements, scaling
 from reports.markdown import code, paragraphs, plain, table
 from reports.material import FOOTNOTE, Material, Section, mark
 from reports.measurements import Timing
@@ -12,7 +12,9 @@ from verification.claims import Cost
 EXPLANATION = (
     "Seconds depend on the machine and on what else it does. So each model is timed in turns with "
     "the plain CNN and with the textbook form of the same layers (no fast path, same numbers), and "
-    "only their ratios are to be read: median \\[quartiles] over rounds. Below 1 is faster."
+    "only their ratios are to be read: median \\[quartiles] over rounds. Below 1 is faster. A "
+    "matrix product timed in the same turns says which share of the machine's speed, in products "
+    "per second, a model reaches."
 )
 
 
@@ -22,6 +24,7 @@ def write(material: Material) -> Section:
         material.latest("timing", per_device=True), "ratios", measurements.timing
     )
     found.sort(key=lambda item: (item.record.provenance.device, item.work, item.record.subject))
+    growth = scaling.write(material)
     return Section(
         paragraphs(
             "## Cost",
@@ -30,7 +33,9 @@ def write(material: Material) -> Section:
             "### Published and reported costs",
             _claims(material),
             FOOTNOTE,
-        )
+            growth.text,
+        ),
+        growth.figures,
     )
 
 
@@ -42,6 +47,8 @@ def _timings(material: Material, found: list[Timing]) -> str:
             plain(item.work),
             *(_ratio(item, rival) for rival in rivals),
             f"{item.milliseconds:.1f}",
+            NOTHING if item.throughput is None else f"{100 * item.throughput:.0f}",
+            NOTHING if item.memory is None else f"{item.memory:.2f}",
             f"{item.batch}",
             f"{item.rounds}",
             _device(item),
@@ -50,10 +57,11 @@ def _timings(material: Material, found: list[Timing]) -> str:
         for item in found
     ]
     header = [
-        "Model", "Work", *(f"Time over {rival}" for rival in rivals), "Median, ms", "Batch",
+        "Model", "Work", *(f"Time over {rival}" for rival in rivals), "Median, ms",
+        "Of a matrix product’s speed, %", "Peak memory over textbook", "Batch",
         "Rounds", "Device", "Evidence",
     ]  # fmt: skip
-    return table(header, "ll" + "r" * len(rivals) + "rrrll", rows)
+    return table(header, "ll" + "r" * len(rivals) + "rrrrrll", rows)
 
 
 def _ratio(item: Timing, rival: str) -> str:

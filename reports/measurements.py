@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -141,7 +141,10 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Timing:
-    """Times of one model and kind of work; ratios by what it is compared with."""
+    """Times of one model and kind of work; ratios by what it is compared with.
+
+    throughput: share of a matrix product's speed; memory: peak over the textbook form's.
+    """
 
     record: Record
     work: str
@@ -149,6 +152,25 @@ class Timing:
     rounds: int
     milliseconds: float
     ratios: Mapping[str, Ratio]
+    throughput: float | None
+    memory: float | None
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How the cost of a layer grows with one of its sizes: seconds by form, [points][rounds]."""
+
+    record: Record
+    varied: str
+    sizes: tuple[int, ...]
+    ways: tuple[str, ...]
+    seconds: Mapping[str, Sequence[Sequence[float]]]
+    exponents: Mapping[str, tuple[float, float, float]]
+
+    def over_plain(self, form: str) -> list[list[float]]:
+        """Time over the plain convolution's, paired by rounds: [points][rounds]."""
+        points = zip(self.seconds[form], self.seconds["plain"], strict=True)
+        return [[a / b for a, b in zip(own, plain, strict=True)] for own, plain in points]
 
 
 def read(records: Iterable[Record], name: str, convert: Callable[[Record], M]) -> list[M]:
@@ -242,6 +264,38 @@ def timing(record: Record) -> Timing:
         ratios={
             rival: Ratio(*(_finite(raw[name]) for name in names))
             for rival, raw in sorted(record.numbers["ratios"].items())
+        },
+        throughput=_optional(record.numbers.get("throughput")),
+        memory=_memory(record),
+    )
+
+
+def _memory(record: Record) -> float | None:
+    peaks = record.numbers.get("peak_bytes")
+    if not isinstance(peaks, Mapping) or "textbook" not in peaks:
+        return None
+    return _finite(peaks[record.subject]) / _finite(peaks["textbook"])
+
+
+def _optional(value: object) -> float | None:
+    return None if value is None else _finite(value)
+
+
+def scaling(record: Record) -> Scaling:
+    """Read a record of kind "timing" of one layer at several sizes."""
+    numbers = record.numbers
+    return Scaling(
+        record=record,
+        varied=str(record.configuration["varied"]),
+        sizes=tuple(int(size) for size in numbers["sizes"]),
+        ways=tuple(str(way) for way in numbers["ways"]),
+        seconds={
+            form: [[_finite(value) for value in times] for times in points]
+            for form, points in numbers["seconds"].items()
+        },
+        exponents={
+            form: (_finite(fit["value"]), _finite(fit["low"]), _finite(fit["high"]))
+            for form, fit in numbers["exponents"].items()
         },
     )
 

@@ -46,7 +46,7 @@ SECTIONS = (
     claims_table,
     provenance,
 )
-FIGURE_NAMES = ("budget", "raster", "panels", "cells", "by_scale")
+FIGURE_NAMES = ("budget", "raster", "panels", "cells", "by_scale", "scaling")
 """All figures there can be: what a newer report no longer shows is removed, and nothing else."""
 
 

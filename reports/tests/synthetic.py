@@ -215,11 +215,15 @@ def timings() -> list[Record]:
                 rivals["textbook"] = [2 * time for time in own]
             quartiles = {"median": factor, "lower_quartile": factor - 0.1, "upper_quartile": 6.1}
             cost = ("cost.step.sesn_scalar_28",) if model != "cnn_28" else ()
+            numbers = {
+                "seconds": {**rivals, model: own}, "ratios": dict.fromkeys(rivals, quartiles),
+                "throughput": 0.415, "peak_bytes": {model: 300, **dict.fromkeys(rivals, 1000)},
+            }  # fmt: skip
             records.append(
                 make(
                     "timing",
                     model,
-                    {"seconds": {**rivals, model: own}, "ratios": dict.fromkeys(rivals, quartiles)},
+                    numbers,
                     claims=cost,
                     configuration={"model": model, "work": "step", "batch": 128, "rounds": 6},
                     protocol="timing",
@@ -230,9 +234,46 @@ def timings() -> list[Record]:
     return records
 
 
+def scalings() -> list[Record]:
+    """A layer twice as fast as its textbook form at one end and eight times at the other."""
+    curves = {"image": (7, 14, 28), "batch": (1, 8, 64)}
+    return [
+        make(
+            "timing",
+            f"scaling_{varied}",
+            {
+                "sizes": list(sizes),
+                "ways": ["direct", "spectral", "spectral"],
+                "seconds": {
+                    "layer": [[0.2 * 2**i, 0.3 * 2**i] for i in range(3)],
+                    "textbook": [[0.4 * 4**i, 0.6 * 4**i] for i in range(3)],
+                    "plain": [[0.1 * 2**i, 0.1 * 2**i] for i in range(3)],
+                },
+                "exponents": {
+                    form: {"value": value, "low": value - 0.1, "high": value + 0.1}
+                    for form, value in (("layer", 0.5), ("textbook", 1.5), ("plain", 0.5))
+                },
+            },
+            configuration={"varied": varied, "rounds": 2},
+            protocol="timing",
+            seeds={},
+        )
+        for varied, sizes in curves.items()
+    ]
+
+
 def full_set() -> list[Record]:
     """Some records of every kind and outcome."""
-    return [*theorems(), *counts(), *budgets(), *raster(), *panels(), *trainings(), *timings()]
+    return [
+        *theorems(),
+        *counts(),
+        *budgets(),
+        *raster(),
+        *panels(),
+        *trainings(),
+        *timings(),
+        *scalings(),
+    ]
 
 
 def write_all(records: Sequence[Record], folder: Path) -> Path:

@@ -1,0 +1,59 @@
+"""The section on cost, from invented records."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from reports import cost, scaling
+from reports.material import Material
+from reports.tests.synthetic import CLAIMS, make, scalings, timings
+from verification.evidence import Record, RecordError
+
+
+def text(records: list[Record]) -> str:
+    return cost.write(Material.gather(CLAIMS, records)).text
+
+
+def test_nothing_measured_is_said() -> None:
+    section = cost.write(Material.gather(CLAIMS, []))
+    assert "**Not run.** There is no record of times." in section.text
+    assert scaling.NOT_MEASURED in section.text
+    assert not section.figures
+
+
+def test_speed_and_memory_are_told_where_measured() -> None:
+    row = next(line for line in text(timings()).splitlines() if "`sesn_scalar_28`" in line)
+    cells = [cell.strip() for cell in row.split("|")]
+    assert "42" in cells  # 41.5 % of a matrix product's speed
+    assert "0.30" in cells  # 300 bytes over 1000
+    older = [strip(record) for record in timings()]
+    assert "| – | – | 128 |" in text(older)
+
+
+def strip(record: Record) -> Record:
+    """The record as it was before speed and memory were measured."""
+    numbers = {k: v for k, v in record.numbers.items() if k in ("seconds", "ratios")}
+    return make(
+        record.kind, record.subject, numbers, claims=record.claims,
+        configuration=record.configuration, protocol="timing", seeds={},
+    )  # fmt: skip
+
+
+def test_growth_is_read_off_the_records() -> None:
+    section = cost.write(Material.gather(CLAIMS, scalings()))
+    assert "the layer is 2.0 to 8.0 times as fast as its textbook form" in section.text
+    assert "1.50 \\[1.40, 1.60]" in section.text
+    assert "direct, spectral" in section.text
+    assert set(section.figures) == {"scaling.svg", "scaling.png"}
+
+
+def test_a_record_that_says_something_else_is_named() -> None:
+    (record, _) = scalings()
+    numbers = copy.deepcopy(dict(record.numbers))
+    numbers["seconds"] = {"layer": [["fast"]]}
+    broken = make("timing", "scaling_image", numbers, configuration=record.configuration,
+                  protocol="timing", seeds={})  # fmt: skip
+    with pytest.raises(RecordError, match="its numbers are not those of a finished timing"):
+        text([broken])
