@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from verification.checks.result import CheckResult
 from verification.continuum import HermiteBasis, sampled_filters
 from verification.errors import equivariance_error
 from verification.signals import FloatArray
-
-_SAME_VALUE = 1e-24
-"""Relative squared error of two float64 evaluations of one formula: (about 5000 roundings)²."""
+from verification.tolerances import tolerance
 
 
 def check_closed_form(basis: HermiteBasis, name: str) -> CheckResult:
@@ -29,7 +28,7 @@ def check_closed_form(basis: HermiteBasis, name: str) -> CheckResult:
         "closed_form",
         name,
         worst,
-        _SAME_VALUE,
+        tolerance("closed_form", torch.float64),
         f"sampled basis against scipy's Hermite polynomials, worst at {where}; a larger error "
         "means another polynomial, order, normalisation or support",
     )
@@ -64,7 +63,7 @@ def check_sigma_law(basis: HermiteBasis, name: str) -> CheckResult:
         "sigma_law",
         name,
         error,
-        _SAME_VALUE,
+        tolerance("sigma_law", torch.float64),
         "ψ at pixel t against r²·ψ at pixel r·t of the scale r times larger; a larger error means "
         "a wrong power of σ or a normalisation of each scale by itself",
     )

@@ -31,7 +31,7 @@ from verification.probe import Probe, known_filters, reference_responses, respon
 from verification.scenes import Scene
 from verification.signals import FloatArray
 from verification.targets import Target
-from verification.tolerances import rounding_error
+from verification.tolerances import rounding_error, tolerance
 
 Projection = Callable[[Tensor], Tensor]
 """[B, C, S, H, W] -> [B, C, H, W]."""
@@ -212,7 +212,7 @@ def check_isolation(target: Target, scene: Scene) -> CheckResult:
         "isolation",
         target.name,
         equivariance_error(torch.cat(alone), together),
-        rounding_error(target.dtype),
+        tolerance("isolation", target.dtype),
         "responses of all objects in one image against each object alone; a larger error means "
         "that the layer looks beyond its window, or mixes images",
     )

@@ -38,7 +38,7 @@ from verification.errors import equivariance_error
 from verification.probe import known_filters
 from verification.scenes import grid_ratio
 from verification.targets import Target
-from verification.tolerances import rounding_error
+from verification.tolerances import bound_and_rounding
 from verification.warps import random_patches, rescale
 
 _SOURCE_MAXIMUM = 16.0
@@ -158,7 +158,7 @@ def check_local_raster(target: Target, objects: Tensor, sides: tuple[int, ...]) 
         "local_raster",
         target.name,
         measured.error,
-        (np.sqrt(measured.bound) + np.sqrt(rounding_error(target.dtype))) ** 2,
+        bound_and_rounding(measured.bound, target.dtype),
         f"objects moved by {measured.steps} scales: floor {measured.floor:.3g}, ceiling (one fixed "
         f"scale) {measured.ceiling:.3g}; a larger error means that the layer, not the warp, fails",
     )

@@ -35,7 +35,7 @@ from verification.correlation import correlate
 from verification.errors import equivariance_error
 from verification.probe import known_filters
 from verification.targets import Target
-from verification.tolerances import rounding_error
+from verification.tolerances import bound_and_rounding
 from verification.warps import Warp
 
 IDEAL_REACH = 6.0
@@ -108,7 +108,7 @@ def check_raster_equivariance(target: Target, image: Tensor, warp: Warp) -> Chec
         "raster_equivariance",
         target.name,
         measured.error,
-        (math.sqrt(measured.bound) + math.sqrt(rounding_error(target.dtype))) ** 2,
+        bound_and_rounding(measured.bound, target.dtype),
         f"images rescaled by {measured.ratio:.4f} ({warp}): floor {measured.floor:.3g}, truncation "
         f"{measured.truncation:.3g}, ceiling (one fixed scale) {measured.ceiling:.3g}; a larger "
         "error means that the layer, not the warp, fails, or that the warp is no rescaling",

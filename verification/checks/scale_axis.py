@@ -13,7 +13,7 @@ from torch import Tensor
 
 from verification.checks.result import CheckResult
 from verification.errors import equivariance_error
-from verification.tolerances import rounding_error
+from verification.tolerances import tolerance
 
 
 def check_commutes_with_scale_shift(
@@ -37,7 +37,7 @@ def check_commutes_with_scale_shift(
         "commutes_with_scale_shift",
         name,
         error,
-        rounding_error(x.dtype),
+        tolerance("commutes_with_scale_shift", x.dtype),
         "output for the input with its scale axis shifted against the shifted output; a larger "
         "error means that scales are treated differently or mixed",
     )

@@ -12,6 +12,11 @@ from sesn_impl import (
     hermite_basis_b,
 )
 from verification.strategies import BasisArguments
+from verification.targets import Target, describe
+from verification.warps import Warp
+
+WARP_SUPPORTS = {"wide": 25, "cut": 11}
+"""Kernel sizes in pixels: 8 σ and less than 4 σ, as in published networks."""
 
 Layer = TypeVar("Layer", LiftingConv2d, ScaleConv2d)
 
@@ -34,6 +39,17 @@ def build_scale_conv(
 ) -> ScaleConv2d:
     torch.manual_seed(seed)
     return _with_random_bias(ScaleConv2d(2, 3, basis, scale_extent=scale_extent).to(dtype))
+
+
+def build_for_warp(
+    warp: Warp, seed: int, support: str = "wide", dtype: torch.dtype = torch.float64
+) -> Target:
+    """A lifting convolution whose two scales have the ratio of the warp; the coarser σ is 3."""
+    kernel_size = WARP_SUPPORTS[support]
+    scales = (3.0 * min(warp.ratio, 1 / warp.ratio), 3.0)
+    basis = hermite_basis_a(kernel_size, scales, 4)
+    torch.manual_seed(seed)
+    return describe(LiftingConv2d(1, 2, basis, padding=kernel_size // 2).to(dtype))
 
 
 def _with_random_bias(layer: Layer) -> Layer:

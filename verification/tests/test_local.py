@@ -29,8 +29,9 @@ from verification.scenes import Scene, grid_ratio, random_scene
 from verification.strategies import complete_bases, cut_off_bases, seeds
 from verification.targets import Target, describe
 from verification.tests.layers import build_basis, build_lifting
+from verification.tolerances import tolerance
 
-THEOREM = 1e-25
+THEOREM = tolerance("scale_axis_shift", torch.float64)
 """What the relation is held to in float64 when nothing is cut off or undersampled."""
 GRID = tuple(3.0 * 1.25**i for i in range(4))
 MAXIMUM = ScaleMaxProjection()

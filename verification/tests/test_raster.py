@@ -8,29 +8,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesn_impl import LiftingConv2d, hermite_basis_a
+from sesn_impl import LiftingConv2d
 from verification.checks.raster import check_raster_equivariance, measure_raster
 from verification.mutants import LIFTING_MUTANTS
 from verification.profiles import cases
 from verification.strategies import WARP_KINDS, seeds, warps
-from verification.targets import Target, describe
+from verification.tests.layers import WARP_SUPPORTS, build_for_warp
 from verification.warps import Warp, random_patches
 
-SIGMA = 3.0
-SUPPORTS = {"wide": 25, "cut": 11}
-"""Kernel sizes in pixels: 8 σ and less than 4 σ, as in published networks."""
 DOWN = Warp(128, (80, 80))
 RESCALINGS = [kind for kind in WARP_KINDS if kind != "anisotropic"]
 FEW = cases(0.06)
-
-
-def lifting_for(warp: Warp, seed: int, support: str = "wide", dtype=torch.float64) -> Target:
-    """A lifting convolution whose two scales have the ratio of the warp; the coarser σ is 3."""
-    kernel_size = SUPPORTS[support]
-    scales = (SIGMA * min(warp.ratio, 1 / warp.ratio), SIGMA)
-    basis = hermite_basis_a(kernel_size, scales, 4)
-    torch.manual_seed(seed)
-    return describe(LiftingConv2d(1, 2, basis, padding=kernel_size // 2).to(dtype))
 
 
 def patches_for(warp: Warp, seed: int) -> torch.Tensor:
@@ -40,12 +28,12 @@ def patches_for(warp: Warp, seed: int) -> torch.Tensor:
 @given(
     st.sampled_from(RESCALINGS).flatmap(warps),
     seeds(),
-    st.sampled_from(sorted(SUPPORTS)),
+    st.sampled_from(sorted(WARP_SUPPORTS)),
     st.sampled_from([torch.float32, torch.float64]),
 )
 @cases(0.2)
 def test_lifting_loses_what_warp_and_cut_off_explain(warp, seed, support, dtype):
-    target = lifting_for(warp, seed, support, dtype)
+    target = build_for_warp(warp, seed, support, dtype)
     check_raster_equivariance(target, patches_for(warp, seed), warp).require()
 
 
@@ -53,7 +41,7 @@ def test_lifting_loses_what_warp_and_cut_off_explain(warp, seed, support, dtype)
 @FEW
 def test_unequal_ratios_are_no_rescaling(warp, seed):
     """Negative control: filters stretched as the image is would do, the layer's must not."""
-    target, patches = lifting_for(warp, seed), patches_for(warp, seed)
+    target, patches = build_for_warp(warp, seed), patches_for(warp, seed)
     result = check_raster_equivariance(target, patches, warp)
     assert not result.passed, result
     measured = measure_raster(target, patches, warp)
@@ -65,7 +53,7 @@ def test_floor_layer_and_ceiling_are_in_order(kind):
     warp = {
         "down": DOWN, "up": Warp(96, (144, 144)), "translated": Warp(120, (90, 90), (8, -4)),
     }[kind]  # fmt: skip
-    measured = measure_raster(lifting_for(warp, 1), patches_for(warp, 1), warp)
+    measured = measure_raster(build_for_warp(warp, 1), patches_for(warp, 1), warp)
     assert measured.ratio == warp.sides[0] / warp.size
     assert 0 < measured.floor < 1.05 * measured.error < measured.ceiling / 10
     assert measured.error <= measured.bound < 2 * measured.floor
@@ -73,14 +61,14 @@ def test_floor_layer_and_ceiling_are_in_order(kind):
 
 def test_cut_off_filters_are_far_from_the_floor():
     warp = Warp(96, (144, 144))
-    measured = measure_raster(lifting_for(warp, 0, "cut"), patches_for(warp, 0), warp)
+    measured = measure_raster(build_for_warp(warp, 0, "cut"), patches_for(warp, 0), warp)
     assert measured.floor < measured.truncation < measured.bound
     assert measured.error > 3 * measured.floor
 
 
-@pytest.mark.parametrize("support", SUPPORTS)
+@pytest.mark.parametrize("support", WARP_SUPPORTS)
 def test_one_filter_for_all_scales_is_rejected(support):
-    target = lifting_for(DOWN, 0, support)
+    target = build_for_warp(DOWN, 0, support)
     plain = replace(target, layer=lambda x: target.layer(x)[:, :, :1].expand(-1, -1, 2, -1, -1))
     result = check_raster_equivariance(plain, patches_for(DOWN, 0), DOWN)
     assert result.error > 3 * result.threshold
@@ -91,7 +79,7 @@ UNEQUAL_SCALES = [m for m in LIFTING_MUTANTS if "scale_equivariance" in m.killed
 
 @pytest.mark.parametrize("mutant", UNEQUAL_SCALES, ids=lambda mutant: mutant.name)
 def test_mutants_whose_filters_are_no_copies_are_rejected(mutant):
-    intact = lifting_for(DOWN, 0)
+    intact = build_for_warp(DOWN, 0)
     assert isinstance(intact.layer, LiftingConv2d)
     patches = patches_for(DOWN, 0)
     assert check_raster_equivariance(intact, patches, DOWN).passed
@@ -101,4 +89,4 @@ def test_mutants_whose_filters_are_no_copies_are_rejected(mutant):
 def test_ratio_must_be_that_of_the_scales():
     warp = Warp(128, (81, 81))
     with pytest.raises(ValueError, match=r"ratio=0\.632812: must be that of the scales .* 0\.625"):
-        measure_raster(lifting_for(DOWN, 0), patches_for(warp, 0), warp)
+        measure_raster(build_for_warp(DOWN, 0), patches_for(warp, 0), warp)
