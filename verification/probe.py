@@ -25,18 +25,33 @@ Signal = tuple[GaborImage, ...]
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A signal, P points [P, 2] to look at, and what enters at the fine end when it is rescaled."""
+    """A signal, P points [P, 2] to look at, and what enters at the fine end when it is rescaled.
+
+    seed: what it was drawn from, if known.
+    """
 
     signal: Signal
     points: FloatArray
     entering: Signal
+    seed: int | None = None
 
     def rescaled(self, factor: float, steps: int) -> Probe:
         """L_s of signal and points; functions on scale and space also move up by `steps` scales."""
         moved = tuple(image.rescaled(factor) for image in self.signal)
         if len(moved) > 1:
             moved = (*self.entering[:steps], *moved[: len(moved) - steps])
-        return Probe(moved, self.points * factor, self.entering)
+        return Probe(moved, self.points * factor, self.entering, self.seed)
+
+    def sampled(self, target: Target, window: int | None = None) -> Tensor:
+        """Inputs of the target around each point: [P, C_in, (S,) window, window] float64.
+
+        window: in pixels, by default the target's own.
+        """
+        side = target.window if window is None else window
+        # Samples lie at p + i − side//2: half a pixel more for the centre of an even window.
+        points = self.points + (0.0 if side % 2 else 0.5)
+        images = [image.sample_around(points, side) for image in self.signal]
+        return images[0] if target.lifts else torch.stack(images, dim=2)
 
 
 @dataclass(frozen=True)
@@ -55,8 +70,7 @@ def responses(target: Target, probe: Probe) -> Tensor:
     Raises ValueError for an output of another rank, number of points or scales, with an even side
     (which has no centre), or that is not finite.
     """
-    images = [image.sample_around(probe.points, target.window) for image in probe.signal]
-    x = images[0] if target.lifts else torch.stack(images, dim=2)
+    x = probe.sampled(target)
     with torch.no_grad():
         y = target.layer(x.to(target.dtype))
     expected = (len(probe.points), len(target.scales))
@@ -163,4 +177,5 @@ def random_probe(
         signal=tuple(image() for _ in range(count)),
         points=rng.uniform(-4, 4, (points, 2)),
         entering=tuple(image() for _ in range(count - 1)),
+        seed=seed,
     )

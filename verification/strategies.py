@@ -62,12 +62,17 @@ def cut_off_bases(draw: st.DrawFn) -> BasisArguments:
 
 
 @st.composite
-def complete_bases(draw: st.DrawFn) -> BasisArguments:
+def complete_bases(
+    draw: st.DrawFn,
+    ratios: tuple[float, float] = (1.2, 1.5),
+    counts: tuple[int, int] = (2, 3),
+) -> BasisArguments:
     """Bases for which the continuum relation holds to float64 rounding.
 
     Supports reach at least ±10 σ and no filter is narrower than 1.7 pixels.
+    ratios, counts: ranges of the grid's ratio and number of scales.
     """
-    scales = draw(scale_grids(smallest=(2.5, 3.0), ratios=(1.2, 1.5), counts=(2, 3)))
+    scales = draw(scale_grids(smallest=(2.5, 3.0), ratios=ratios, counts=counts))
     # Half a pixel more on each side: the grid of every scale must reach 10 σ after rounding down.
     kernel_size = 2 * int(10 * scales[-1] + 2 * scales[-1] / scales[0]) + 1
     if draw(st.booleans()):

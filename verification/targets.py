@@ -41,13 +41,15 @@ class Target:
     layer: [B, C_in, H, W] or [B, C_in, S, H, W] -> [B, C_out, S, H', W'].
     scales: σ of each output scale, growing; any unit, only ratios count.
     in_channels: C_in.
-    window: odd side length in pixels of an input whose centre output sees no border.
+    window: side length in pixels of an input whose output has a centre pixel that sees no border;
+    the centre of an even window lies between pixels (so behind a pooling of even size).
     lifts: True if the input is an image, False if it has a scale axis.
     scale_extent: K_S, how many neighbouring input scales one output scale sums over.
+    stride: input pixels from one output pixel to the next.
     dtype: what inputs are cast to.
     filters: the documented filters, if known.
 
-    Raises ValueError for an even window, scales that do not grow, or counts below 1.
+    Raises ValueError for scales that do not grow, or counts below 1.
     """
 
     name: str
@@ -57,22 +59,33 @@ class Target:
     window: int
     lifts: bool
     scale_extent: int = 1
+    stride: int = 1
     dtype: torch.dtype = torch.float64
     filters: KnownFilters | None = None
 
     def __post_init__(self) -> None:
-        if self.window < 1 or self.window % 2 == 0:
-            raise ValueError(f"window={self.window!r}: must be odd and positive")
         if not self.scales or any(
             b <= a for a, b in zip((0.0, *self.scales), self.scales, strict=False)
         ):
             raise ValueError(f"scales={self.scales!r}: must be positive and grow")
-        if self.in_channels < 1:
-            raise ValueError(f"in_channels={self.in_channels!r}: must be at least 1")
+        for name in ("window", "in_channels", "stride"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be at least 1")
         if not 1 <= self.scale_extent <= len(self.scales):
             raise ValueError(
                 f"scale_extent={self.scale_extent!r}: must be from 1 to {len(self.scales)} scales"
             )
+
+    @property
+    def configuration(self) -> str:
+        """What a reader needs to build the target again, in one line."""
+        scales = ", ".join(f"{scale:.6g}" for scale in self.scales)
+        kind = "lifts" if self.lifts else f"K_S {self.scale_extent}"
+        basis = "" if self.filters is None else f", {self.filters.basis!r}"
+        return (
+            f"scales {scales}; {kind}, C_in {self.in_channels}, stride {self.stride}, "
+            f"window {self.window}, {self.dtype}{basis}"
+        )
 
 
 class SteerableLayer(Protocol):
@@ -86,6 +99,8 @@ class SteerableLayer(Protocol):
     def bias(self) -> Tensor | None: ...  # noqa: D102
     @property
     def padding(self) -> int: ...  # noqa: D102
+    @property
+    def stride(self) -> int: ...  # noqa: D102
 
     def __call__(self, x: Tensor) -> Tensor: ...  # noqa: D102
 
@@ -93,7 +108,7 @@ class SteerableLayer(Protocol):
 def describe(
     layer: SteerableLayer, name: str | None = None, basis: HermiteBasis | None = None
 ) -> Target:
-    """The target of a lifting or scale convolution with Hermite filters, of stride 1.
+    """The target of a lifting or scale convolution with Hermite filters.
 
     basis: the documented basis, if it is not the one that the layer itself claims to use.
     """
@@ -107,9 +122,12 @@ def describe(
         layer=layer,
         scales=documented.scales,
         in_channels=coefficients.shape[1],
-        window=kernel_size,
+        # Of the windows that hold a whole filter, the smallest with a centre after padding: its
+        # side and that of the output both grow by even numbers.
+        window=kernel_size + 2 * (-layer.padding % layer.stride),
         lifts=lifts,
         scale_extent=coefficients.shape[2],
+        stride=layer.stride,
         dtype=layer.weight.dtype,
         filters=KnownFilters(documented, coefficients.numpy(), _bias_of(layer, len(weight))),
     )

@@ -5,6 +5,7 @@ from verification.checks.equivariance import (
     check_response,
     check_scale_axis_shift,
     check_scale_equivariance,
+    check_theorem,
     expected_failures,
     failing_pairs,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "check_scale_equivariance",
     "check_sigma_law",
     "check_state_round_trip",
+    "check_theorem",
     "expected_failures",
     "failing_pairs",
 ]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from verification.checks.circumstances import about
 from verification.checks.result import CheckResult
 from verification.errors import equivariance_error
 from verification.probe import (
@@ -23,19 +24,24 @@ from verification.tolerances import bound_and_rounding, tolerance
 
 
 def check_integer_translation(target: Target, probe: Probe, offset: tuple[int, int]) -> CheckResult:
-    """Shifting the input by whole pixels shifts the output by as many, exactly up to rounding.
+    """Shifting the input by whole strides shifts the output by as many pixels, up to rounding.
 
-    offset: (row, column) in pixels. The layer must have stride 1.
+    offset: (row, column) in input pixels, multiples of the target's stride. A layer of stride t
+    keeps the responses of stride 1 at every t-th pixel, so it commutes with those shifts alone.
+
+    Raises ValueError for an offset that is no multiple of the stride.
     """
-    reach = 2 * max(abs(offset[0]), abs(offset[1]))
-    wide = replace(target, window=target.window + reach)
-    images = [image.sample_around(probe.points, wide.window) for image in probe.signal]
-    x = images[0] if target.lifts else torch.stack(images, dim=2)
+    if any(shift % target.stride for shift in offset):
+        raise ValueError(f"offset={offset!r}: must be multiples of the stride, {target.stride}")
+    reach = max(abs(offset[0]), abs(offset[1]))
+    x = probe.sampled(target, target.window + 2 * reach)
     with torch.no_grad():
         y = target.layer(x.to(target.dtype))
-    middle = (y.shape[-2] // 2 + offset[0], y.shape[-1] // 2 + offset[1])
+    row, column = (
+        side // 2 + shift // target.stride for side, shift in zip(y.shape[-2:], offset, strict=True)
+    )
     moved = replace(probe, points=probe.points + np.asarray(offset))
-    error = equivariance_error(responses(target, moved), y[..., middle[0], middle[1]].double())
+    error = equivariance_error(responses(target, moved), y[..., row, column].double())
     return CheckResult(
         "integer_translation",
         target.name,
@@ -43,6 +49,7 @@ def check_integer_translation(target: Target, probe: Probe, offset: tuple[int, i
         tolerance("integer_translation", target.dtype),
         f"response to the image moved by {offset} pixels against the moved response; a larger "
         "error means that the layer treats positions differently",
+        **about(target, probe.seed),
     )
 
 
@@ -62,6 +69,27 @@ def check_scale_equivariance(target: Target, probe: Probe, fine: int, coarse: in
         f"scale {coarse} of the image rescaled by {measured.ratio:.4f} against scale {fine}; "
         f"sampling explains {budget.sampling:.3g} and truncation {budget.truncation:.3g}; more "
         "means that the filters of the two scales are not copies by σ⁻²ψ(t/σ)",
+        **about(target, probe.seed, measured.ratio, budget.total),
+    )
+
+
+def check_theorem(
+    target: Target, probe: Probe, fine: int, coarse: int, wanted: float
+) -> CheckResult:
+    """Y_{L_s f}(sσ, s·p) = Y_f(σ, p) for s = σ_coarse/σ_fine, with an error of at most `wanted`.
+
+    For layers and stacks whose filters are not known, or complete and wide enough that nothing but
+    rounding is left to explain.
+    """
+    measured = measure_pair(target, probe, fine, coarse)
+    return CheckResult(
+        "theorem",
+        target.name,
+        measured.error,
+        wanted,
+        f"scale {coarse} of the image rescaled by {measured.ratio:.4f} against scale {fine}; more "
+        "means that the two scales answer differently, or that one of them has no complete input",
+        **about(target, probe.seed, measured.ratio),
     )
 
 
@@ -81,6 +109,7 @@ def check_response(target: Target, probe: Probe) -> CheckResult:
         tolerance("response", target.dtype),
         "response against the documented filters; a larger error means another filter: axes "
         "swapped, flipped, misnormalised, of another order, support or scale, or a missing bias",
+        **about(target, probe.seed),
     )
 
 
@@ -106,6 +135,7 @@ def check_scale_axis_shift(
         tolerance("scale_axis_shift", target.dtype) if wanted is None else wanted,
         f"all scales of the image rescaled by q = {ratios[0]:.4f} against the scales one below; a "
         "larger error means that the scale axis is out of order or out of step",
+        **about(target, probe.seed, float(ratios[0])),
     )
 
 

@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from verification.checks.circumstances import about
 from verification.checks.result import CheckResult
 from verification.continuum import continuum_responses, pixel_responses
 from verification.errors import equivariance_error
@@ -169,6 +170,7 @@ def check_local_response(target: Target, scene: Scene) -> CheckResult:
         f"objects rescaled by {scene.ratio:.4f} to the powers {scene.steps}, each at its own "
         "scale, against the unscaled objects; a larger error means that the filters of two scales "
         "are not copies by σ⁻²ψ(t/σ)",
+        **about(target, None, scene.ratio),
     )
 
 
@@ -185,6 +187,7 @@ def check_local_invariance(target: Target, scene: Scene, projection: Projection)
         0.0,
         f"projected responses of objects at scales {scene.steps}: {outcome}; others mean another "
         "projection than the maximum over scales, or scales out of step",
+        **about(target, None, scene.ratio),
     )
 
 
@@ -201,6 +204,7 @@ def check_local_winner(target: Target, scene: Scene) -> CheckResult:
         0.0,
         f"winning scales of objects at scales {scene.steps}: {outcome}; others mean scales out of "
         "order or filters of unequal gain",
+        **about(target, None, scene.ratio),
     )
 
 
@@ -215,6 +219,7 @@ def check_isolation(target: Target, scene: Scene) -> CheckResult:
         tolerance("isolation", target.dtype),
         "responses of all objects in one image against each object alone; a larger error means "
         "that the layer looks beyond its window, or mixes images",
+        **about(target, None, scene.ratio),
     )
 
 

@@ -161,6 +161,8 @@ def check_local_raster(target: Target, objects: Tensor, sides: tuple[int, ...]) 
         bound_and_rounding(measured.bound, target.dtype),
         f"objects moved by {measured.steps} scales: floor {measured.floor:.3g}, ceiling (one fixed "
         f"scale) {measured.ceiling:.3g}; a larger error means that the layer, not the warp, fails",
+        floor=measured.floor,
+        configuration=target.configuration,
     )
 
 

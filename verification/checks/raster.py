@@ -103,6 +103,7 @@ def measure_raster(target: Target, image: Tensor, warp: Warp) -> RasterMeasureme
 
 def check_raster_equivariance(target: Target, image: Tensor, warp: Warp) -> CheckResult:
     """The layer's error stays within what warp, pixel grid and cut-off explain, and rounding."""
+    before, after = _scales_about(target, warp.ratio)
     measured = measure_raster(target, image, warp)
     return CheckResult(
         "raster_equivariance",
@@ -112,6 +113,10 @@ def check_raster_equivariance(target: Target, image: Tensor, warp: Warp) -> Chec
         f"images rescaled by {measured.ratio:.4f} ({warp}): floor {measured.floor:.3g}, truncation "
         f"{measured.truncation:.3g}, ceiling (one fixed scale) {measured.ceiling:.3g}; a larger "
         "error means that the layer, not the warp, fails, or that the warp is no rescaling",
+        floor=measured.floor,
+        requested=target.scales[after] / target.scales[before],
+        realised=measured.ratio,
+        configuration=target.configuration,
     )
 
 

@@ -28,17 +28,28 @@ def build_basis(drawn: BasisArguments) -> SteerableBasis:
 
 
 def build_lifting(
-    basis: SteerableBasis, seed: int, dtype: torch.dtype = torch.float64, padding: int = 0
+    basis: SteerableBasis,
+    seed: int,
+    dtype: torch.dtype = torch.float64,
+    padding: int = 0,
+    stride: int = 1,
 ) -> LiftingConv2d:
     torch.manual_seed(seed)
-    return _with_random_bias(LiftingConv2d(2, 3, basis, padding=padding).to(dtype))
+    layer = LiftingConv2d(2, 3, basis, stride=stride, padding=padding)
+    return _with_random_bias(layer.to(dtype))
 
 
 def build_scale_conv(
-    basis: SteerableBasis, seed: int, scale_extent: int, dtype: torch.dtype = torch.float64
+    basis: SteerableBasis,
+    seed: int,
+    scale_extent: int,
+    dtype: torch.dtype = torch.float64,
+    padding: int = 0,
+    stride: int = 1,
 ) -> ScaleConv2d:
     torch.manual_seed(seed)
-    return _with_random_bias(ScaleConv2d(2, 3, basis, scale_extent=scale_extent).to(dtype))
+    layer = ScaleConv2d(2, 3, basis, scale_extent, stride=stride, padding=padding)
+    return _with_random_bias(layer.to(dtype))
 
 
 def build_for_warp(

@@ -15,6 +15,7 @@ from verification.checks import (
     check_response,
     check_scale_axis_shift,
     check_scale_equivariance,
+    check_theorem,
     expected_failures,
     failing_pairs,
 )
@@ -34,35 +35,58 @@ from verification.tolerances import rounding_error, tolerance
 THEOREM = tolerance("scale_axis_shift", torch.float64)
 """What the relation is held to in float64 when nothing is cut off or undersampled."""
 
-EXTENTS = st.integers(1, 3)
+STRIDES = st.integers(1, 3)
+PADDINGS = st.integers(0, 4)
+DTYPES = st.sampled_from([torch.float64, torch.float32])
+LOST = "the scale axis ends: its top K_S − 1 scales have an incomplete input"
 
 
-def build_target(drawn: BasisArguments, seed: int, extent: int, dtype: torch.dtype) -> Target:
+def build_target(
+    drawn: BasisArguments,
+    seed: int,
+    extent: int,
+    dtype: torch.dtype,
+    stride: int = 1,
+    padding: int = 0,
+) -> Target:
     """A lifting convolution for extent 0, else a scale convolution."""
     basis = build_basis(drawn)
     if extent == 0:
-        return describe(build_lifting(basis, seed, dtype))
-    return describe(build_scale_conv(basis, seed, min(extent, basis.num_scales), dtype))
+        return describe(build_lifting(basis, seed, dtype, padding, stride))
+    extent = min(extent, basis.num_scales)
+    return describe(build_scale_conv(basis, seed, extent, dtype, padding, stride))
 
 
-@given(cut_off_bases(), seeds(), st.integers(0, 3), offsets())
-def test_integer_translation_is_exact(drawn, seed, extent, offset):
-    target = build_target(drawn, seed, extent, torch.float64)
-    check_integer_translation(target, random_probe(target, seed), offset).require()
+@given(cut_off_bases(), seeds(), st.integers(0, 3), offsets(), STRIDES, PADDINGS)
+@cases(2)
+def test_translation_by_whole_strides_is_exact(drawn, seed, extent, offset, stride, padding):
+    target = build_target(drawn, seed, extent, torch.float64, stride, padding)
+    shift = (stride * offset[0], stride * offset[1])
+    check_integer_translation(target, random_probe(target, seed), shift).require()
 
 
-@given(cut_off_bases(), seeds(), st.integers(0, 3))
-def test_layers_answer_as_documented(drawn, seed, extent):
-    target = build_target(drawn, seed, extent, torch.float64)
+@given(cut_off_bases(), seeds(), st.integers(0, 3), STRIDES, PADDINGS)
+@cases(2)
+def test_layers_answer_as_documented(drawn, seed, extent, stride, padding):
+    target = build_target(drawn, seed, extent, torch.float64, stride, padding)
     check_response(target, random_probe(target, seed)).require()
 
 
-@given(complete_bases(), seeds(), st.integers(0, 2))
-def test_scaling_holds_to_float64_precision(drawn, seed, extent):
-    target = build_target(drawn, seed, extent, torch.float64)
+@given(complete_bases(), seeds(), st.integers(0, 2), STRIDES)
+def test_scaling_holds_to_float64_precision(drawn, seed, extent, stride):
+    target = build_target(drawn, seed, extent, torch.float64, stride)
     probe = random_probe(target, seed, points=2, bumps=3, widths=(3.0, 8.0))
     for fine, coarse in complete_pairs(target):
-        assert measure_pair(target, probe, fine, coarse).error < THEOREM
+        check_theorem(target, probe, fine, coarse, THEOREM).require()
+
+
+@given(complete_bases(counts=(4, 4), ratios=(1.2, 1.25)), seeds(), STRIDES)
+@cases(0.2)
+def test_scaling_holds_for_the_interaction_of_three_scales(drawn, seed, stride):
+    target = build_target(drawn, seed, 3, torch.float64, stride)
+    probe = random_probe(target, seed, points=2, bumps=3, widths=(3.0, 8.0))
+    assert complete_pairs(target) == [(0, 1)]
+    check_theorem(target, probe, 0, 1, THEOREM).require()
 
 
 @given(complete_bases(), seeds(), st.integers(0, 1))
@@ -72,10 +96,10 @@ def test_rescaling_by_q_shifts_the_scale_axis_by_one(drawn, seed, extent):
     check_scale_axis_shift(target, probe).require()
 
 
-@given(cut_off_bases(), seeds(), st.integers(0, 3), st.sampled_from([torch.float64, torch.float32]))
+@given(cut_off_bases(), seeds(), st.integers(0, 3), DTYPES, STRIDES, PADDINGS)
 @cases(2)
-def test_scaling_holds_within_the_budget(drawn, seed, extent, dtype):
-    target = build_target(drawn, seed, extent, dtype)
+def test_scaling_holds_within_the_budget(drawn, seed, extent, dtype, stride, padding):
+    target = build_target(drawn, seed, extent, dtype, stride, padding)
     probe = random_probe(target, seed)
     for fine, coarse in complete_pairs(target):
         check_scale_equivariance(target, probe, fine, coarse).require()
@@ -129,6 +153,8 @@ def test_exactly_the_top_scales_fail(drawn, seed, extent):
     failed = [(pair.fine, pair.coarse) for pair in failing_pairs(target, probe, 1e-6)]
     assert failed == expected_failures(target)
     assert len(failed) == target.scale_extent - 1
+    for pair in failed:
+        check_theorem(target, probe, *pair, 1e-6).require_failure(LOST)
 
 
 def test_a_layer_with_one_filter_for_all_scales_fails():
@@ -141,6 +167,25 @@ def test_a_layer_with_one_filter_for_all_scales_fails():
     check_scale_equivariance(plain, probe, 0, 1).require_failure(reason)
     check_scale_axis_shift(plain, probe, 1e-3).require_failure(reason)
     check_scale_equivariance(target, probe, 0, 1).require()
+
+
+def test_a_strided_layer_moves_by_whole_strides_only():
+    """Said to have stride 1, its response does not move by one pixel."""
+    layer = LiftingConv2d(1, 2, hermite_basis_a(9, (1.0, 2.0), 3), stride=2).double()
+    target = describe(layer)
+    probe = random_probe(target, 0)
+    check_integer_translation(target, probe, (2, -4)).require()
+    with pytest.raises(ValueError, match=r"offset=\(1, 0\): must be multiples of the stride, 2"):
+        check_integer_translation(target, probe, (1, 0))
+
+    def enlarged(x: torch.Tensor) -> torch.Tensor:
+        y = layer(torch.nn.functional.pad(x, [4] * 4))  # an odd number of pixels, twice each
+        twice: torch.Tensor = y.repeat_interleave(2, -1).repeat_interleave(2, -2)
+        return twice[..., :-1, :-1]
+
+    claimed = replace(target, layer=enlarged, stride=1)
+    result = check_integer_translation(claimed, probe, (1, 0))
+    result.require_failure("a strided layer said to have stride 1")
 
 
 def test_scale_axis_shift_needs_a_geometric_grid():

@@ -113,7 +113,8 @@ def test_objects_do_not_see_each_other(drawn, seed):
 def test_objects_that_touch_are_not_isolated():
     target = complete_target()
     scene = random_scene(target, 0, (1, 0, -1))
-    assert not check_isolation(target, replace(scene, places=scene.places / 20)).passed
+    touching = check_isolation(target, replace(scene, places=scene.places / 20))
+    touching.require_failure("objects that touch see each other")
 
 
 def test_predictions_decide_nearly_everything_and_say_both():
@@ -165,7 +166,8 @@ def test_mean_projection_is_rejected():
     target = complete_target()
     scene = random_scene(target, 0, (1, 0, -1), points=8)
     assert check_local_invariance(target, scene, MAXIMUM).passed
-    assert not check_local_invariance(target, scene, mean_over_scales).passed
+    result = check_local_invariance(target, scene, mean_over_scales)
+    result.require_failure("another projection than the maximum over scales")
     assert local_error(target, scene, mean_over_scales) > 1e-3
 
 
@@ -175,16 +177,18 @@ def test_one_scale_for_the_whole_image_is_rejected_when_objects_differ():
     scene = random_scene(target, 0, (1, -1, 0), points=8)
     assert local_error(target, scene, MAXIMUM) < THEOREM
     assert local_error(target, scene, one_scale_for_the_whole_image) > 1e-3
-    assert not check_local_invariance(target, scene, one_scale_for_the_whole_image).passed
+    result = check_local_invariance(target, scene, one_scale_for_the_whole_image)
+    result.require_failure("one scale for the whole image")
 
 
 def test_one_fixed_scale_is_rejected():
     target = complete_target()
     scene = random_scene(target, 0, (1, 0, -1), points=8)
     plain = replace(target, layer=lambda x: target.layer(x)[:, :, :1].expand(-1, -1, 4, -1, -1))
-    assert not check_local_response(plain, scene).passed
-    assert not check_local_invariance(plain, scene, MAXIMUM).passed
-    assert not check_local_winner(plain, scene).passed
+    reason = "one filter for all scales"
+    check_local_response(plain, scene).require_failure(reason)
+    check_local_invariance(plain, scene, MAXIMUM).require_failure(reason)
+    check_local_winner(plain, scene).require_failure(reason)
 
 
 UNEQUAL_SCALES = [m for m in LIFTING_MUTANTS if "scale_equivariance" in m.killed_by]
@@ -196,10 +200,12 @@ def test_mutants_whose_filters_are_no_copies_are_rejected(mutant):
     assert isinstance(intact.layer, LiftingConv2d)
     target = mutant.target(intact.layer)
     scene = random_scene(target, 1, (1, 0, -1), points=8)
-    assert not check_local_response(target, scene).passed
-    assert not check_local_invariance(target, scene, MAXIMUM).passed
+    reason = f"broken layer: {mutant.name}"
+    check_local_response(target, scene).require_failure(reason)
+    check_local_invariance(target, scene, MAXIMUM).require_failure(reason)
     # A support cut at 10 σ instead of 5 σ moves a maximum in the eighth digit, its index never.
-    assert mutant.name == "one_support" or not check_local_winner(target, scene).passed
+    if mutant.name != "one_support":
+        check_local_winner(target, scene).require_failure(reason)
 
 
 def test_one_factor_for_all_objects_is_told_from_a_factor_each():
@@ -215,7 +221,7 @@ def test_one_factor_for_all_objects_is_told_from_a_factor_each():
 
     told = Mixed(scene.shapes, scene.places, scene.steps, scene.offsets, scene.ratio)
     check_local_response(target, globally).require()
-    assert not check_local_response(target, told).passed
+    check_local_response(target, told).require_failure("one factor for all objects")
 
 
 # --- Scenes ---------------------------------------------------------------------------------------
