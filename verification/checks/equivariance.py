@@ -74,19 +74,19 @@ def check_scale_equivariance(target: Target, probe: Probe, fine: int, coarse: in
 
 
 def check_theorem(
-    target: Target, probe: Probe, fine: int, coarse: int, wanted: float
+    target: Target, probe: Probe, fine: int, coarse: int, wanted: float | None = None
 ) -> CheckResult:
     """Y_{L_s f}(sσ, s·p) = Y_f(σ, p) for s = σ_coarse/σ_fine, with an error of at most `wanted`.
 
-    For layers and stacks whose filters are not known, or complete and wide enough that nothing but
-    rounding is left to explain.
+    wanted: by default what rounding leaves of the theorem, for layers and stacks whose filters are
+    complete and wide against a pixel. The filters need not be known.
     """
     measured = measure_pair(target, probe, fine, coarse)
     return CheckResult(
         "theorem",
         target.name,
         measured.error,
-        wanted,
+        tolerance("theorem", target.dtype) if wanted is None else wanted,
         f"scale {coarse} of the image rescaled by {measured.ratio:.4f} against scale {fine}; more "
         "means that the two scales answer differently, or that one of them has no complete input",
         **about(target, probe.seed, measured.ratio),

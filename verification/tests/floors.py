@@ -22,6 +22,7 @@ from verification.checks import (
     check_scale_axis_shift,
     check_scale_equivariance,
     check_sigma_law,
+    check_theorem,
 )
 from verification.checks.local import check_local_response
 from verification.checks.local_raster import check_local_raster, photo_objects
@@ -143,6 +144,12 @@ def _scale_axis_shift(rng: np.random.Generator, dtype: torch.dtype) -> float:
     return check_scale_axis_shift(target, probe).error
 
 
+def _theorem(rng: np.random.Generator, dtype: torch.dtype) -> float:
+    target = _target(rng, _complete_basis(rng), dtype, most=1)
+    probe = random_probe(target, _seed(rng), points=2, bumps=3, widths=(3.0, 8.0))
+    return max(check_theorem(target, probe, *pair).error for pair in complete_pairs(target))
+
+
 def _scale_equivariance(rng: np.random.Generator, dtype: torch.dtype) -> float:
     target = _target(rng, _cut_off_basis(rng), dtype)
     probe = random_probe(target, _seed(rng))
@@ -182,6 +189,7 @@ CASES: dict[str, tuple[Case, int]] = {
     "integer_translation": (_translation, SAMPLE),
     "isolation": (_isolation, 3),
     "commutes_with_scale_shift": (_batch_norm, SAMPLE),
+    "theorem": (_theorem, SAMPLE),
     "scale_axis_shift": (_scale_axis_shift, SAMPLE),
     "scale_equivariance": (_scale_equivariance, SAMPLE),
     "local_response": (_local_response, 5),
