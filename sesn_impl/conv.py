@@ -18,6 +18,7 @@ from typing import Any, Self
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from sesn_impl.basis import SteerableBasis
 from sesn_impl.correlation import Correlation, correlation
@@ -104,7 +105,7 @@ class _SteerableConv2d(nn.Module):
         slices = self._slices(x)
         coefficients = self.weight if self.weight.ndim == 4 else self.weight.unsqueeze(2)
         extent = coefficients.shape[2]
-        keep = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        keep = _may_keep(self.weight)
         way = self._plan(slices[0], extent, keep)
         if keep:
             self._kept.renew(way, self.weight)
@@ -312,6 +313,12 @@ class _KeptFilters:
         if scale not in self._filters:
             self._filters[scale] = self._way.filters(coefficients, scale)
         return self._filters[scale]
+
+
+def _may_keep(weight: Tensor) -> bool:
+    """Whether filters made of these weights may serve later calls: only if nothing traces them."""
+    traced = torch.compiler.is_compiling() or is_functorch_wrapped_tensor(weight)
+    return not torch.is_grad_enabled() and not traced
 
 
 def _check_positive(name: str, value: int) -> None:

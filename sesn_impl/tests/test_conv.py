@@ -275,6 +275,43 @@ def test_filters_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
+def test_weights_may_be_batched(way: Way) -> None:
+    """Several sets of weights at once, also without gradients, where filters are kept."""
+    layer = randomise(LiftingConv2d(2, 3, BASIS, padding=3), 0)
+    x = input_for(layer, 1)
+    sets = {name: torch.stack([p, 2 * p]).detach() for name, p in layer.named_parameters()}
+    with computed_by(way), torch.no_grad():
+        expected = layer(x)
+        both = torch.func.vmap(lambda weights: torch.func.functional_call(layer, weights, x))(sets)
+        assert_same([both[0], both[1], layer(x)], [expected, 2 * expected, expected])
+
+
+def networks() -> list[nn.Module]:
+    lift = randomise(LiftingConv2d(2, 3, BASIS, padding=3), 0)
+    conv = randomise(ScaleConv2d(2, 3, BASIS, scale_extent=2, padding=3), 0)
+    return [lift, conv, ProjectedConv2d(conv)]
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_compiled_and_exported_layers_give_the_same(index: int) -> None:
+    network = networks()[index]
+    x = input_for(network if index < 2 else network.conv, 1)  # type: ignore[arg-type]
+    expected = network(x)
+    compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
+    exported = torch.export.export(network, (x,)).module()
+    assert_same([compiled(x), exported(x)], [expected, expected])
+
+
+@pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
+def test_second_derivatives(way: Way) -> None:
+    layer = randomise(ScaleConv2d(1, 2, BASIS, scale_extent=2, padding=3), 0).double()
+    x = input_for(layer, 1, (3, 2)).requires_grad_()
+    with computed_by(way):
+        assert torch.autograd.gradcheck(ProjectedConv2d(layer), x)
+        assert torch.autograd.gradgradcheck(layer, x)
+
+
+@pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
 def test_inference_may_come_before_training(way: Way) -> None:
     layer = randomise(ScaleConv2d(2, 3, BASIS, padding=3), 0)
     x = input_for(layer, 1)
