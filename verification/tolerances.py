@@ -96,6 +96,8 @@ TABLE = (
     _bounded("local_response", "exact probe", 0.09, "sampling and truncation of each response"),
     _exact("local_invariance", "exact probe", "counts responses that fail against prediction"),
     _exact("local_winner", "exact probe", "counts responses that fail against prediction"),
+    _exact("field_response", "exact probe", "counts what lies beyond the bound of second order"),
+    _exact("field_invariance", "exact probe", "counts responses that fail against prediction"),
     _bounded("raster_equivariance", "raster", 0.96, "floor of the warp, and truncation"),
     _bounded("local_raster", "raster", 0.96, "floor of the warps, and what is cut off"),
 )  # fmt: skip

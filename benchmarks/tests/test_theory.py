@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from benchmarks import theory
-from benchmarks.theory import Session, budgets, cases, counts, local, raster, theorems
+from benchmarks.theory import (
+    Session,
+    budgets,
+    cases,
+    counts,
+    local,
+    raster,
+    scaling_field,
+    theorems,
+)
 from sesn_impl import LiftingConv2d
 from verification.claims import load_claims
 from verification.evidence import Record, read_records
@@ -23,6 +32,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
         patch.setattr(raster, "KINDS", {kind: warps[-1:] for kind, warps in raster.KINDS.items()})
         patch.setattr(raster, "PATCHES", 1)
         patch.setattr(local, "REPETITIONS", 1)
+        patch.setattr(scaling_field, "LAYERS", 3)
         patch.setattr(local, "OBJECTS", {"digits": local.OBJECTS["digits"]})
         written = theory.measure(cases=2, seed=0, evidence=folder)
     assert sorted(record.digest for record in read_records(folder)) == sorted(
@@ -86,6 +96,14 @@ def test_raster_floor_is_reached_by_wide_supports(records):
         for warp in (wide[kind], cut[kind]):
             assert warp["error"] <= warp["bound"] * (1 + 1e-9)
     assert wide["anisotropic"]["error"] > 10 * wide["anisotropic"]["bound"]
+
+
+def test_the_order_under_a_smooth_field_is_one(records):
+    numbers = next(record for record in records if record.subject == "scaling_field").numbers
+    assert numbers["x"] == list(scaling_field.PRODUCTS)
+    for order, error, first in zip(*(numbers[n] for n in ("y", "error", "first")), strict=True):
+        assert order == pytest.approx([1.0] * len(order), abs=0.1)
+        assert error == pytest.approx(first, rel=0.1)
 
 
 def test_local_floor_is_reached_by_wide_supports(records):

@@ -2,7 +2,8 @@
 
 counts: parameters, ranks, supports. theorems: the exact probe and the checks. budgets: sampling and
 truncation of every published configuration. raster: rescaled photographs, with floor and ceiling.
-local: digits and photograph patches on one canvas, each at a scale of its own.
+local: digits and photograph patches on one canvas, each at a scale of its own. scaling_field: local
+scales that vary smoothly over the image.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from benchmarks.theory.budgets import measure_budgets
 from benchmarks.theory.counts import measure_counts
 from benchmarks.theory.local import measure_local_objects
 from benchmarks.theory.raster import measure_raster_warps
+from benchmarks.theory.scaling_field import measure_scaling_field
 from benchmarks.theory.session import Session
 from benchmarks.theory.theorems import measure_theorems
 from verification.evidence import Record
@@ -28,6 +30,7 @@ PARTS: dict[str, Callable[[Session], None]] = {
     "budgets": measure_budgets,
     "raster": measure_raster_warps,
     "local": measure_local_objects,
+    "scaling_field": measure_scaling_field,
 }
 
 

@@ -15,6 +15,8 @@ from sesn_impl import ScaleConv1x1, ScaleMaxProjection, hermite_basis_a, hermite
 from verification.checks import (
     check_closed_form,
     check_commutes_with_scale_shift,
+    check_field_invariance,
+    check_field_response,
     check_integer_translation,
     check_local_invariance,
     check_local_response,
@@ -26,6 +28,7 @@ from verification.checks import (
 from verification.checks.local import local_error
 from verification.claims import Theorem, load_claims
 from verification.probe import Probe, complete_pairs, measure_pair, random_probe
+from verification.scaling_field import random_field_scene
 from verification.scenes import random_scene
 from verification.targets import Target, describe
 
@@ -97,6 +100,15 @@ def _local_scale_invariance(rng: np.random.Generator) -> float:
     return max(error, check_local_response(target, scene).error)
 
 
+def _smooth_scaling_field(rng: np.random.Generator) -> float:
+    target = describe(random_layer(rng, 0))
+    gradient = float(10 ** rng.uniform(-5.0, -2.7))
+    steps = tuple(range(len(target.scales)))
+    scene = random_field_scene(target, int(rng.integers(2**32)), steps, gradient)
+    projected = check_field_invariance(target, scene, ScaleMaxProjection())
+    return check_field_response(target, scene).error if projected.passed else 1.0
+
+
 def _steerability(rng: np.random.Generator) -> float:
     smallest, ratio = rng.uniform(1, 3), int(rng.integers(2, 4))
     make = hermite_basis_a if rng.random() < 0.5 else hermite_basis_b
@@ -137,6 +149,7 @@ ATTEMPTS = (
     Attempt("theorem.scale_conv_equivariance", _scale_equivariance((1, 2))),
     Attempt("theorem.scale_shift", _scale_shift),
     Attempt("theorem.local_scale_invariance", _local_scale_invariance),
+    Attempt("theorem.smooth_scaling_field", _smooth_scaling_field),
     Attempt("theorem.translation", _translation),
     Attempt("theorem.scale_conv_1x1", _module(lambda channels: ScaleConv1x1(channels, 3))),
     Attempt("theorem.batch_norm", _module(nn.BatchNorm3d)),

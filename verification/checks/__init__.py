@@ -24,12 +24,15 @@ from verification.checks.local import (
 from verification.checks.modules import check_gradients, check_state_round_trip
 from verification.checks.result import CheckResult
 from verification.checks.scale_axis import check_commutes_with_scale_shift, check_max_projection
+from verification.checks.scaling_field import check_field_invariance, check_field_response
 
 __all__ = [
     "CheckResult",
     "basis_ranks",
     "check_closed_form",
     "check_commutes_with_scale_shift",
+    "check_field_invariance",
+    "check_field_response",
     "check_gradients",
     "check_integer_translation",
     "check_isolation",
