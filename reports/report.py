@@ -13,6 +13,7 @@ from reports import (
     accuracy,
     budget,
     claims_table,
+    comparison,
     cost,
     facts,
     findings,
@@ -41,12 +42,13 @@ SECTIONS = (
     accuracy,
     trainings,
     rankings,
+    comparison,
     cost,
     findings,
     claims_table,
     provenance,
 )
-FIGURE_NAMES = ("budget", "raster", "panels", "cells", "by_scale", "scaling")
+FIGURE_NAMES = ("budget", "raster", "panels", "cells", "by_scale", "comparison", "scaling")
 """All figures there can be: what a newer report no longer shows is removed, and nothing else."""
 
 

@@ -45,7 +45,8 @@ def write(material: Material) -> Section:
             "**Scope.**",
             bullets(_scope(material)),
             _protocols(material),
-            "**Contents.** [Theory](#theory) · [Accuracy](#accuracy) · [Cost](#cost) · "
+            "**Contents.** [Theory](#theory) · [Accuracy](#accuracy) · "
+            "[All methods](#all-methods-side-by-side) · [Cost](#cost) · "
             "[Findings](#findings-about-the-published-code-and-data) · "
             "[Later measurements](#later-measurements-by-others) · [Every claim](#every-claim) · "
             "[Environment and provenance](#environment-and-provenance)",
