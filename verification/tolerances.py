@@ -88,6 +88,7 @@ TABLE = (
     _rounded("commutes_with_scale_shift", _FULL, 2.0, "means and variances, in another order"),
     _exact("max_projection", "rounding", "values are selected, not computed"),
     _exact("ranks", "rounding", "counts scales whose rank differs"),
+    _exact("border", "rounding", "counts outputs that see the border and must not, or must"),
     _exact("gradients", "rounding", "counts parameters that are not used"),
     _exact("state_round_trip", "rounding", "counts values that differ after loading"),
     _claimed("theorem", 20.0, "one pair of scales, for filters that reach 10 σ"),

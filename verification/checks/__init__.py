@@ -1,5 +1,6 @@
 """Properties of scale-equivariant layers as functions; each returns a `CheckResult`."""
 
+from verification.checks.border import check_border
 from verification.checks.equivariance import (
     check_integer_translation,
     check_response,
@@ -29,6 +30,7 @@ from verification.checks.scaling_field import check_field_invariance, check_fiel
 __all__ = [
     "CheckResult",
     "basis_ranks",
+    "check_border",
     "check_closed_form",
     "check_commutes_with_scale_shift",
     "check_field_invariance",

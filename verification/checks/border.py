@@ -1,0 +1,83 @@
+"""Check of what the border of an image may touch: exactly what the receptive field says.
+
+Padding invents what lies outside the image. An output whose receptive field lies inside sees none
+of it, so it is what it would be in a larger image, at the place that the crop was taken from:
+equivariance to translation, and the width of the border, in one comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verification.checks.result import CheckResult
+from verification.receptive_field import Stages, moved, outputs, untouched
+from verification.tolerances import tolerance
+
+
+def check_border(
+    layer: Callable[[Tensor], Tensor],
+    image: Tensor,
+    crop: tuple[slice, slice],
+    stages: Sequence[Stages],
+    name: str,
+    every: bool = True,
+) -> CheckResult:
+    """Outputs of a crop are those of the whole image, except where the border touches them.
+
+    image: [B, C, (S,) H, W], without structure, so that what lies beyond the crop matters.
+    crop: rows and columns, with a start and stop that the layer's strides divide.
+    stages: of all outputs, or one for each scale of outputs [B, C, S, H', W'].
+    every: whether every touched output must change as well; false behind a maximum or a ReLU, which
+    may let nothing of the border through.
+    The error counts pixels (and scales) that are not as predicted.
+
+    Raises ValueError if the image does not reach far enough beyond the crop.
+    """
+    with torch.no_grad():
+        whole, alone = layer(image), layer(image[..., crop[0], crop[1]])
+    start, predicted = _prediction(image, crop, stages)
+    inside = tuple(
+        slice(begin, begin + n) for begin, n in zip(start, alone.shape[-2:], strict=True)
+    )
+    there = whole[..., inside[0], inside[1]]
+    allowed = tolerance("integer_translation", image.dtype) ** 0.5 * float(whole.abs().max())
+    differs = (alone - there).abs() > allowed
+    # Over batch and channels: one that changes is enough.
+    changed = differs.flatten(0, 1).any(dim=0).numpy()
+    predicted = np.broadcast_to(predicted if changed.ndim == 3 else predicted[0], changed.shape)
+    wrong = changed & predicted if not every else changed == predicted
+    return CheckResult(
+        "border",
+        name,
+        float(wrong.sum()),
+        0.0,
+        f"{int(predicted.sum())} outputs must not see the border and {int((~predicted).sum())} "
+        f"may; {int((changed & predicted).sum())} see it and must not: they look farther, wrap "
+        f"around or know their position; {int((~changed & ~predicted).sum())} do not see it",
+        configuration=f"image {tuple(image.shape)}, crop {crop}, {image.dtype}, {stages}",
+    )
+
+
+def _prediction(
+    image: Tensor, crop: tuple[slice, slice], stages: Sequence[Stages]
+) -> tuple[tuple[int, int], np.ndarray]:
+    """Where the crop's outputs begin in the whole, and which are untouched: [S or 1, H', W']."""
+    rows, columns = crop
+    masks = []
+    for chain in stages:
+        axes = []
+        for size, chosen in zip(image.shape[-2:], (rows, columns), strict=True):
+            count, begin = outputs(chain, chosen.stop - chosen.start), moved(chain, chosen.start)
+            if not untouched(chain, size)[begin : begin + count].all():
+                raise ValueError(
+                    f"crop={crop}: the image of shape {tuple(image.shape)} must reach farther "
+                    "beyond it, by the layer's receptive field"
+                )
+            axes.append(untouched(chain, chosen.stop - chosen.start))
+        masks.append(np.logical_and.outer(*axes))
+    start = moved(stages[0], rows.start), moved(stages[0], columns.start)
+    return start, np.stack(masks)
