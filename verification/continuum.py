@@ -67,17 +67,12 @@ def sampled_filters(
     Any support may be asked for, so that a wide one shows what the basis's own support cuts off.
     stretch: factors on the filters' width along rows and columns, at equal integrals.
     """
-    pixels = np.arange(support) - support // 2
-
-    def factor(order: int, width: float) -> FloatArray:
-        envelope = np.exp(-((pixels / width) ** 2) / 2) / width
-        return np.asarray(envelope * eval_hermitenorm(order, pixels / width))
-
+    pixels = np.arange(support, dtype=np.float64) - support // 2
     filters = np.empty((len(basis.atoms), support, support))
     for index, (atom, norm) in enumerate(zip(basis.atoms, basis.norms, strict=True)):
         width = basis.scales[scale] * atom.relative_width
-        rows = factor(atom.row_order, width * stretch[0])
-        columns = factor(atom.column_order, width * stretch[1])
+        rows = axis_filter(pixels, atom.row_order, width * stretch[0])
+        columns = axis_filter(pixels, atom.column_order, width * stretch[1])
         filters[index] = np.outer(rows, columns) / norm
     return filters
 
@@ -100,32 +95,97 @@ def pixel_responses(
 
     The sum ends where the widest filter has fallen to rounding error.
     """
-    reach = math.ceil(_REACH * basis.scales[scale])
-    pixels = np.arange(-reach, reach + 1)
-    samples = [image.axis_factor(axis, points[:, axis, None] + pixels) for axis in (0, 1)]
+    pixels, samples = _axis_samples(image, points, full_reach(basis.scales[scale]))
 
     def axis_sum(axis: int, order: int, width: float) -> ComplexArray:
-        envelope = np.exp(-((pixels / width) ** 2) / 2) / width
-        return np.asarray(samples[axis] @ (envelope * eval_hermitenorm(order, pixels / width)))
+        return np.asarray(samples[axis] @ axis_filter(pixels, order, width))
 
     return _separable_responses(basis, scale, image, axis_sum)
+
+
+def growing_responses(
+    basis: HermiteBasis, scale: int, image: GaborImage, points: FloatArray, reach: int | None = None
+) -> FloatArray:
+    """Σ_u f(p + u) ψ_σ(u) over the pixels within 0, 1, … R of the centre: [R + 1, P, C, N_b].
+
+    Entry r is the response of a support of 2r + 1 pixels: one pass for all supports that a basis
+    could have. reach: R; without it, so far that the last entry is that of the whole plane.
+    """
+    if reach is None:
+        reach = full_reach(basis.scales[scale])
+    pixels, samples = _axis_samples(image, points, reach)
+    # He_n is even or odd as n is: pixels at u and −u can be added up before any filter is known.
+    folded = [
+        (_folded(samples[axis], reach, 1), _folded(samples[axis], reach, -1)) for axis in (0, 1)
+    ]
+
+    def axis_sums(axis: int, order: int, width: float) -> ComplexArray:
+        weights = axis_filter(pixels[reach:], order, width)[:, None, None, None]
+        rings = folded[axis][order % 2] * weights  # [R + 1, P, C, K]
+        for reached in range(1, reach + 1):  # several times as fast as numpy's cumsum
+            rings[reached] += rings[reached - 1]
+        return rings
+
+    return _separable_responses(basis, scale, image, axis_sums)
+
+
+def _folded(samples: ComplexArray, reach: int, sign: int) -> ComplexArray:
+    """Samples at u plus sign times those at −u: [P, C, K, 2R + 1] -> [R + 1, P, C, K]."""
+    right, left = samples[..., reach:], samples[..., reach::-1]
+    folded = np.ascontiguousarray(np.moveaxis(right + sign * left, -1, 0))
+    folded[0] = samples[..., reach]
+    return folded
+
+
+def full_reach(scale: float) -> int:
+    """Pixels from its centre at which a filter of width σ has fallen to rounding error."""
+    return math.ceil(_REACH * scale)
+
+
+def _axis_samples(
+    image: GaborImage, points: FloatArray, reach: int
+) -> tuple[FloatArray, tuple[ComplexArray, ComplexArray]]:
+    """Pixels −reach … reach, and the bumps' factors there on both axes: [P, C, K, 2·reach + 1]."""
+    pixels = np.arange(-reach, reach + 1, dtype=np.float64)
+    rows, columns = (image.axis_factor(axis, points[:, axis, None] + pixels) for axis in (0, 1))
+    return pixels, (rows, columns)
+
+
+def axis_filter(pixels: FloatArray, order: int, width: float) -> FloatArray:
+    """σ⁻¹ He_n(u/σ) exp(−u²/2σ²) at pixels u: a filter's factor along one axis."""
+    envelope = np.exp(-((pixels / width) ** 2) / 2) / width
+    return np.asarray(envelope * eval_hermitenorm(order, pixels / width))
 
 
 def _separable_responses(
     basis: HermiteBasis, scale: int, image: GaborImage, axis_response: AxisRule
 ) -> FloatArray:
-    """Filter and bumps are products of one function per axis, so are the responses: [P, C, N_b].
+    """Filter and bumps are products of one function per axis, so are the responses: [..., C, N_b].
 
-    axis_response: (axis, order, width) -> [P, C, K], computed once for atoms that share it.
+    axis_response: (axis, order, width) -> [..., C, K], computed once for atoms that share it.
     """
-    rule = functools.cache(axis_response)
     weights = image.amplitudes * np.exp(1j * image.phases)
+
+    # Re Σ ab is the real product of (Re a, Im a) and (Re b, −Im b): no complex intermediate result.
+    @functools.cache
+    def rows(order: int, width: float) -> FloatArray:
+        return _as_reals(weights * axis_response(0, order, width))
+
+    @functools.cache
+    def columns(order: int, width: float) -> FloatArray:
+        return _as_reals(axis_response(1, order, width).conj())
+
     responses = []
     for atom, norm in zip(basis.atoms, basis.norms, strict=True):
         width = basis.scales[scale] * atom.relative_width
-        product = rule(0, atom.row_order, width) * rule(1, atom.column_order, width)
-        responses.append(np.real((weights * product).sum(axis=-1)) / norm)
+        along = rows(atom.row_order, width), columns(atom.column_order, width)
+        responses.append(np.einsum("...k,...k->...", *along) / norm)
     return np.stack(responses, axis=-1)
+
+
+def _as_reals(values: ComplexArray) -> FloatArray:
+    """[..., K] complex -> [..., 2K], real and imaginary parts in turn."""
+    return np.ascontiguousarray(values).view(np.float64)
 
 
 def _axis_integral(

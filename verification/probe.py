@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verification.budget import PairBudget, pair_budget
 from verification.continuum import sampled_filters
-from verification.errors import PairBudget, equivariance_error, pair_budget
+from verification.errors import equivariance_error
 from verification.signals import FloatArray, GaborImage, random_gabor_image, stack_channels
 from verification.targets import KnownFilters, Target
 

@@ -7,25 +7,14 @@ integer seed, drawn by `seeds()`, so that every failure replays from its printed
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from verification.bases import BasisArguments
 from verification.warps import Warp
 
 _SMALLEST_SUPPORT = 5
 """Below this, functions of order up to 4 can vanish on their whole support."""
-
-
-@dataclass(frozen=True)
-class BasisArguments:
-    """Arguments of a Hermite basis of kind "a" or "b"; see `sesn_impl.hermite_basis_a` and `_b`."""
-
-    kind: str
-    kernel_size: int
-    scales: tuple[float, ...]
-    effective_size: int
-    mult: float = 1.5
 
 
 def seeds() -> st.SearchStrategy[int]:

@@ -1,19 +1,44 @@
-"""The error budget of every published configuration, without running a network."""
+"""The error budget of every published configuration, and the support that it would need.
+
+Of the filters alone, which is the expectation over random coefficients; and of a real layer with
+random coefficients as it stands in its network, with its image size, padding and precision.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks.theory.cases import random_rng
 from benchmarks.theory.session import Session
-from sesn_impl import SteerableBasis, hermite_basis_a, hermite_basis_b
+from sesn_impl import (
+    LiftingConv2d,
+    ScaleConv2d,
+    SteerableBasis,
+    hermite_basis_a,
+    hermite_basis_b,
+)
 from sesn_impl.models.mnist import SESN_CONFIGURATIONS
-from verification.checks import basis_ranks
-from verification.errors import PairBudget, pair_budget
+from verification.bases import BasisArguments
+from verification.budget import (
+    Choice,
+    Draw,
+    PairBudget,
+    SignalKind,
+    SupportScan,
+    basis_ranks,
+    mean_budget,
+    predict_budgets,
+    recommend_support,
+)
+from verification.budget.layers import layer_budget
+from verification.probe import Probe
 from verification.signals import random_gabor_image
+from verification.targets import Target, describe
 
 SIGNALS: dict[str, Any] = {
     "channels": 8,
@@ -26,35 +51,75 @@ SIGNALS: dict[str, Any] = {
 """Smooth analytic images, in pixels of the finer scale; their frequencies are below 0.5 rad/px,
 about those of a digit's strokes. Rougher images lose more."""
 SEEDS = 5
+WANTED = (0.01, 0.001)
+"""Errors for which a support is recommended."""
+LAYER_CHANNELS = (4, 16)
+"""Channels in and out of the real layers: enough for a mean over random coefficients."""
+LAYER_POINTS = 8
+LAYER_SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """A basis whose budget is measured, and the claims that speak of it."""
+    """A basis whose budget is measured, its place in the network, and claims that speak of it.
+
+    image_size: side in pixels of what the layer sees. scale_extent: K_S of a scale convolution, or
+    0 for a lifting convolution, which errs as a scale convolution with K_S = 1 does.
+    """
 
     name: str
-    basis: SteerableBasis
+    arguments: BasisArguments
+    image_size: int
+    scale_extent: int = 0
     claims: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> bool:
+        """Whether a network of the paper has it."""
+        return self.name != "wide_support"
+
+    def basis(self) -> SteerableBasis:
+        """The basis as the network has it."""
+        given = self.arguments
+        if given.kind == "a":
+            return hermite_basis_a(given.kernel_size, given.scales, given.effective_size)
+        return hermite_basis_b(
+            given.kernel_size, given.scales, given.effective_size, given.max_order, given.mult
+        )
+
+    def target(self, rng: np.random.Generator, dtype: torch.dtype) -> Target:
+        """A layer with random coefficients and the network's padding."""
+        basis, padding = self.basis(), self.arguments.kernel_size // 2
+        torch.manual_seed(int(rng.integers(2**31)))
+        layer: LiftingConv2d | ScaleConv2d
+        if self.scale_extent == 0:
+            layer = LiftingConv2d(*LAYER_CHANNELS, basis, padding=padding)
+        else:
+            layer = ScaleConv2d(*LAYER_CHANNELS, basis, self.scale_extent, padding=padding)
+        return describe(layer.to(dtype))
 
 
 def configurations() -> list[Configuration]:
     """The eight MNIST-scale and three STL-10 configurations, and one wide basis beside them."""
-    found = [
-        Configuration(name, configuration.basis(), ("trend.budget.published",))
-        for name, configuration in SESN_CONFIGURATIONS.items()
-    ]
-    for letter, smallest in (("a", 0.9), ("b", 0.9), ("c", 1.1)):
-        basis = hermite_basis_a(7, [smallest * 1.41**i for i in range(3)], 3)
-        found.append(Configuration(f"stl10_sesn_{letter}", basis))
-    wide = hermite_basis_b(61, [3.0 * 1.26**i for i in range(4)], 7)
-    return [*found, Configuration("wide_support", wide, ("trend.budget.wide_support",))]
+    found = []
+    for name, given in SESN_CONFIGURATIONS.items():
+        arguments = BasisArguments("b", given.kernel_size, given.scales, 7, given.mult)
+        size = 56 if "_56" in name else 28
+        found.append(Configuration(name, arguments, size, claims=("trend.budget.published",)))
+    for letter, smallest, extent in (("a", 0.9, 0), ("b", 0.9, 0), ("c", 1.1, 2)):
+        scales = tuple(smallest * 1.41**i for i in range(3))
+        arguments = BasisArguments("a", 7, scales, 3)
+        found.append(Configuration(f"stl10_sesn_{letter}", arguments, 96, extent))
+    scales = tuple(3.0 * 1.26**i for i in range(4))
+    wide = BasisArguments("b", 61, scales, 7)
+    claims = ("trend.budget.wide_support",)
+    return [*found, Configuration("wide_support", wide, 96, claims=claims)]
 
 
 def measure_budgets(session: Session) -> None:
     """One record for each configuration: every neighbouring pair of scales, over several seeds."""
     for configuration in configurations():
-        basis = configuration.basis
-        pairs = range(basis.num_scales - 1)
+        basis = configuration.basis()
         described = {
             "scales": list(basis.scales),
             "kernel_size": basis.kernel_size,
@@ -65,42 +130,110 @@ def measure_budgets(session: Session) -> None:
         with session.measuring(
             "budget", configuration.name, configuration.claims, described
         ) as measurement:
-            rows = [
-                [_budget(basis, fine, session.seed, repetition) for fine in pairs]
-                for repetition in range(SEEDS)
-            ]
+            draws = [_draw(random_rng(session.seed, "budget", n)) for n in range(SEEDS)]
+            rows = [predict_budgets(basis, [draw]) for draw in draws]
             measurement.numbers.update(
-                x=list(pairs),
+                x=list(range(basis.num_scales - 1)),
                 y=[[budget.total for budget in row] for row in rows],
                 supports=list(basis.supports),
+                taps=configuration.arguments.taps,
                 ranks=list(basis_ranks(basis)),
-                pairs=[_mean([row[fine] for row in rows]) for fine in pairs],
+                pairs=[_numbers(mean_budget(column)) for column in zip(*rows, strict=True)],
             )
+            if configuration.published:
+                measurement.numbers.update(
+                    layer=_layer(configuration, session.seed),
+                    supports_tried=_supports(configuration.arguments, draws),
+                )
 
 
-def _budget(basis: SteerableBasis, fine: int, seed: int, repetition: int) -> PairBudget:
+def _draw(rng: np.random.Generator) -> Draw:
     # One set of signals for all configurations and pairs: their figures can be compared.
-    rng = random_rng(seed, "budget", repetition)
-    image = random_gabor_image(
-        rng,
-        SIGNALS["channels"],
-        SIGNALS["bumps"],
-        SIGNALS["extent"],
-        tuple(SIGNALS["widths"]),
-        SIGNALS["max_frequency"],
-    )
-    points = rng.uniform(-SIGNALS["extent"], SIGNALS["extent"], (SIGNALS["points"], 2))
-    return pair_budget(basis, fine, fine + 1, image, points)
+    return SignalKind(**{**SIGNALS, "widths": tuple(SIGNALS["widths"])}).draw(rng)
 
 
-def _mean(budgets: list[PairBudget]) -> dict[str, float | int]:
-    first = budgets[0]
-    return {
-        "fine": first.fine,
-        "coarse": first.coarse,
-        "ratio": first.ratio,
-        **{
-            name: float(np.mean([getattr(budget, name) for budget in budgets]))
-            for name in ("total", "sampling", "truncation", "bound")
-        },
+def _layer(configuration: Configuration, seed: int) -> dict[str, Any]:
+    """Budgets of a real layer on images of the network's size, looked at all over the image."""
+    pairs = range(len(configuration.arguments.scales) - 1)
+    budgets = {
+        dtype: [
+            mean_budget(
+                [
+                    _layer_budget(configuration, fine, dtype, random_rng(seed, "layer budget", n))
+                    for n in range(LAYER_SEEDS if dtype == torch.float32 else 1)
+                ]
+            )
+            for fine in pairs
+        ]
+        for dtype in (torch.float32, torch.bfloat16)
     }
+    return {
+        "image_size": configuration.image_size,
+        "padding": configuration.arguments.kernel_size // 2,
+        "scale_extent": configuration.scale_extent,
+        "channels": list(LAYER_CHANNELS),
+        "points": LAYER_POINTS,
+        "seeds": LAYER_SEEDS,
+        "pairs": [_numbers(budget) for budget in budgets[torch.float32]],
+        "bfloat16_precision": [budget.precision for budget in budgets[torch.bfloat16]],
+    }
+
+
+def _layer_budget(
+    configuration: Configuration, fine: int, dtype: torch.dtype, rng: np.random.Generator
+) -> PairBudget:
+    target = configuration.target(rng, dtype)
+    ratio = target.scales[fine + 1] / target.scales[fine]
+    # Wherever the rescaled place is still in the image.
+    reach = (configuration.image_size // 2 - 1) / ratio
+    widths, frequency = tuple(SIGNALS["widths"]), SIGNALS["max_frequency"]
+    signal = tuple(
+        random_gabor_image(rng, LAYER_CHANNELS[0], SIGNALS["bumps"], reach, widths, frequency)
+        for _ in range(1 if target.lifts else len(target.scales))
+    )
+    probe = Probe(signal, rng.uniform(-reach, reach, (LAYER_POINTS, 2)), signal[1:])
+    # bfloat16 without the image's border, which has nothing to do with it and takes its time.
+    image_size = configuration.image_size if dtype == torch.float32 else None
+    return layer_budget(target, probe, fine, fine + 1, image_size)
+
+
+def _supports(arguments: BasisArguments, draws: Sequence[Draw]) -> dict[str, Any]:
+    """The worst pair's error for every support, and what is recommended for wanted errors."""
+    scan = SupportScan(arguments, draws)
+    recommendations = []
+    for wanted in WANTED:
+        found = recommend_support(arguments, wanted, draws, scan)
+        recommendations.append(
+            {
+                "wanted": wanted,
+                "choices": [
+                    {"change": name, **_choice(choice)}
+                    for name in ("support", "wider", "milder")
+                    if (choice := getattr(found, name)) is not None
+                ],
+            }
+        )
+    return {
+        "kernel_sizes": list(scan.worst),
+        "errors": list(scan.worst.values()),
+        "unlimited": scan.unlimited,
+        "best": _choice(scan.best(arguments.kernel_size)),
+        "recommendations": recommendations,
+    }
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    chosen = choice.arguments
+    return {
+        "kernel_size": chosen.kernel_size,
+        "scales": list(chosen.scales),
+        "mult": chosen.mult,
+        "supports": list(chosen.supports),
+        "taps": chosen.taps,
+        "finest_rank": choice.finest_rank,
+        "error": choice.error,
+    }
+
+
+def _numbers(budget: PairBudget) -> dict[str, Any]:
+    return {**asdict(budget), "bound": budget.bound, "limited_by": budget.limited_by}

@@ -1,6 +1,8 @@
 """Properties of scale-equivariant layers as functions; each returns a `CheckResult`."""
 
+from verification.budget import basis_ranks
 from verification.checks.border import check_border
+from verification.checks.budget import check_error_budget
 from verification.checks.equivariance import (
     check_integer_translation,
     check_response,
@@ -11,7 +13,6 @@ from verification.checks.equivariance import (
     failing_pairs,
 )
 from verification.checks.filters import (
-    basis_ranks,
     check_closed_form,
     check_ranks,
     check_sigma_law,
@@ -33,6 +34,7 @@ __all__ = [
     "check_border",
     "check_closed_form",
     "check_commutes_with_scale_shift",
+    "check_error_budget",
     "check_field_invariance",
     "check_field_response",
     "check_gradients",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from verification.budget import basis_ranks
 from verification.checks.result import CheckResult
 from verification.continuum import HermiteBasis, sampled_filters
 from verification.errors import equivariance_error
@@ -83,16 +84,6 @@ def check_ranks(basis: HermiteBasis, name: str, ranks: tuple[int, ...]) -> Check
         0.0,
         f"ranks {found} at scales {basis.scales}, expected {ranks}",
     )
-
-
-def basis_ranks(basis: HermiteBasis) -> tuple[int, ...]:
-    """Numerical rank at each scale of the [N_b, V²] samples, every function at unit norm."""
-    ranks = []
-    for scale in range(len(basis.scales)):
-        samples = basis.functions[:, scale].numpy().reshape(len(basis.atoms), -1)
-        norms = np.linalg.norm(samples, axis=1, keepdims=True)
-        ranks.append(int(np.linalg.matrix_rank(samples / norms)))
-    return tuple(ranks)
 
 
 def _padded(basis: HermiteBasis, scale: int) -> FloatArray:

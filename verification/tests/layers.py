@@ -11,7 +11,7 @@ from sesn_impl import (
     hermite_basis_a,
     hermite_basis_b,
 )
-from verification.strategies import BasisArguments
+from verification.bases import BasisArguments
 from verification.targets import Target, describe
 from verification.warps import Warp
 

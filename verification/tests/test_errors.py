@@ -1,4 +1,6 @@
-"""The error measure, the continuum reference and the budget, against closed forms."""
+"""The error measure and the continuum reference, against closed forms."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,8 +9,14 @@ from hypothesis import strategies as st
 from scipy.integrate import dblquad
 
 from sesn_impl import hermite_basis_a, hermite_basis_b
-from verification.continuum import continuum_responses, pixel_responses, sampled_filters
-from verification.errors import equivariance_error, grid_responses, pair_budget
+from verification.continuum import (
+    continuum_responses,
+    full_reach,
+    growing_responses,
+    pixel_responses,
+    sampled_filters,
+)
+from verification.errors import equivariance_error
 from verification.signals import random_gabor_image
 from verification.strategies import seeds
 
@@ -79,53 +87,45 @@ def test_separable_sum_is_the_sum_over_a_large_grid(seed, scale):
     assert equivariance_error(expected, found) < 1e-24
 
 
-@given(seeds())
-def test_parts_of_the_budget_explain_the_total(seed):
+@given(seeds(), st.integers(0, 3), st.integers(0, 12))
+def test_growing_sums_are_those_of_every_support(seed, scale, radius):
     image = random_gabor_image(np.random.default_rng(seed), channels=2)
-    points = np.random.default_rng(seed).uniform(-4, 4, (3, 2))
-    for fine in range(3):
-        budget = pair_budget(NARROW, fine, fine + 1, image, points)
-        low = (budget.sampling**0.5 - budget.truncation**0.5) ** 2
-        assert low * (1 - 1e-9) <= budget.total <= budget.bound * (1 + 1e-9)
+    points = np.array([[0.3, 2.0], [-1.1, 0.0]])
+    grown = growing_responses(NARROW, scale, image, points)
+    size = 2 * radius + 1
+    patches = image.sample_around(points, size).numpy()
+    expected = np.einsum("pcyx,byx->pcb", patches, sampled_filters(NARROW, scale, size))
+    assert equivariance_error(expected, grown[radius]) < 1e-24
+    assert len(grown) == full_reach(NARROW.scales[scale]) + 1
+    assert equivariance_error(pixel_responses(NARROW, scale, image, points), grown[-1]) < 1e-24
 
 
-def test_budget_separates_its_causes():
-    rng = np.random.default_rng(0)
-    image, points = random_gabor_image(rng, channels=4), rng.uniform(-4, 4, (8, 2))
-    cut = pair_budget(hermite_basis_a(15, (3.0, 4.0), 3), 0, 1, image, points)
-    coarse_grid = pair_budget(hermite_basis_a(41, (0.4, 0.6), 3), 0, 1, image, points)
-    assert cut.limited_by == "truncation"
-    assert cut.sampling < 1e-20 < 1e-5 < cut.truncation
-    assert coarse_grid.limited_by == "sampling"
-    assert coarse_grid.truncation < 1e-20 < 1e-5 < coarse_grid.sampling
+@given(seeds(), st.floats(0.4, 1.0))
+def test_sum_over_pixels_follows_poisson(seed, smallest):
+    """Σ_u h(u) = Σ_k ∫ h(u) exp(−2πi·k·u) du: a sum over pixels is a sum over aliases.
 
-
-def test_budget_with_coefficients_is_that_of_the_combined_filters():
-    rng = np.random.default_rng(0)
-    image, points = random_gabor_image(rng, channels=2), rng.uniform(-4, 4, (3, 2))
-    coefficients = rng.standard_normal((5, 2, 49))
-    ratio = NARROW.scales[1] / NARROW.scales[0]
-    near = grid_responses(NARROW, 0, image, points)
-    far = grid_responses(NARROW, 1, image.rescaled(ratio), points * ratio)
-    expected = equivariance_error(
-        np.einsum("pcb,ocb->po", near, coefficients), np.einsum("pcb,ocb->po", far, coefficients)
+    Narrow filters are seen by what they take for smooth: each alias is the continuum response to
+    the image with its frequencies moved by 2πk. The fourth is below 1e-18 for these widths.
+    """
+    basis = hermite_basis_a(15, (smallest, 2 * smallest), 4)
+    rng = np.random.default_rng(seed)
+    image = random_gabor_image(rng, bumps=2, widths=(3.0, 6.0))
+    points = rng.uniform(-2, 2, (2, 2))
+    aliases = range(-3, 4)
+    expected = sum(
+        _alias(basis, image, points, row, column) for row in aliases for column in aliases
     )
-    budget = pair_budget(NARROW, 0, 1, image, points, coefficients)
-    assert budget.total == pytest.approx(expected, rel=1e-10)
+    found = pixel_responses(basis, 0, image, points)
+    assert equivariance_error(np.asarray(expected), found) < 1e-20
 
 
-def test_published_scalar_28_splits_as_the_report_says():
-    """About 1 % per pair: mostly sampling at the finest pair, nearly all truncation above."""
-    rng = np.random.default_rng(0)
-    image = random_gabor_image(rng, channels=16, extent=4.0)
-    points = rng.uniform(-4, 4, (16, 2))
-    budgets = [pair_budget(NARROW, i, i + 1, image, points) for i in range(3)]
-    assert all(0.001 < budget.total < 0.02 for budget in budgets)
-    assert [budget.limited_by for budget in budgets] == ["sampling", "truncation", "truncation"]
-
-
-@pytest.mark.parametrize("pair", [(1, 0), (0, 0), (0, 4), (-1, 1)])
-def test_budget_refuses_scales_out_of_order(pair):
-    image = random_gabor_image(np.random.default_rng(0))
-    with pytest.raises(ValueError, match="must be two of 0 … 3 in order"):
-        pair_budget(NARROW, pair[0], pair[1], image, np.zeros((1, 2)))
+def _alias(basis, image, points, row, column):
+    """The continuum response to f(t)·exp(−2πi·k·(t − p)) for each point p."""
+    shift = -2 * np.pi * np.array([row, column])
+    parts = []
+    for point in points:
+        # Re(f·e) = Σ_bumps with phase φ + shift·(c − p) and frequency ω + shift.
+        phases = image.phases + (image.centres - point) @ shift
+        moved = replace(image, frequencies=image.frequencies + shift, phases=phases)
+        parts.append(continuum_responses(basis, 0, moved, point[None]))
+    return np.concatenate(parts)

@@ -1,0 +1,37 @@
+"""Command line: `python -m verification COMMAND`, see `python -m verification --help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from verification.budget import command as budget
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0, or 2 for a mistake, which is named on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m verification", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    budget.add_options(
+        commands.add_parser(
+            "budget",
+            help="predict the error of a basis, and the support for a wanted one",
+            description=budget.__doc__,
+        )
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
