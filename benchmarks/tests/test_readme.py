@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+import verification.__main__
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -22,6 +25,17 @@ def test_python_blocks_run(code: str, capsys: pytest.CaptureFixture[str]) -> Non
     printed = capsys.readouterr().out
     assert "FAILED" not in printed
     assert printed.count("passed") == code.count("print(check_")
+
+
+@pytest.mark.parametrize("command", blocks("bash"), ids=["budget"])
+def test_commands_of_the_verification_run(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    program, *arguments = shlex.split(command.removeprefix("python -m "))
+    assert program == "verification"
+    assert verification.__main__.main(arguments) == 0
+    wanted = arguments[arguments.index("--wanted") + 1 :]
+    printed = capsys.readouterr().out
+    assert all(f"{100 * float(error):g} %" in printed for error in wanted)
+    assert "truncation" in printed
 
 
 def test_every_task_of_the_readme_exists() -> None:

@@ -21,6 +21,14 @@ from verification.claims import load_claims
 from verification.evidence import Record, read_records
 from verification.verdicts import REFUTED, SUPPORTED, judge_all
 
+_ALL_CONFIGURATIONS = budgets.configurations()
+
+
+def _few_configurations() -> list[budgets.Configuration]:
+    """One that no support helps, the one with interaction between scales, and the wide one."""
+    names = ("sesn_scalar_28p", "stl10_sesn_c", "wide_support")
+    return [found for found in _ALL_CONFIGURATIONS if found.name in names]
+
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
@@ -29,6 +37,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counts, "list_models", lambda: ["cnn_28", "sesn_scalar_28"])
         patch.setattr(budgets, "SEEDS", 2)
+        patch.setattr(budgets, "configurations", _few_configurations)
         patch.setattr(raster, "KINDS", {kind: warps[-1:] for kind, warps in raster.KINDS.items()})
         patch.setattr(raster, "PATCHES", 1)
         patch.setattr(local, "REPETITIONS", 1)
@@ -82,6 +91,45 @@ def test_budget_records_hold_every_pair(records):
     ):
         assert pair["total"] == pytest.approx(sum(mean) / 2)
         assert pair["total"] <= pair["bound"] * (1 + 1e-9)
+
+
+def test_budget_records_hold_every_part_and_the_support_that_is_needed(records):
+    published = {r.subject: r.numbers for r in records if "layer" in r.numbers}
+    assert set(published) == {"sesn_scalar_28p", "stl10_sesn_c"}
+    for numbers in published.values():
+        layer = numbers["layer"]
+        for pair, bfloat16 in zip(layer["pairs"], layer["bfloat16_precision"], strict=True):
+            assert sum(pair["contributions"].values()) == pytest.approx(pair["total"])
+            assert pair["total"] <= pair["bound"] * (1 + 1e-9)
+            assert pair["border"] > 0
+            assert 0 < pair["precision"] < 1e-10 < bfloat16 < 1e-3
+        tried = numbers["supports_tried"]
+        worst = dict(zip(tried["kernel_sizes"], tried["errors"], strict=True))
+        assert worst[numbers["supports"][-1]] == pytest.approx(
+            max(pair["total"] for pair in numbers["pairs"])
+        )
+        assert tried["best"]["error"] == min(
+            error for size, error in worst.items() if size <= numbers["supports"][-1]
+        )
+    ends = [pair["scale_axis"] for pair in published["stl10_sesn_c"]["layer"]["pairs"]]
+    assert ends[0] == 0 < 0.01 < ends[1]
+    assert published["sesn_scalar_28p"]["layer"]["image_size"] == 28
+    first, second = published["sesn_scalar_28p"]["supports_tried"]["recommendations"]
+    assert first["wanted"] == 0.01
+    assert {choice["change"] for choice in second["choices"]} == {"wider", "milder"}
+    assert all(choice["error"] <= 0.001 for choice in second["choices"])
+    wide = next(r.numbers for r in records if r.subject == "wide_support")
+    assert "supports_tried" not in wide
+
+
+def test_all_published_configurations_are_measured():
+    found = {item.name: item for item in _ALL_CONFIGURATIONS}
+    assert len(found) == 12
+    for name, item in found.items():
+        assert item.basis().supports == item.arguments.supports
+        assert item.published is (name != "wide_support")
+    assert found["sesn_vector_56p"].image_size == 56
+    assert [found[f"stl10_sesn_{x}"].scale_extent for x in "abc"] == [0, 0, 2]
 
 
 def test_raster_floor_is_reached_by_wide_supports(records):

@@ -90,12 +90,13 @@ class Configuration:
     def target(self, rng: np.random.Generator, dtype: torch.dtype) -> Target:
         """A layer with random coefficients and the network's padding."""
         basis, padding = self.basis(), self.arguments.kernel_size // 2
-        torch.manual_seed(int(rng.integers(2**31)))
         layer: LiftingConv2d | ScaleConv2d
-        if self.scale_extent == 0:
-            layer = LiftingConv2d(*LAYER_CHANNELS, basis, padding=padding)
-        else:
-            layer = ScaleConv2d(*LAYER_CHANNELS, basis, self.scale_extent, padding=padding)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))
+            if self.scale_extent == 0:
+                layer = LiftingConv2d(*LAYER_CHANNELS, basis, padding=padding)
+            else:
+                layer = ScaleConv2d(*LAYER_CHANNELS, basis, self.scale_extent, padding=padding)
         return describe(layer.to(dtype))
 
 

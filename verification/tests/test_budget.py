@@ -177,7 +177,7 @@ def test_rank_loss_is_all_of_an_invisible_filter_and_nothing_of_a_visible_one(se
     ).sum()
     budget = pair_budget(NARROW, 0, 1, image, points, anything)
     assert budget.rank == pytest.approx(expected / energy)
-    assert budget.rank > 1e-4
+    assert budget.rank > VANISHING
     visible = pair_budget(NARROW, 0, 1, image, points, anything - hidden)
     assert visible.rank < VANISHING < visible.total
 

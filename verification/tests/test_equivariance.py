@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sesn_impl import LiftingConv2d, ScaleConv2d, hermite_basis_a, hermite_basis_b
 from sesn_impl.models.mnist import SESN_CONFIGURATIONS
+from verification.bases import BasisArguments
 from verification.checks import (
     check_integer_translation,
     check_response,
@@ -21,13 +22,7 @@ from verification.checks import (
 )
 from verification.probe import complete_pairs, measure_pair, predict_pair, random_probe
 from verification.profiles import cases
-from verification.strategies import (
-    BasisArguments,
-    complete_bases,
-    cut_off_bases,
-    offsets,
-    seeds,
-)
+from verification.strategies import complete_bases, cut_off_bases, offsets, seeds
 from verification.targets import Target, describe
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv
 from verification.tolerances import rounding_error, tolerance

@@ -17,6 +17,7 @@ from verification.continuum import (
     sampled_filters,
 )
 from verification.errors import equivariance_error
+from verification.profiles import cases
 from verification.signals import random_gabor_image
 from verification.strategies import seeds
 
@@ -101,6 +102,7 @@ def test_growing_sums_are_those_of_every_support(seed, scale, radius):
 
 
 @given(seeds(), st.floats(0.4, 1.0))
+@cases(0.1)
 def test_sum_over_pixels_follows_poisson(seed, smallest):
     """Σ_u h(u) = Σ_k ∫ h(u) exp(−2πi·k·u) du: a sum over pixels is a sum over aliases.
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from verification.bases import BasisArguments, describe_basis
@@ -16,6 +16,7 @@ from verification.budget import (
     predict_budgets,
     recommend_support,
 )
+from verification.profiles import cases
 from verification.strategies import cut_off_bases, seeds
 from verification.tests.layers import build_basis
 
@@ -30,7 +31,7 @@ def worst(arguments, draws=DRAWS):
 
 
 @given(cut_off_bases(), seeds())
-@settings(max_examples=max(5, settings().max_examples // 5))
+@cases(0.1)
 def test_scan_predicts_what_a_basis_of_that_support_does(drawn, seed):
     draws = FEW.draws(1, seed)
     scan = SupportScan(drawn, draws)
@@ -40,7 +41,7 @@ def test_scan_predicts_what_a_basis_of_that_support_does(drawn, seed):
 
 
 @given(st.sampled_from([VECTOR_28, STL_10]), st.floats(1e-4, 0.5))
-@settings(max_examples=max(5, settings().max_examples // 5))
+@cases(0.1)
 def test_recommended_support_is_the_smallest_that_reaches(arguments, wanted):
     scan = SupportScan(arguments, DRAWS)
     found = recommend_support(arguments, wanted, DRAWS, scan).support
