@@ -37,7 +37,7 @@ def build_target(drawn: BasisArguments, seed: int, extent: int, dtype: torch.dty
 
 
 @given(cut_off_bases(), seeds(), st.integers(0, 3), st.sampled_from(DTYPES), st.booleans())
-@cases(0.5)
+@cases(0.3)
 def test_budget_explains_any_layer(drawn, seed, extent, dtype, finite):
     target = build_target(drawn, seed, extent, dtype)
     drawn_probe = random_probe(target, seed, points=2)
