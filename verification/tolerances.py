@@ -9,11 +9,12 @@ Three ways of measuring:
 - exact probe: analytic images, rescaled as functions (`verification.probe`);
 - raster: photographs rescaled by kornia (`verification.warps`).
 
-and three units:
+and four units:
 - ε: the machine epsilon of the dtype. Errors are squared, so a threshold is (floor·factor·ε)².
 - bound: what the error budget of the very case allows, computed each time. The floor is the largest
   share of it that a sample uses up, and floor·factor = 1. The rounding of `response` is granted on
   top, amplitudes added: see `bound_and_rounding`.
+- expected: the mean square that rounding is expected to have in the very case; see `SPREAD`.
 - none: the check counts what differs, and nothing may.
 """
 
@@ -28,10 +29,13 @@ FACTOR = 20.0
 """On floors of rounding. The worst of 300 draws is up to 2 times the worst of the sample of 20, and
 10 more is for other processors, whose sums run in another order."""
 
+SPREAD = 10.0
+"""How far a mean square of a few random errors may lie above its expectation: of no more than four
+it does with a probability below 1e-7."""
 _CLAIMED = 1e-25
 """The bound that the claims fix for theorems in float64."""
 _FULL, _DOUBLE = ("float64", "float32"), ("float64",)
-_EPSILON, _BOUND, _NONE = "ε", "bound", "none"
+_EPSILON, _BOUND, _EXPECTED, _NONE = "ε", "bound", "expected", "none"
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Tolerance:
 
     def matches(self, measured: float) -> bool:
         """Whether a floor measured again is the row's: not beyond its bound, and of its size."""
-        if self.unit == _BOUND and measured > 1.0:
+        if self.unit in {_BOUND, _EXPECTED} and measured > 1.0:
             return False
         return self.floor / 3 <= measured <= 3 * self.floor
 
@@ -66,6 +70,10 @@ def _exact(check: str, way: str, origin: str) -> Tolerance:
 
 def _bounded(check: str, way: str, share: float, origin: str) -> Tolerance:
     return Tolerance(check, way, _FULL, _BOUND, share, 1 / share, origin)
+
+
+def _expected(check: str, way: str, dtype: str, share: float, origin: str) -> Tolerance:
+    return Tolerance(check, way, (dtype,), _EXPECTED, share, math.sqrt(SPREAD) / share, origin)
 
 
 def _rounded(check: str, dtypes: tuple[str, ...], floor: float, origin: str) -> Tolerance:
@@ -94,6 +102,7 @@ TABLE = (
     _claimed("theorem", 20.0, "one pair of scales, for filters that reach 10 σ"),
     _claimed("scale_axis_shift", 14.0, "all scales at once, for filters that reach 10 σ"),
     _bounded("scale_equivariance", "exact probe", 1.0, "sampling and truncation of the pair"),
+    _expected("error_budget", "exact probe", "bfloat16", 0.93, "what the budget leaves"),
     _bounded("local_response", "exact probe", 0.09, "sampling and truncation of each response"),
     _exact("local_invariance", "exact probe", "counts responses that fail against prediction"),
     _exact("local_winner", "exact probe", "counts responses that fail against prediction"),
@@ -107,7 +116,7 @@ TABLE = (
 def tolerance(check: str, dtype: torch.dtype) -> float:
     """What a check may not exceed by rounding alone: a relative squared error, or a count.
 
-    Raises ValueError for a check or dtype that the table does not hold.
+    Raises ValueError for a check or dtype that the table does not hold, or holds no number for.
     """
     rows = [row for row in TABLE if row.check == check]
     if not rows:
@@ -115,6 +124,8 @@ def tolerance(check: str, dtype: torch.dtype) -> float:
         raise ValueError(f"check={check!r}: must be one of {known}")
     name = str(dtype).removeprefix("torch.")
     for row in rows:
+        if row.unit == _EXPECTED:
+            raise ValueError(f"check={check!r}: its tolerance is computed for each case")
         if row.unit == _BOUND:
             return rounding_error(dtype)
         if name in row.dtypes:
@@ -146,7 +157,9 @@ _INTRODUCTION = (
     "Thresholds are of relative squared errors. A floor is the worst of a fixed sample of cases, "
     "measured again by the tests, which fail if it no longer is of this size. ε is the machine "
     "epsilon of the dtype: its thresholds are (floor · factor · ε)². *bound* is computed for each "
-    "case; its floor is the largest share of the bound that the sample uses up. Printed by "
+    "case; its floor is the largest share of the bound that the sample uses up. *expected* is the "
+    "mean square of rounding in the very case, by the usual model; floors are root mean squares. "
+    "Printed by "
     "`python -m verification.tolerances`."
 )
 
@@ -158,7 +171,9 @@ def _shown(row: Tolerance) -> tuple[str, ...]:
 def _cells(row: Tolerance, name: str) -> list[str]:
     if row.unit == _NONE:
         return [row.check, row.way, name, "0", row.origin, "–", "0"]
-    if row.unit == _BOUND:
+    if row.unit == _EXPECTED:
+        floor, threshold = f"{row.floor:.2g} of the expected", f"{SPREAD:g} × expected"
+    elif row.unit == _BOUND:
         floor, threshold = f"{row.floor:.2g} of the bound", "bound + rounding"
     else:
         floor = f"{row.floor:g} ε"

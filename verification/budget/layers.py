@@ -1,8 +1,9 @@
 """The budget of a real layer: finite image, end of the scale axis and working precision included.
 
-Needs a layer of stride 1 whose filters are known. Convention: the image has image_size² pixels, its
-pixel image_size // 2 is the one nearest to the signal's origin, and the grid is moved by less than
-half a pixel so that the point that is looked at is a pixel of it; so nothing is interpolated.
+Needs a layer whose filters are known, and on a finite image a stride of 1. Convention: the image
+has image_size² pixels, its pixel image_size // 2 is the one nearest to the signal's origin, and the
+grid is moved by up to half a pixel so that the point that is looked at is a pixel of it; nothing is
+interpolated.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def layer_budget(
     the layer sees all that its filters reach.
 
     Raises ValueError if the target's filters are not known, for indices that are not two scales in
-    order, or for points that the layer has no output at.
+    order, for a stride on a finite image, or for points that the layer has no output at.
     """
     filters = known_filters(target)
     slices = _Slices.of(target, filters, fine, coarse)
@@ -62,10 +63,12 @@ def layer_budget(
 def layer_responses(target: Target, probe: Probe, image_size: int | None = None) -> FloatArray:
     """The layer's own answers at the probe's points: [P, C_out, S], read without interpolation.
 
-    Raises ValueError for points that the layer has no output at.
+    Raises ValueError for a stride on a finite image, or points that the layer has no output at.
     """
     if image_size is None:
         return np.asarray(responses(target, probe).numpy())
+    if target.stride != 1:
+        raise ValueError(f"stride={target.stride!r}: must be 1 on a finite image")
     pixels = nearest_pixels(probe.points)
     images = [image.sample_around(probe.points - pixels, image_size) for image in probe.signal]
     x = images[0] if target.lifts else torch.stack(images, dim=2)

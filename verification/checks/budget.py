@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from verification.budget.layers import expected_precision, layer_budget
+from verification.checks.circumstances import about
 from verification.checks.result import CheckResult
 from verification.probe import Probe
 from verification.targets import Target
-
-_SPREAD = 10.0
-"""How far the mean square of a few random errors may lie above its expectation: of as few as four
-it does with a probability below 1e-7."""
+from verification.tolerances import SPREAD
 
 
 def check_error_budget(
@@ -21,12 +19,14 @@ def check_error_budget(
     Raises ValueError as `verification.budget.layers.layer_budget` does.
     """
     budget = layer_budget(target, probe, fine, coarse, image_size)
+    expected = expected_precision(target, probe, fine, coarse, image_size)
     causes = ", ".join(f"{name} {part:.3g}" for name, part in list(budget.parts.items())[:-1])
     return CheckResult(
         "error_budget",
         target.name,
         budget.precision,
-        _SPREAD * expected_precision(target, probe, fine, coarse, image_size),
+        SPREAD * expected,
         f"what is left of the error {budget.total:.3g} between scales {fine} and {coarse} after "
         f"{causes}; more than rounding means that the layer is not the documented one",
+        **about(target, probe.seed, budget.ratio, expected),
     )

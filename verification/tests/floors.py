@@ -13,9 +13,11 @@ import torch
 from torch import nn
 
 from sesn_impl import LiftingConv2d, SteerableBasis, hermite_basis_a
+from verification.bases import BasisArguments
 from verification.checks import (
     check_closed_form,
     check_commutes_with_scale_shift,
+    check_error_budget,
     check_integer_translation,
     check_isolation,
     check_response,
@@ -30,7 +32,6 @@ from verification.checks.raster import check_raster_equivariance
 from verification.checks.result import CheckResult
 from verification.probe import Probe, complete_pairs, random_probe
 from verification.scenes import random_scene
-from verification.strategies import BasisArguments
 from verification.targets import Target, describe
 from verification.tests.layers import (
     build_basis,
@@ -38,7 +39,7 @@ from verification.tests.layers import (
     build_lifting,
     build_scale_conv,
 )
-from verification.tolerances import TABLE, Tolerance
+from verification.tolerances import SPREAD, TABLE, Tolerance
 from verification.warps import Warp, random_patches
 
 SAMPLE = 20
@@ -159,6 +160,12 @@ def _scale_equivariance(rng: np.random.Generator, dtype: torch.dtype) -> float:
     )
 
 
+def _error_budget(rng: np.random.Generator, dtype: torch.dtype) -> float:
+    target, probe = _probed(rng, dtype)
+    result = check_error_budget(target, probe, 0, 1)
+    return result.error / result.threshold * SPREAD
+
+
 def _local_response(rng: np.random.Generator, dtype: torch.dtype) -> float:
     target = _target(rng, _cut_off_basis(rng), dtype, most=0)
     return _share(check_local_response(target, random_scene(target, _seed(rng), (1, -1, 0))))
@@ -192,6 +199,7 @@ CASES: dict[str, tuple[Case, int]] = {
     "theorem": (_theorem, SAMPLE),
     "scale_axis_shift": (_scale_axis_shift, SAMPLE),
     "scale_equivariance": (_scale_equivariance, SAMPLE),
+    "error_budget": (_error_budget, SAMPLE),
     "local_response": (_local_response, 5),
     "raster_equivariance": (_raster, 4),
     "local_raster": (_local_raster, 1),

@@ -226,6 +226,15 @@ def test_points_without_an_output_are_named():
         layer_budget(target, probe, 0, 1, image_size=17)
 
 
+def test_a_finite_image_needs_a_stride_of_1():
+    layer = LiftingConv2d(1, 1, hermite_basis_a(9, (1.5, 2.0), 3), stride=2, padding=4).double()
+    target = describe(layer)
+    probe = random_probe(target, 0)
+    check_error_budget(target, probe, 0, 1).require()
+    with pytest.raises(ValueError, match="stride=2: must be 1 on a finite image"):
+        layer_budget(target, probe, 0, 1, image_size=17)
+
+
 def test_unknown_filters_are_named():
     target = Target("strange", lambda x: x, (1.0, 2.0), in_channels=1, window=5, lifts=True)
     with pytest.raises(ValueError, match="filters of strange: must be known"):
