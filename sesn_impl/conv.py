@@ -24,6 +24,9 @@ from sesn_impl.basis import SteerableBasis
 from sesn_impl.correlation import Correlation, correlation
 from sesn_impl.plan import Geometry, choose
 
+_MOST_PLANS = 8
+"""How many image sizes a layer remembers its plans for."""
+
 
 class _SteerableConv2d(nn.Module):
     """What lifting and scale convolution share: coefficients, basis and the filters made of them.
@@ -132,6 +135,8 @@ class _SteerableConv2d(nn.Module):
             # Made under inference mode, its constants could never serve a training step.
             with torch.inference_mode(False):
                 plan = correlation(name, self.functions, self.basis.supports, geometry)
+            if len(self._plans) == _MOST_PLANS:
+                self._plans.pop(next(iter(self._plans)))  # the oldest
             self._plans[name, geometry] = plan
         return plan
 

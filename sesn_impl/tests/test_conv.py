@@ -322,6 +322,15 @@ def test_inference_may_come_before_training(way: Way) -> None:
     assert_same(actual, response_and_gradients(textbook_twin(layer), x, 2))
 
 
+def test_plans_of_many_sizes_are_forgotten() -> None:
+    layer = randomise(LiftingConv2d(1, 1, BASIS), 0)
+    twin = textbook_twin(layer)
+    for extra in (*range(12), 0):
+        x = input_for(layer, 0, (extra, 0))
+        assert_same([layer(x)], [twin(x)])
+    assert len(layer._plans) == 8
+
+
 def test_copies_and_pickles_hold_no_plans() -> None:
     layer = randomise(LiftingConv2d(1, 1, BASIS), 0)
     x = input_for(layer, 0)
