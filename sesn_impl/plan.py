@@ -23,7 +23,7 @@ FEW_CHANNELS = 3
 SPECTRAL_COST = 2.0
 """Time of a product of the spectral way in products of a convolution: its matrices are smaller and
 its tensors pass through memory more often. Measured between 0.5 and 4 on thirteen layers, half of
-them between 1.2 and 1.9; with 2 the slower way was chosen for one of them, and cost a fifth more."""
+them between 1.2 and 1.9; with 2 the slower way was chosen for one, and cost a quarter more."""
 
 SMALL_SPECTRUM = 2**24
 """So many numbers in the filters' spectra never matter; beyond, they may not outgrow the responses
