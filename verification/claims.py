@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
@@ -127,7 +127,9 @@ class Trend(Claim):
 
     "grows" and "shrinks": from the first to the last point by more than `change`, with no step
     against it of that size; "stays": above `lower` and below `upper`, where given.  `subjects`
-    are those that must all have been measured, where the statement names them.
+    are those that must all have been measured, where the statement names them.  `readings` are ids
+    of trends that say the same for stated settings, where the statement leaves them open: it is
+    judged by them.
     """
 
     variable: str
@@ -136,6 +138,7 @@ class Trend(Claim):
     start: float
     stop: float
     subjects: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ()
     change: float | None = None
     lower: float | None = None
     upper: float | None = None
@@ -190,6 +193,7 @@ def load_claims(path: Path | None = None) -> tuple[Claim, ...]:
         raws = [*_tables(document, "claim"), *_rows(_tables(document, "group"))]
         claims = tuple(_claim(raw) for raw in raws)
         _check_unique(claim.id for claim in claims)
+        _check_readings(claims)
     except ValueError as error:
         raise ClaimError(f"{path.name}: {error}") from error
     return claims
@@ -284,6 +288,33 @@ def _check_together(what: str, claim: Claim) -> None:
         raise ClaimError(f"{what}: a single run has no std, got {claim.std}")
 
 
+def _check_readings(claims: Sequence[Claim]) -> None:
+    """Raise ClaimError unless readings are trends that ask for the same numbers."""
+    trends = {claim.id: claim for claim in claims if isinstance(claim, Trend)}
+    names = (
+        "protocol",
+        "variable",
+        "quantity",
+        "direction",
+        "start",
+        "stop",
+        "change",
+        "lower",
+        "upper",
+    )
+    pairs = [(claim, name) for claim in trends.values() for name in claim.readings]
+    for claim, name in pairs:
+        what, reading = f"claim {claim.id!r}: reading {name!r}", trends.get(name)
+        if reading is None or reading.readings:
+            raise ClaimError(f"{what} must be a trend without readings of its own")
+        for field in names:
+            if getattr(claim, field) != getattr(reading, field):
+                raise ClaimError(
+                    f"{what} must have its {field} {getattr(claim, field)!r}, "
+                    f"got {getattr(reading, field)!r}"
+                )
+
+
 def _check_unique(identifiers: Iterable[str]) -> None:
     seen: set[str] = set()
     for identifier in identifiers:
@@ -351,6 +382,7 @@ _CONVERTERS: dict[str, Callable[[object], object]] = {
     "augmentation": _augmentation,
     "worse": _names,
     "subjects": _names,
+    "readings": _names,
     "expected": _expected,
     "start": as_number,
     "stop": as_number,

@@ -2,16 +2,17 @@
 
 Random networks on photograph patches, rescaled by kornia, between a floor (nothing cut off, same
 coefficients, same rescalings) and a ceiling (one fixed scale, as a plain convolution); and the same
-networks by the exact probe, which shows how much of each curve is the rescaling's own error.
+networks by the exact probe, which shows how much of each curve is the rescaling's and the border's.
 
 depth: up to 50 layers. down_scaling: factors up to 32. inter_scale: scale extents 1 to 4.
-The layers have the scales and supports of the published deep networks (basis A, σ = 0.9·1.41^i,
-V = 7), since those of the paper's own panels are not known.
+The networks and the scales of the paper's own panels are not known. So each panel is measured on
+three grids (`settings.GRIDS`): the two families that were published, and a wide one that is well
+sampled and not cut off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,29 +21,32 @@ from benchmarks.panels.depth import measure_depth
 from benchmarks.panels.down_scaling import measure_down_scaling
 from benchmarks.panels.inter_scale import measure_inter_scale
 from benchmarks.panels.session import Session
-from benchmarks.panels.settings import FULL, QUICK, Settings
+from benchmarks.panels.settings import FULL, GRIDS, QUICK, Grid, Settings
 from verification.evidence import Record
 
-__all__ = ["FULL", "PANELS", "QUICK", "SEEDS", "Session", "Settings", "measure"]
+__all__ = ["FULL", "GRIDS", "PANELS", "QUICK", "SEEDS", "Session", "Settings", "measure"]
 
-SEEDS = {"full": 5, "quick": 3}
+SEEDS = {"full": 20, "quick": 3}
 """Random networks, where nothing else is asked for."""
 
-PANELS: dict[str, Callable[[Session], None]] = {
+PANELS: dict[str, Callable[[Session, Grid], None]] = {
     "depth": measure_depth,
     "down_scaling": measure_down_scaling,
     "inter_scale": measure_inter_scale,
 }
 
 
-def measure(seeds: int, evidence: Path, settings: Settings = FULL) -> list[Record]:
-    """Measure all panels and write two records for each; returns them.
+def measure(
+    seeds: int, evidence: Path, settings: Settings = FULL, grids: Sequence[Grid] = GRIDS
+) -> list[Record]:
+    """Measure all panels on all grids and write two records for each; returns them.
 
     seeds: random networks, at least 1 (two or more show a trend). evidence: folder of the records.
     Raises ValueError for a number out of range.
     """
     session = Session(seeds, evidence, settings)
-    for panel in (progress := tqdm(PANELS, desc="panels", disable=None)):
-        progress.set_postfix_str(panel)
-        PANELS[panel](session)
+    parts = [(name, grid) for name in PANELS for grid in grids]
+    for name, grid in (progress := tqdm(parts, desc="panels", disable=None)):
+        progress.set_postfix_str(f"{name}, {grid.name}")
+        PANELS[name](session, grid)
     return session.records

@@ -1,62 +1,54 @@
 """Panel 2: error of a lifting layer against the factor by which the image was shrunk.
 
-One layer holds the smallest filter, σ = 0.9, and a copy s times as wide for each factor s, up to
-32. The response of the wide copy to a patch of 416×416 pixels, the largest multiple of 32 that the
+One layer holds the grid's smallest filter and a copy s times as wide for each factor s, up to 32.
+The response of the wide copy to a patch of 416×416 pixels, the largest multiple of 32 that the
 photographs hold, is shrunk by s and compared with the response of the smallest filter to the
 shrunken patch. What is left of the patch is 416/s pixels a side, 13 for the largest factor: there
 is no larger photograph to measure so strong a down-scaling on.
 
-The layer's filters are applied by Fourier transforms: the same sums, and affordable at 113 pixels.
+The layer's filters are applied by Fourier transforms: the same sums, and affordable at any width.
 
 - `y`: all pixels, zero padding, as in any measurement on whole images.
-- `interior`: pixels that no border reaches, 7×7 of them at factor 32.
 - `floor`: the same filters reaching ±4 σ. `ceiling`: the smallest filter before and after.
 
-The exact probe compares the same pairs of filters on analytic images, which have no border, are not
-resampled, and never run out of pixels.
+The exact probe compares the same pairs of filters on photographs as closed-form functions, without
+resampling and without a border (`periodic`).
 """
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.panels.comparing import compare
-from benchmarks.panels.ideal import ideal_functions
-from benchmarks.panels.session import Session, collect, torch_generator
-from benchmarks.panels.settings import SMALLEST_SCALE, WIDE_SUPPORT, Settings, basis_of
-from benchmarks.photographs import photograph_data
-from sesn_impl import LiftingConv2d
+from benchmarks.panels.networks import wide_functions
+from benchmarks.panels.periodic import periodic_pair, shared_points
+from benchmarks.panels.session import Rows, Session, collect, torch_generator
+from benchmarks.panels.settings import Grid, Settings
 from verification.correlation import correlate
 from verification.errors import equivariance_error
-from verification.signals import random_gabor_image
-from verification.warps import WARP, random_patches, rescale, valid_margin
+from verification.warps import random_patches, rescale
 
-SUBJECT = "panel_down_scaling"
-BUMPS, WIDTHS, MAX_FREQUENCY = 6, (2.0, 8.0), 0.5
-"""Analytic images of the exact probe, in pixels of the smallest filter."""
+PANEL = "down_scaling"
 
 
-def measure_down_scaling(session: Session) -> None:
+def measure_down_scaling(session: Session, grid: Grid) -> None:
     """One record of rescaled photographs, one of the exact probe; x is the realised factor."""
     settings = session.settings
-    x = list(factors(settings))
-    scales = {"scales": list(_scales(settings))}
-    about = {**settings.described("large_side", "sides", "channels", "patches"), **scales,
-             "warp": WARP, "wide_support_over_scale": WIDE_SUPPORT}  # fmt: skip
-    claims = ("trend.down_scaling",)
-    with session.measuring(SUBJECT, claims, about, photograph_data()) as measurement:
-        rows = collect([raster_curves(rng, settings) for rng in session.rngs(SUBJECT)])
-        measurement.numbers.update(x=x, **rows)
     about = {
-        **settings.described("large_side", "sides", "channels", "points"),
-        **scales,
-        "signals": {"bumps": BUMPS, "widths": list(WIDTHS), "max_frequency": MAX_FREQUENCY},
+        **settings.described("large_side", "sides", "channels"),
+        **grid.described(_sigmas(grid, settings)),
     }
-    with session.measuring(f"{SUBJECT}_probe", (), about) as measurement:
-        rows = collect([{"y": probe_curve(rng, settings)} for rng in session.rngs(SUBJECT)])
-        measurement.numbers.update(x=x, **rows)
+    x = list(factors(settings))
+    with session.raster(PANEL, grid, about) as measurement:
+        rows = [raster_curves(rng, grid, settings) for rng in session.rngs(PANEL, grid)]
+        measurement.numbers.update(x=x, **collect(rows))
+    with session.probe(PANEL, grid, about) as measurement:
+        rows = [{"y": probe_curve(rng, grid, settings)} for rng in session.rngs(PANEL, grid)]
+        measurement.numbers.update(x=x, **collect(rows))
 
 
 def factors(settings: Settings) -> tuple[float, ...]:
@@ -64,69 +56,65 @@ def factors(settings: Settings) -> tuple[float, ...]:
     return tuple(settings.large_side / side for side in settings.sides)
 
 
-def raster_curves(rng: np.random.Generator, settings: Settings) -> dict[str, list[float]]:
-    """One network: curves y, interior, floor, ceiling over the factors."""
-    patches = random_patches(rng, settings.patches, settings.large_side)
-    layer = random_layer(rng, settings)
-    cut, wide = cut_filters(layer), _wide_filters(layer)
-    names = ("y", "interior", "floor", "ceiling")
-    curves: dict[str, list[float]] = {name: [] for name in names}
-    large, ideal_large = _responses(patches, cut), _responses(patches, wide)
+def raster_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> Rows:
+    """One layer: curves y, ceiling and, where the grid cuts off, floor over the factors."""
+    patch = random_patches(rng, 1, settings.large_side)
+    weight = _random_weight(rng, grid, settings)
+    banks = {"y": _bank(grid, settings, weight)}
+    if grid.cuts_off:
+        banks["floor"] = _bank(grid, settings, weight, wide=True)
+    curves: Rows = {name: [] for name in (*banks, "ceiling")}
+    large = {name: [correlate(patch, filters) for filters in bank] for name, bank in banks.items()}
     for k, side in enumerate(settings.sides, 1):
-        shrunk = rescale(patches, side).image
-        small, ideal_small = (_responses(shrunk, bank[:1])[0] for bank in (cut, wide))
-        found = compare(large[k], small)
-        supports = layer.basis.supports
-        margin = valid_margin(side / settings.large_side, supports[0], supports[k])
-        curves["y"].append(found.whole)
-        curves["interior"].append(found.interior(margin))
-        curves["floor"].append(compare(ideal_large[k], ideal_small).whole)
-        curves["ceiling"].append(compare(large[0], small).whole)
+        shrunk = rescale(patch, side).image
+        for name, bank in banks.items():
+            small = correlate(shrunk, bank[0])
+            curves[name].append(_error(large[name][k], small))
+        curves["ceiling"].append(_error(large["y"][0], correlate(shrunk, banks["y"][0])))
     return curves
 
 
-def probe_curve(rng: np.random.Generator, settings: Settings) -> list[float]:
-    """One network: Δ between the smallest scale and each wider copy, by the exact probe."""
-    filters = cut_filters(random_layer(rng, settings))
-    image = random_gabor_image(rng, 1, BUMPS, widths=WIDTHS, max_frequency=MAX_FREQUENCY)
-    points = rng.uniform(-4, 4, (settings.points, 2))
-
-    def answer(scale: int, factor: float) -> Tensor:
-        window = filters[scale].shape[-1]
-        seen = image.rescaled(factor).sample_around(points * factor, window)
-        return torch.einsum("pcyx,ocyx->po", seen, filters[scale])
-
-    near = answer(0, 1.0)
-    found = enumerate(factors(settings), 1)
-    return [equivariance_error(near, answer(k, factor)) for k, factor in found]
+def probe_curve(rng: np.random.Generator, grid: Grid, settings: Settings) -> list[float]:
+    """One layer: Δ between the smallest filter and each wider copy, without any border."""
+    patch = random_patches(rng, 1, settings.large_side)
+    bank = _bank(grid, settings, _random_weight(rng, grid, settings))
+    curve = []
+    for k, side in enumerate(settings.sides, 1):
+        large, small = periodic_pair(patch, side)
+        coarse, fine = shared_points(
+            correlate(large, bank[k], periodic=True), correlate(small, bank[0], periodic=True)
+        )
+        curve.append(equivariance_error(fine, coarse))
+    return curve
 
 
-def random_layer(rng: np.random.Generator, settings: Settings) -> LiftingConv2d:
-    """A float32 lifting layer with normal coefficients, one scale per factor, padded."""
-    basis = basis_of(_scales(settings))
-    layer = LiftingConv2d(1, settings.channels, basis, padding=basis.kernel_size // 2, bias=False)
-    with torch.no_grad():
-        layer.weight.normal_(generator=torch_generator(rng))
-    return layer
+def _random_weight(rng: np.random.Generator, grid: Grid, settings: Settings) -> Tensor:
+    """Coefficients [C, 1, N_b] of a lifting layer, normal, float64."""
+    count = grid.basis(_sigmas(grid, settings)).num_functions
+    shape = (settings.channels, 1, count)
+    return torch.randn(shape, generator=torch_generator(rng), dtype=torch.float64)
 
 
-def _scales(settings: Settings) -> tuple[float, ...]:
-    return tuple(SMALLEST_SCALE * factor for factor in (1.0, *factors(settings)))
+def _sigmas(grid: Grid, settings: Settings) -> tuple[float, ...]:
+    return tuple(grid.smallest * factor for factor in (1.0, *factors(settings)))
 
 
-def cut_filters(layer: LiftingConv2d) -> list[Tensor]:
-    """The layer's filters at each scale, on its own supports: each [C, 1, V, V] float64."""
-    weight, functions = layer.weight.detach().double(), layer.basis.functions
-    return [
-        torch.einsum("ocb,byx->ocyx", weight, functions[:, i]) for i in range(len(functions[0]))
-    ]
+def _bank(grid: Grid, settings: Settings, weight: Tensor, wide: bool = False) -> list[Tensor]:
+    """The filters at each scale: each [C, 1, n, n] float64."""
+    functions = _functions(grid, _sigmas(grid, settings), wide)
+    return [torch.einsum("ocb,byx->ocyx", weight, function) for function in functions]
 
 
-def _wide_filters(layer: LiftingConv2d) -> list[Tensor]:
-    weight = layer.weight.detach().double()
-    return [torch.einsum("ocb,byx->ocyx", weight, f) for f in ideal_functions(layer.basis)]
+@functools.lru_cache(maxsize=2)
+def _functions(grid: Grid, sigmas: tuple[float, ...], wide: bool) -> list[Tensor]:
+    """The basis functions on their own supports, or reaching ±4 σ: each [N_b, n, n]."""
+    basis = grid.basis(sigmas)
+    if wide:
+        return wide_functions(basis)
+    margins = [(basis.kernel_size - support) // 2 for support in basis.supports]
+    kept = [slice(margin, basis.kernel_size - margin) for margin in margins]
+    return [basis.functions[:, i, inside, inside] for i, inside in enumerate(kept)]
 
 
-def _responses(images: Tensor, filters: list[Tensor]) -> list[Tensor]:
-    """One response per filter bank: each [B, C, 1, H, W]."""
-    return [correlate(images, bank)[:, :, None] for bank in filters]
+def _error(large: Tensor, small: Tensor) -> float:
+    return compare(large[:, :, None], small[:, :, None]).whole

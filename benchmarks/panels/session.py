@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.panels.settings import QUICK, Settings
+from benchmarks.panels.settings import QUICK, WIDE_SUPPORT, Grid, Settings
+from benchmarks.photographs import photograph_data
 from benchmarks.theory.cases import random_rng
 from verification.evidence import Measurement, Record, measuring
+from verification.warps import WARP
 
-Rows = dict[str, list[list[float]]]
-"""Curves by name: for each a row per network, a value per point of the panel."""
+Rows = dict[str, list[float]]
+"""Curves of one network by name: a value per point of the panel."""
 
 
 @dataclass
@@ -41,17 +43,35 @@ class Session:
         quick = " --quick" if self.settings == QUICK else ""
         return f"python -m benchmarks panels --seeds {self.seeds}{quick}"
 
-    def rngs(self, name: str) -> Iterator[np.random.Generator]:
-        """A generator for each network of a panel."""
-        return (random_rng(seed, name) for seed in range(self.seeds))
+    def rngs(self, panel: str, grid: Grid) -> Iterator[np.random.Generator]:
+        """A generator for each network of a panel on a grid."""
+        return (random_rng(seed, f"panel_{panel}_{grid.name}") for seed in range(self.seeds))
 
     @contextmanager
-    def measuring(
-        self,
-        subject: str,
-        claims: Sequence[str],
-        configuration: Mapping[str, Any],
-        data: Mapping[str, str] | None = None,
+    def raster(
+        self, panel: str, grid: Grid, configuration: Mapping[str, Any]
+    ) -> Iterator[Measurement]:
+        """The record of a panel on rescaled photographs: it bears on claims."""
+        about = {
+            **configuration, "padding": "zeros", "warp": WARP, "dtype": "float32",
+            "wide_support_over_scale": WIDE_SUPPORT,
+        }  # fmt: skip
+        claims = (f"trend.{panel}", f"trend.{panel}.{grid.name}")
+        with self._measuring(f"panel_{panel}_{grid.name}", claims, about) as measurement:
+            yield measurement
+
+    @contextmanager
+    def probe(
+        self, panel: str, grid: Grid, configuration: Mapping[str, Any]
+    ) -> Iterator[Measurement]:
+        """The record of the same by exact probe: it explains, and bears on no claim."""
+        about = {**configuration, "padding": "periodic", "warp": "none: closed-form images"}
+        with self._measuring(f"panel_{panel}_{grid.name}_probe", (), about) as measurement:
+            yield measurement
+
+    @contextmanager
+    def _measuring(
+        self, subject: str, claims: Sequence[str], configuration: Mapping[str, Any]
     ) -> Iterator[Measurement]:
         """One record, written when the block ends, also if it fails."""
         with measuring(
@@ -60,7 +80,7 @@ class Session:
             command=self.command,
             claims=claims,
             configuration=configuration,
-            data=data,
+            data=photograph_data(),
             seeds={"first": 0, "count": self.seeds},
             folder=self.evidence,
         ) as measurement:
@@ -74,6 +94,6 @@ def torch_generator(rng: np.random.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(int(rng.integers(2**31)))
 
 
-def collect(rows: Sequence[Mapping[str, list[float]]]) -> Rows:
+def collect(curves: Sequence[Rows]) -> dict[str, list[list[float]]]:
     """Stacks what each network gave: name -> [networks][points]."""
-    return {name: [row[name] for row in rows] for name in rows[0]}
+    return {name: [curve[name] for curve in curves] for name in curves[0]}

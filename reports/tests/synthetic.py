@@ -127,25 +127,29 @@ def raster() -> list[Record]:
 
 
 def panels() -> list[Record]:
-    """Each panel and its exact probe, three networks."""
-    points: dict[str, tuple[str, list[float]]] = {
-        "panel_depth": ("trend.depth", [1, 5, 10, 50]),
-        "panel_down_scaling": ("trend.down_scaling", [2.0, 16.0, 23.11, 32.0]),
-        "panel_inter_scale": ("trend.inter_scale", [1, 2, 3, 4]),
-    }
-    levels = {"y": 0.02, "floor": 0.002, "ceiling": 0.2}
-    extra = {"panel_depth": {"coarse": 0.001}, "panel_inter_scale": {"complete": 0.01}}
+    """Each panel and its exact probe, three networks, on every grid."""
+    points: dict[str, list[float]] = {
+        "depth": [1, 5, 10, 50], "down_scaling": [2.0, 16.0, 26.0, 32.0],
+        "inter_scale": [1, 2, 3, 4],
+    }  # fmt: skip
+    levels = {"y": 0.02, "floor": 0.002, "ceiling": 0.2, "probe": 0.015}
     found = []
-    for subject, (claim, x) in points.items():
-        curves = {
-            name: [[level * spread * (k + 1) for k in range(len(x))] for spread in (0.8, 1.0, 1.3)]
-            for name, level in {**levels, **extra.get(subject, {}), "probe": 0.015}.items()
-        }
-        probe = {"x": x, "y": curves.pop("probe")}
-        photographs = {"name": "photographs", "hash": "00"}
-        numbers = {"x": x, **curves}
-        found.append(make("equivariance", subject, numbers, claims=(claim,), data=photographs))
-        found.append(make("equivariance", f"{subject}_probe", probe))
+    for grid, factor in (("stl10", 1.0), ("mnist", 0.8), ("wide", 0.6)):
+        for name, x in points.items():
+            extra = {"complete": 0.01} if name == "inter_scale" else {}
+            curves = {
+                curve: [
+                    [factor * level * spread * (k + 1) for k in range(len(x))]
+                    for spread in (0.8, 1.0, 1.3)
+                ]
+                for curve, level in {**levels, **extra}.items()
+            }
+            probe = {"x": x, "y": curves.pop("probe")}
+            subject, claims = f"panel_{name}_{grid}", (f"trend.{name}", f"trend.{name}.{grid}")
+            data = {"name": "photographs", "hash": "00"}
+            numbers = {"x": x, **curves}
+            found.append(make("equivariance", subject, numbers, claims=claims, data=data))
+            found.append(make("equivariance", f"{subject}_probe", probe, data=data))
     return found
 
 

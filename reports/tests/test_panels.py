@@ -39,16 +39,24 @@ def test_the_report_says_with_and_without_records_what_is_not_known(
         assert ("figures/panels.svg" in report.files) is measured
 
 
-def test_three_panels_with_medians_bands_verdicts_andinvented() -> None:
-    material = _gather(invented())
-    section = panels.write(material)
+def test_panels_on_each_grid_with_medians_bands_and_verdicts() -> None:
+    section = panels.write(_gather(invented()))
     row = next(line for line in section.text.splitlines() if "| layers 1 |" in line)
-    assert "2.0 \\[1.6, 2.6] | 1.5 | 0.20 | 20 | – | 0.10 |" in row
-    assert "#trend-depth" in row
+    assert "2.0 \\[1.6, 2.6] | 1.5 | 0.20 | 20 | – |" in row
+    assert "#trend-depth-stl10" in row
     assert row.count("[") == 4  # the band, the verdict, two records
     assert "3 random networks" in section.text
     with Image.open(io.BytesIO(section.figures["panels.png"])) as image:
         assert 1200 <= image.width <= 2000
+
+
+def test_published_statements_are_judged_by_their_readings() -> None:
+    """On two of three grids the invented error exceeds 5 %; one reading that holds is enough."""
+    text = panels.write(_gather(invented())).text
+    row = next(line for line in text.splitlines() if "#trend-depth)" in line)
+    assert "trend.depth.stl10: inconclusive" in row
+    assert "trend.depth.wide: inconclusive" in row
+    assert "published STL-10 grid, layers 50: 8.0 %, of which the exact probe finds 6.0 %" in text
 
 
 def test_the_same_records_give_the_same_bytes() -> None:

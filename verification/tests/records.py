@@ -24,7 +24,7 @@ PROVENANCE = Provenance(
 THEOREM, COUNT, CELL = "theorem.scale_shift", "count.mnist.cnn", "cell.mnist.cnn.28"
 RANKING, TREND, COST = (
     "ranking.mnist.28.sesn_scalar_over_cnn",
-    "trend.depth",
+    "trend.depth.stl10",
     "cost.later.four_scales",
 )
 PUBLISHED = [2.50, 2.53, 2.56, 2.56, 2.59, 2.62]

@@ -246,6 +246,7 @@ start = 1
 stop = 5
 change = 0.1
 """
+_OTHER = 'stop = 6\nreadings = ["trend.a"]'
 
 
 def load(tmp_path: Path, text: str) -> tuple[Claim, ...]:
@@ -297,6 +298,18 @@ def test_rows_of_a_group_share_its_fields_and_fill_in_its_texts(tmp_path: Path) 
         (TREND, '"grows"', '"stays"', "'trend.a': direction 'stays' needs lower or upper"),
         (TREND, "change = 0.1", "upper = 1", "'trend.a': direction 'grows' needs change"),
         (TREND, "start = 1", "start = 9", "'trend.a': start 9.0 must not exceed stop 5.0"),
+        (
+            TREND,
+            "stop = 5",
+            'stop = 5\nreadings = ["trend.b"]',
+            "'trend.b' must be a trend without",
+        ),
+        (
+            TREND,
+            TREND,
+            TREND + TREND.replace("trend.a", "trend.b").replace("stop = 5", _OTHER),
+            "'trend.b': reading 'trend.a' must have its stop 6.0, got 5.0",
+        ),
     ],
 )
 def test_a_wrong_claim_is_refused_by_name(

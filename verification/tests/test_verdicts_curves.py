@@ -19,7 +19,11 @@ from verification.verdicts import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED, jud
 def curve(
     identifier: str, x: Sequence[float], y: Sequence[Sequence[float]], **more: object
 ) -> Record:
-    return make(identifier, numbers={"x": list(x), "y": [list(row) for row in y]}, **more)
+    trend = BY_ID[identifier]
+    assert isinstance(trend, Trend)
+    named = {"subject": trend.subjects[0]} if trend.subjects else {}
+    numbers = {"x": list(x), "y": [list(row) for row in y]}
+    return make(identifier, **{"numbers": numbers, **named, **more})
 
 
 def around(means: Sequence[float], spread: float = 0.001, seeds: int = 6) -> list[list[float]]:
@@ -50,7 +54,7 @@ def test_a_bound_needs_the_ends_of_its_range() -> None:
 
 def test_growth_is_a_rise_that_matters_without_a_fall_that_matters() -> None:
     extents = [1, 2, 3]
-    grows = "trend.inter_scale"
+    grows = "trend.inter_scale.stl10"
     assert trend_status(grows, extents, around([0.01, 0.03, 0.05])) == SUPPORTED
     assert trend_status(grows, extents, around([0.05, 0.03, 0.01])) == REFUTED
     assert trend_status(grows, extents, around([0.01, 0.01, 0.01])) == REFUTED
@@ -60,12 +64,53 @@ def test_growth_is_a_rise_that_matters_without_a_fall_that_matters() -> None:
 
 
 def test_shrinking_is_growth_upside_down() -> None:
-    trend = BY_ID["trend.inter_scale"]
+    trend = BY_ID["trend.inter_scale.stl10"]
     assert isinstance(trend, Trend)
     shrinks = dataclasses.replace(trend, direction="shrinks")
     for means, status in (([0.05, 0.03, 0.01], SUPPORTED), ([0.01, 0.03, 0.05], REFUTED)):
         record = curve(trend.id, [1, 2, 3], around(means))
         assert judge(shrinks, [record], CLAIMS).status == status
+
+
+def test_a_trend_with_readings_is_judged_by_them() -> None:
+    """One reading that holds is enough; only all together refute; nothing else decides."""
+    open_trend = BY_ID["trend.depth"]
+    assert isinstance(open_trend, Trend)
+    good, bad, close = [0.01, 0.02, 0.03], [0.01, 0.02, 0.07], [0.01, 0.02, 0.0499]
+
+    def status(*means: Sequence[float]) -> str:
+        records = [
+            curve(name, [1, 10, 50], around(mean), claims=(name, open_trend.id))
+            for name, mean in zip(open_trend.readings, means, strict=False)
+        ]
+        return verdict_of(open_trend.id, records).status
+
+    assert status(bad, bad, good) == SUPPORTED
+    assert status(bad, bad, bad) == REFUTED
+    assert status(bad, bad, close) == INCONCLUSIVE
+    assert status(bad, bad) == INCONCLUSIVE  # the third was not measured
+    assert status() == NOT_RUN
+
+
+def test_readings_share_the_level() -> None:
+    """What is significant by itself may not be when it is one of three chances."""
+    reading = "trend.depth.wide"
+    rng = np.random.default_rng(1)
+    alone = {SUPPORTED: 0, INCONCLUSIVE: 0, REFUTED: 0}
+    together = dict(alone)
+    for _ in range(40):
+        rows = rng.normal([0.01, 0.01, 0.046], 0.004, (6, 3)).tolist()
+        record = curve(reading, [1, 10, 50], rows, claims=(reading, "trend.depth"))
+        alone[verdict_of(reading, [record]).status] += 1
+        together[verdict_of("trend.depth", [record]).status] += 1
+    assert 0 < together[SUPPORTED] < alone[SUPPORTED]
+
+
+def test_records_of_no_reading_do_not_count() -> None:
+    record = make("trend.depth", numbers={"x": [1, 10, 50], "y": around([0.01] * 3)})
+    verdict = verdict_of("trend.depth", [record])
+    assert verdict.status == NOT_RUN
+    assert "not counted: 1 without a reading of the claim" in verdict.reason
 
 
 def test_named_subjects_must_all_be_measured() -> None:

@@ -73,7 +73,7 @@ def _judge(claim: Claim, records: Sequence[Record], claims: Sequence[Claim]) -> 
         case Ranking():
             return judge_ranking(claim, findings, records, claims)
         case Trend():
-            return judge_trend(claim, findings)
+            return judge_trend(claim, findings, claims)
         case Cost():
             return judge_cost(claim, findings)
         case _:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from verification.claims import Trend
+from verification.claims import Claim, Trend
 from verification.evidence import Record
 from verification.fields import is_number
 from verification.verdicts.verdict import (
@@ -45,7 +45,33 @@ class Demand:
     upper: float = np.inf
 
 
-def judge_trend(claim: Trend, findings: Findings) -> Verdict:
+def judge_trend(claim: Trend, findings: Findings, claims: Sequence[Claim]) -> Verdict:
+    """Judge a trend, or, where it leaves its settings open, its readings.
+
+    With readings the level is shared among them.  Supported: one of them is, so that the method can
+    do what is stated.  Refuted: all of them are.  Otherwise inconclusive.  `claims` are all claims.
+    """
+    if not claim.readings:
+        return _judged(claim, findings, LEVEL)
+    trends = {trend.id: trend for trend in claims if isinstance(trend, Trend)}
+    named = [r for r in findings.counted if set(r.claims) & set(claim.readings)]
+    findings.keep(named, "a reading of the claim")
+    if not named:
+        return findings.not_run()
+    verdicts = []
+    for name in claim.readings:
+        part = Findings(trends[name], [record for record in named if name in record.claims])
+        verdicts.append(_judged(trends[name], part, LEVEL / len(claim.readings)))
+    statuses = [verdict.status for verdict in verdicts]
+    reason = ", ".join(f"{verdict.claim_id}: {verdict.status}" for verdict in verdicts)
+    measured = {"readings": {verdict.claim_id: verdict.status for verdict in verdicts}}
+    if SUPPORTED in statuses:
+        return findings.verdict(SUPPORTED, f"one reading is enough; {reason}", measured)
+    status = REFUTED if set(statuses) == {REFUTED} else INCONCLUSIVE
+    return findings.verdict(status, reason, measured)
+
+
+def _judged(claim: Trend, findings: Findings, level: float) -> Verdict:
     """Judge how y, a row for each seed, behaves over x; a record holds both under these names.
 
     The claim is turned into demands on means: for "stays" the bounds at every point in the range,
@@ -70,7 +96,7 @@ def judge_trend(claim: Trend, findings: Findings) -> Verdict:
     }
     if rows < 2 or not demands:
         return findings.verdict(INCONCLUSIVE, "one seed or one point shows no trend", measured)
-    met, broken = _test(demands)
+    met, broken = _test(demands, level)
     if broken:
         return findings.verdict(REFUTED, ", ".join(broken), measured)
     if met < len(demands):
@@ -131,13 +157,13 @@ def _demands(claim: Trend, series: Series) -> list[Demand]:
     ]
 
 
-def _test(demands: Sequence[Demand]) -> tuple[int, list[str]]:
+def _test(demands: Sequence[Demand], level: float) -> tuple[int, list[str]]:
     """Return how many demands are met for sure, and a text for each that is surely not."""
     met, broken = 0, []
     tests = sum(int(np.isfinite([demand.lower, demand.upper]).sum()) for demand in demands)
     for demand in demands:
         count, mean = len(demand.samples), float(demand.samples.mean())
-        quantile = float(stats.t.ppf(1 - LEVEL / tests, count - 1))
+        quantile = float(stats.t.ppf(1 - level / tests, count - 1))
         half = quantile * float(demand.samples.std(ddof=1)) / np.sqrt(count)
         if mean + half < demand.lower or mean - half > demand.upper:
             broken.append(f"{demand.what}: {mean:.3g} ± {half:.2g}")
