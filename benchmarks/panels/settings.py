@@ -11,7 +11,7 @@ from typing import Any
 from sesn_impl import SteerableBasis, hermite_basis_a, hermite_basis_b
 
 WIDE_SUPPORT = 8.0
-"""Side of a filter over its σ from which hardly anything is cut off: 2 % of a peak, order 4, 4 σ."""
+"""Side of a filter over its σ at which hardly anything is cut off: at order 4, 2 % of a peak."""
 
 
 @dataclass(frozen=True)
