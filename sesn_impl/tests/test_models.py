@@ -34,6 +34,7 @@ def test_logits_and_gradients(name: str) -> None:
     logits = model(torch.randn(2, 1, 28, 28))
     assert logits.shape == (2, 10)
     loss = nn.functional.cross_entropy(logits, torch.tensor([3, 7]))
+    assert loss.isfinite()
     names, parameters = zip(*model.named_parameters(), strict=True)
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     unused = [n for n, g in zip(names, gradients, strict=True) if g is None or not g.any()]
