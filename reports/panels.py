@@ -164,8 +164,8 @@ def _finding(panel: Panel) -> str:
     last = len(panel.x) - 1
     seen, own = panel.median("y", last), panel.median("probe", last)
     parts = [
-        f"{GRIDS[panel.grid]}, {panel.variable} {panel.x[last]:g}: {percent(seen)}, of which the "
-        f"exact probe finds {percent(own)}"
+        f"{GRIDS[panel.grid]}, {panel.variable} {panel.x[last]:g}: {percent(seen)} on resampled "
+        f"photographs, {percent(own)} by exact probe"
     ]
     if "floor" in panel.rows:
         parts.append(f"{percent(panel.median('floor', last))} where nothing is cut off")
