@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 VARIABLE = "SESN_PROFILE"
@@ -69,6 +70,11 @@ def load() -> None:
         database=None,
     )
     settings.load_profile(profile.name)
+
+
+deep_only = pytest.mark.skipif(
+    os.environ.get(VARIABLE, "ci") != "deep", reason="takes minutes: under the profile deep only"
+)
 
 
 def cases(share: float) -> settings:

@@ -12,6 +12,12 @@ from verification.checks.equivariance import (
     expected_failures,
     failing_pairs,
 )
+from verification.checks.execution import (
+    check_batch_independence,
+    check_compiled,
+    check_exported,
+    check_memory_format,
+)
 from verification.checks.filters import (
     check_closed_form,
     check_ranks,
@@ -23,7 +29,7 @@ from verification.checks.local import (
     check_local_response,
     check_local_winner,
 )
-from verification.checks.modules import check_gradients, check_state_round_trip
+from verification.checks.modules import check_gradcheck, check_gradients, check_state_round_trip
 from verification.checks.result import CheckResult
 from verification.checks.scale_axis import check_commutes_with_scale_shift, check_max_projection
 from verification.checks.scaling_field import check_field_invariance, check_field_response
@@ -31,12 +37,16 @@ from verification.checks.scaling_field import check_field_invariance, check_fiel
 __all__ = [
     "CheckResult",
     "basis_ranks",
+    "check_batch_independence",
     "check_border",
     "check_closed_form",
     "check_commutes_with_scale_shift",
+    "check_compiled",
     "check_error_budget",
+    "check_exported",
     "check_field_invariance",
     "check_field_response",
+    "check_gradcheck",
     "check_gradients",
     "check_integer_translation",
     "check_isolation",
@@ -44,6 +54,7 @@ __all__ = [
     "check_local_response",
     "check_local_winner",
     "check_max_projection",
+    "check_memory_format",
     "check_ranks",
     "check_response",
     "check_scale_axis_shift",

@@ -8,6 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from verification.checks.result import CheckResult
+from verification.tolerances import tolerance
+
+_STEP = 1e-3
+"""Of central differences. For affine functions any size is exact; larger means less rounding."""
 
 
 def check_gradients(module: nn.Module, x: Tensor, name: str) -> CheckResult:
@@ -34,6 +38,42 @@ def check_gradients(module: nn.Module, x: Tensor, name: str) -> CheckResult:
         0.0,
         f"parameters without a finite gradient other than zero: {', '.join(without) or 'none'}; "
         "such a parameter is created but not used",
+    )
+
+
+def check_gradcheck(module: nn.Module, x: Tensor, name: str) -> CheckResult:
+    """`torch.autograd.gradcheck`: analytic against numerical gradients, of x and all parameters.
+
+    For modules that are affine in x and in each parameter, in float64: a convolution, a mixing of
+    channels. Their central differences (f(θ + ε) − f(θ − ε))/2ε have no error but rounding, which
+    is that of f over ε; so the tolerance is √(tolerance of `response`)·max|f|/ε, and no guess.
+
+    Raises ValueError for another dtype.
+    """
+    if x.dtype != torch.float64:
+        raise ValueError(f"x of dtype {x.dtype}: must be torch.float64")
+    names, parameters = zip(*module.named_parameters(), strict=True)
+
+    def of(*tensors: Tensor) -> Tensor:
+        values = dict(zip(names, tensors[1:], strict=True))
+        y: Tensor = torch.func.functional_call(module, values, (tensors[0],))
+        return y
+
+    inputs = [tensor.detach().clone().requires_grad_() for tensor in (x, *parameters)]
+    allowed = (
+        tolerance("response", x.dtype) ** 0.5 * float(of(*inputs).detach().abs().max()) / _STEP
+    )
+    agrees = torch.autograd.gradcheck(
+        of, inputs, eps=_STEP, atol=allowed, rtol=0.0, fast_mode=True, raise_exception=False
+    )
+    return CheckResult(
+        "gradcheck",
+        name,
+        float(not agrees),
+        0.0,
+        f"gradients of the input, {', '.join(names)} against central differences of step {_STEP:g} "
+        f"within {allowed:.3g}; a failure means a backward pass of another function",
+        configuration=f"x {tuple(x.shape)}, {x.dtype}",
     )
 
 

@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sesn_impl import LiftingConv2d, SteerableBasis, hermite_basis_a
 from verification.bases import BasisArguments
 from verification.checks import (
+    check_batch_independence,
     check_closed_form,
     check_commutes_with_scale_shift,
+    check_compiled,
     check_error_budget,
+    check_exported,
     check_integer_translation,
     check_isolation,
+    check_memory_format,
     check_response,
     check_scale_axis_shift,
     check_scale_equivariance,
@@ -145,6 +149,31 @@ def _scale_axis_shift(rng: np.random.Generator, dtype: torch.dtype) -> float:
     return check_scale_axis_shift(target, probe).error
 
 
+def _layer_and_input(
+    rng: np.random.Generator, dtype: torch.dtype, batch: int
+) -> tuple[nn.Module, Tensor]:
+    """A padded lifting convolution and a batch of noise."""
+    basis = _cut_off_basis(rng)
+    layer = build_lifting(basis, _seed(rng), dtype, padding=basis.kernel_size // 2)
+    generator = torch.Generator().manual_seed(_seed(rng))
+    sides = (int(side) for side in rng.integers(4, 24, 2))
+    return layer, torch.randn((batch, 2, *sides), generator=generator, dtype=dtype)
+
+
+def _executed(check: Callable[[nn.Module, Tensor, str], CheckResult], batch: int) -> Case:
+    """What the order of sums changes at most: as much as between the layer and its formula."""
+
+    def case(rng: np.random.Generator, dtype: torch.dtype) -> float:
+        found = check(*_layer_and_input(rng, dtype, batch), "sample").error
+        return max(found, _response(rng, dtype))
+
+    return case
+
+
+def _compiled(module: nn.Module, x: Tensor, name: str) -> CheckResult:
+    return check_compiled(module, x, name, "eager")
+
+
 def _theorem(rng: np.random.Generator, dtype: torch.dtype) -> float:
     target = _target(rng, _complete_basis(rng), dtype, most=1)
     probe = random_probe(target, _seed(rng), points=2, bumps=3, widths=(3.0, 8.0))
@@ -195,6 +224,10 @@ CASES: dict[str, tuple[Case, int]] = {
     "response": (_response, SAMPLE),
     "integer_translation": (_translation, SAMPLE),
     "isolation": (_isolation, 3),
+    "batch_independence": (_executed(check_batch_independence, 5), SAMPLE),
+    "memory_format": (_executed(check_memory_format, 2), SAMPLE),
+    "compiled": (_executed(_compiled, 2), 3),
+    "exported": (_executed(check_exported, 2), 3),
     "commutes_with_scale_shift": (_batch_norm, SAMPLE),
     "theorem": (_theorem, SAMPLE),
     "scale_axis_shift": (_scale_axis_shift, SAMPLE),
