@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from reports.budget import budgets
+from reports.budget_records import budgets
 from reports.markdown import code
 from reports.material import Material
 from reports.wording import listing, percent, plural, small

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from reports import budget_plot, measurements
+from reports import budget_layer, budget_plot, budget_supports
+from reports.budget_findings import findings
+from reports.budget_records import Budget, budgets
 from reports.figures import render
 from reports.markdown import bullets, code, paragraphs, picture, plain, table
 from reports.material import Material, Section
-from reports.measurements import Budget, Pair
-from reports.wording import NOTHING, listing, percent, plural, share
+from reports.wording import NOTHING, listing, share
 
 EXPLANATION = (
     "A real filter is sampled on pixels and cut to a small grid, which the theory does not know. "
@@ -19,83 +20,46 @@ EXPLANATION = (
     "hits filters that are narrow against a pixel. *Truncation*: the grid cuts off the rest of "
     "the filter. As vectors the two add up to the error, and they may cancel or reinforce each "
     "other: their squared norms need not add up to its squared norm. They bound it, by "
-    "(√sampling + √truncation)²."
+    "(√sampling + √truncation)². *Rank loss* is a share of both: what the coarse scale shows of "
+    "those combinations of basis functions that vanish on the grid of the fine one. *Cut off* is "
+    "what the fine grid alone leaves out of its response; most of it cancels where both scales "
+    "are cut at the same multiple of σ, since filters cut so are scaled copies as whole ones are."
 )
 NOT_MEASURED = "Nothing measured yet: there is no finished record of an error budget."
 
 
-def budgets(material: Material) -> list[Budget]:
-    """Return all error budgets, published ones first, by name."""
-    found = measurements.read(material.latest("budget"), "pairs", measurements.budget)
-    return sorted(found, key=lambda item: (not item.published, item.name))
-
-
 def write(material: Material) -> Section:
-    """Findings, figure and table of the error budgets."""
+    """Findings, figures and tables of the error budgets."""
     title = "### Error budget of the published configurations"
     found = budgets(material)
     if not found:
         return Section(paragraphs(title, EXPLANATION, NOT_MEASURED))
     published = [item for item in found if item.published]
+    layers, supports = budget_layer.write(published), budget_supports.write(published)
     text = paragraphs(
         title,
         EXPLANATION,
-        *findings(published),
+        *_findings(published),
         _figure_text(published),
         _table(material, found),
         _comparison(found),
         _signals(found),
+        layers.text,
+        supports.text,
     )
+    return Section(text, {**_figure(published), **layers.figures, **supports.figures})
+
+
+def _findings(published: Sequence[Budget]) -> list[str]:
+    found = findings(published)
+    return ["**Findings.**", bullets(found)] if found else []
+
+
+def _figure(published: Sequence[Budget]) -> dict[str, bytes]:
     if not published:
-        return Section(text)
-    drawing = partial(budget_plot.draw, published)
-    return Section(text, render("budget", drawing, budget_plot.size(published)))
-
-
-def findings(published: Sequence[Budget]) -> list[str]:
-    """Say in words what the budgets of published configurations show; empty without any."""
-    if not published:
-        return []
-    everything = [(item, pair) for item in published for pair in item.pairs]
-    worst = max(everything, key=lambda entry: entry[1].total)
-    best = min(everything, key=lambda entry: entry[1].total)
-    extremes = (
-        f"Over {plural(len(published), 'published configuration')} and "
-        f"{plural(len(everything), 'pair')} of neighbouring scales the error runs from "
-        f"{percent(best[1].total)} ({_where(*best)}) to {percent(worst[1].total)} "
-        f"({_where(*worst)})."
-    )
-    found = [extremes, _limits(published), _ranks(published)]
-    return ["**Findings.**", bullets([text for text in found if text])]
-
-
-def _where(item: Budget, pair: Pair) -> str:
-    return f"{code(item.name)}, {pair.name}"
-
-
-def _limits(published: Sequence[Budget]) -> str:
-    """Say which configurations are limited by what, at their worst pair."""
-    parts = []
-    for part in ("truncation", "sampling"):
-        names = [code(item.name) for item in published if item.worst.limited_by == part]
-        if names:
-            parts.append(f"{part} in {len(names)} ({listing(names)})")
-    return f"At its worst pair a configuration is limited by {' and by '.join(parts)}."
-
-
-def _ranks(published: Sequence[Budget]) -> str:
-    """Say which configurations have fewer independent functions at their finest scale."""
-    measured = [item for item in published if item.ranks]
-    poorer = [item for item in measured if item.ranks[0] < max(item.ranks)]
-    if not measured:
-        return ""
-    if not poorer:
-        return "The basis functions are equally independent at all scales of a configuration."
-    texts = [f"{code(item.name)} {item.ranks[0]} of {max(item.ranks)}" for item in poorer]
-    return (
-        "At the finest scale fewer basis functions are independent than at the coarsest, so that "
-        f"not every filter can be shown there: {listing(texts)}."
-    )
+        return {}
+    groups = budget_plot.of_filters(published)
+    return render("budget", partial(budget_plot.draw, groups), budget_plot.size(groups))
 
 
 def _figure_text(published: Sequence[Budget]) -> str:
@@ -104,9 +68,10 @@ def _figure_text(published: Sequence[Budget]) -> str:
     return picture(
         "budget",
         "Equivariance error of each published configuration by pair of neighbouring scales, with "
-        "its sampling and truncation parts, on a logarithmic axis",
-        "Equivariance error between neighbouring scales (σ in pixels), its two parts and its "
-        "bound. Thin line: range of the total over seeds. Open triangle: smaller than shown.",
+        "its sampling and truncation parts and its rank loss, on a logarithmic axis",
+        "Equivariance error between neighbouring scales (σ in pixels), its two parts, the rank "
+        "loss in them where there is any, and the bound. Thin line: range of the total over "
+        "seeds. Open triangle: smaller than shown.",
     )
 
 
@@ -115,24 +80,31 @@ def _table(material: Material, found: Sequence[Budget]) -> str:
     for item in found:
         for number, pair in enumerate(item.pairs):
             first = [code(item.name), material.cite(item.record)] if number == 0 else ["", ""]
-            errors = (pair.total, pair.sampling, pair.truncation, pair.bound)
+            errors = (pair.total, pair.sampling, pair.truncation, pair.rank, pair.cut_off)
             rows.append(
                 [
                     first[0],
                     pair.name,
-                    f"{pair.ratio:.2f}",
-                    pair.grids or NOTHING,
-                    pair.ranks or NOTHING,
-                    *map(share, errors),
+                    _between(pair.supports),
+                    _between(pair.ranks),
+                    *map(_share, (*errors, pair.bound)),
                     pair.limited_by,
                     first[1],
                 ]
             )
     header = [
-        "Configuration", "Scales, px", "Ratio", "Grid side, px", "Rank", "Error, %",
-        "Sampling, %", "Truncation, %", "Bound, %", "Limited by", "Evidence",
+        "Configuration", "Scales, px", "Grid side, px", "Rank", "Error, %", "Sampling, %",
+        "Truncation, %", "Rank loss, %", "Cut off, %", "Bound, %", "Limited by", "Evidence",
     ]  # fmt: skip
-    return table(header, "llrllrrrrll", rows)
+    return table(header, "llllrrrrrrll", rows)
+
+
+def _share(value: float | None) -> str:
+    return NOTHING if value is None else share(value)
+
+
+def _between(ends: tuple[int, int] | None) -> str:
+    return NOTHING if ends is None else f"{ends[0]} → {ends[1]}"
 
 
 def _comparison(found: Sequence[Budget]) -> str:

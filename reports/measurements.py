@@ -11,71 +11,14 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from verification.evidence import Record, RecordError
 
-PUBLISHED_PREFIXES = ("sesn_", "stl10_sesn_", "wrn_16_8_sesn_")
-"""How the names of published configurations begin; other bases are measured for comparison."""
 WARP_KINDS = ("down", "up", "translated", "anisotropic")
 """Warps of raster images in the order of the report."""
 
 M = TypeVar("M")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Squared errors between two scales, relative to the response, as means over seeds.
-
-    total is the error, sampling and truncation its two parts: they need not add up to it. lowest
-    and highest: of the totals of single seeds.
-    """
-
-    fine: float
-    coarse: float
-    ratio: float
-    total: float
-    sampling: float
-    truncation: float
-    bound: float
-    lowest: float
-    highest: float
-    grids: str
-    ranks: str
-
-    @property
-    def limited_by(self) -> str:
-        """The larger part."""
-        return "sampling" if self.sampling > self.truncation else "truncation"
-
-    @property
-    def name(self) -> str:
-        """The two scales in pixels."""
-        return f"{self.fine:.3g} → {self.coarse:.3g}"
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Error budget of one configuration; ranks and functions where they were measured."""
-
-    record: Record
-    pairs: tuple[Pair, ...]
-    ranks: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        """Name of the configuration."""
-        return self.record.subject
-
-    @property
-    def published(self) -> bool:
-        """Whether it is one of the paper's configurations."""
-        return self.name.startswith(PUBLISHED_PREFIXES)
-
-    @property
-    def worst(self) -> Pair:
-        """The pair with the largest error."""
-        return max(self.pairs, key=lambda pair: pair.total)
 
 
 @dataclass(frozen=True)
@@ -186,35 +129,6 @@ def read(records: Iterable[Record], name: str, convert: Callable[[Record], M]) -
     return found
 
 
-def budget(record: Record) -> Budget:
-    """Read a record of kind "budget"."""
-    numbers = record.numbers
-    scales = [_finite(scale) for scale in record.configuration["scales"]]
-    supports = [int(side) for side in numbers.get("supports", [])]
-    ranks = [int(rank) for rank in numbers.get("ranks", [])]
-    columns = list(zip(*numbers["y"], strict=True)) if "y" in numbers else []
-
-    def pair(index: int, raw: Mapping[str, Any]) -> Pair:
-        ends = raw["fine"], raw["coarse"]
-        errors = {name: _finite(raw[name]) for name in ("total", "sampling", "truncation", "bound")}
-        totals = [_finite(value) for value in columns[index]] if columns else [errors["total"]]
-        return Pair(
-            fine=scales[ends[0]],
-            coarse=scales[ends[1]],
-            ratio=_finite(raw["ratio"]),
-            lowest=min(totals),
-            highest=max(totals),
-            grids=_between(supports, ends),
-            ranks=_between(ranks, ends),
-            **errors,
-        )
-
-    pairs = tuple(pair(index, raw) for index, raw in enumerate(numbers["pairs"]))
-    if not pairs:
-        raise ValueError("pairs must not be empty")
-    return Budget(record, pairs, tuple(ranks))
-
-
 def raster_warps(record: Record) -> RasterWarps:
     """Read a record of kind "equivariance" that was measured by raster warps."""
     names = ("ratio", "error", "floor", "ceiling", "bound")
@@ -223,7 +137,7 @@ def raster_warps(record: Record) -> RasterWarps:
             kind=raw["kind"],
             sides=tuple(int(side) for side in raw["sides"]),
             shift=tuple(int(pixels) for pixels in raw["shift"]),
-            **{name: _finite(raw[name]) for name in names},
+            **{name: finite(raw[name]) for name in names},
         )
         for raw in record.numbers["warps"]
     ]
@@ -243,9 +157,9 @@ def training(record: Record) -> Training:
         model=str(record.configuration["model"]),
         augmentation=bool(record.configuration["augmentation"]),
         data=(record.data or {})["name"],
-        test_error=_finite(record.numbers["test_error"]),
+        test_error=finite(record.numbers["test_error"]),
         by_scale=tuple(
-            Bin(_finite(raw["from"]), _finite(raw["to"]), int(raw["images"]), int(raw["errors"]))
+            Bin(finite(raw["from"]), finite(raw["to"]), int(raw["images"]), int(raw["errors"]))
             for raw in bins
         ),
     )
@@ -254,7 +168,7 @@ def training(record: Record) -> Training:
 def timing(record: Record) -> Timing:
     """Read a record of kind "timing"."""
     names = ("median", "lower_quartile", "upper_quartile")
-    own = [_finite(value) for value in record.numbers["seconds"][record.subject]]
+    own = [finite(value) for value in record.numbers["seconds"][record.subject]]
     return Timing(
         record=record,
         work=str(record.configuration["work"]),
@@ -262,7 +176,7 @@ def timing(record: Record) -> Timing:
         rounds=len(own),
         milliseconds=1000 * statistics.median(own),
         ratios={
-            rival: Ratio(*(_finite(raw[name]) for name in names))
+            rival: Ratio(*(finite(raw[name]) for name in names))
             for rival, raw in sorted(record.numbers["ratios"].items())
         },
         throughput=_optional(record.numbers.get("throughput")),
@@ -274,11 +188,11 @@ def _memory(record: Record) -> float | None:
     peaks = record.numbers.get("peak_bytes")
     if not isinstance(peaks, Mapping) or "textbook" not in peaks:
         return None
-    return _finite(peaks[record.subject]) / _finite(peaks["textbook"])
+    return finite(peaks[record.subject]) / finite(peaks["textbook"])
 
 
 def _optional(value: object) -> float | None:
-    return None if value is None else _finite(value)
+    return None if value is None else finite(value)
 
 
 def scaling(record: Record) -> Scaling:
@@ -290,11 +204,11 @@ def scaling(record: Record) -> Scaling:
         sizes=tuple(int(size) for size in numbers["sizes"]),
         ways=tuple(str(way) for way in numbers["ways"]),
         seconds={
-            form: [[_finite(value) for value in times] for times in points]
+            form: [[finite(value) for value in times] for times in points]
             for form, points in numbers["seconds"].items()
         },
         exponents={
-            form: (_finite(fit["value"]), _finite(fit["low"]), _finite(fit["high"]))
+            form: (finite(fit["value"]), finite(fit["low"]), finite(fit["high"]))
             for form, fit in numbers["exponents"].items()
         },
     )
@@ -310,11 +224,8 @@ def _blame(record: Record) -> Iterator[None]:
         ) from error
 
 
-def _finite(value: object) -> float:
+def finite(value: object) -> float:
+    """A number of a record. Raises ValueError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"must be a finite number, got {value!r}")
     return float(value)
-
-
-def _between(values: list[int], ends: tuple[int, int]) -> str:
-    return f"{values[ends[0]]} → {values[ends[1]]}" if values else ""

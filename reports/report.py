@@ -48,7 +48,17 @@ SECTIONS = (
     claims_table,
     provenance,
 )
-FIGURE_NAMES = ("budget", "raster", "panels", "cells", "by_scale", "comparison", "scaling")
+FIGURE_NAMES = (
+    "budget",
+    "budget_layer",
+    "budget_supports",
+    "raster",
+    "panels",
+    "cells",
+    "by_scale",
+    "comparison",
+    "scaling",
+)
 """All figures there can be: what a newer report no longer shows is removed, and nothing else."""
 
 

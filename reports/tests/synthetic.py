@@ -71,7 +71,12 @@ def counts(claims: Sequence[Claim] = CLAIMS) -> list[Record]:
     ]
 
 
+OLD_BUDGET = "sesn_scalar_56p"
+"""Its record is of the time when sampling and truncation were all that a budget held."""
+
+
 def budgets() -> list[Record]:
+    """Error budgets of four published configurations and a wide one."""
     records = []
     for name, scales in SCALES.items():
         rng = random.Random(name)
@@ -87,17 +92,67 @@ def budgets() -> list[Record]:
                 }
             )  # fmt: skip
         totals = [pair["total"] for pair in pairs]
-        numbers = {
+        numbers: dict[str, Any] = {
             "x": list(range(len(pairs))),
             "y": [[spread * total for total in totals] for spread in (0.7, 1.0, 1.3)],
             "supports": [5, 7, 11, 15][: len(scales)],
             "ranks": [25, 45, 49, 49][: len(scales)],
             "pairs": pairs,
         }
-        configuration = {"scales": list(scales), "signals": {"widths": [2.0, 8.0], "bumps": 6}}
+        configuration: dict[str, Any] = {
+            "scales": list(scales), "signals": {"widths": [2.0, 8.0], "bumps": 6},
+        }  # fmt: skip
+        if name != OLD_BUDGET:
+            configuration["kernel_size"] = numbers["supports"][-1]
+            _complete(numbers, scales, published=name != "wide_support")
         published = ("trend.budget.published",) if name.startswith("sesn_") else ()
         records.append(make("budget", name, numbers, claims=published, configuration=configuration))
     return records
+
+
+def _complete(numbers: dict[str, Any], scales: Sequence[float], *, published: bool) -> None:
+    """Adds what a budget holds today; a layer and supports for published configurations alone."""
+    worst = max(pair["total"] for pair in numbers["pairs"])
+    taps = numbers["taps"] = sum(side**2 for side in numbers["supports"])
+    for number, pair in enumerate(numbers["pairs"]):
+        pair.update(rank=0.0 if number else 0.3 * pair["total"], cut_off=4 * pair["truncation"])
+    if not published:
+        return
+    own, last = numbers["supports"][-1], len(numbers["pairs"]) - 1
+    numbers["layer"] = {
+        "image_size": 28, "padding": own // 2, "scale_extent": 2,
+        "pairs": [
+            {
+                "total": 0.2, "sampling": pair["sampling"], "truncation": pair["truncation"],
+                "border": 0.3, "scale_axis": 0.4 if number == last else 0.0, "precision": 1e-13,
+            }
+            for number, pair in enumerate(numbers["pairs"])
+        ],
+        "bfloat16_precision": [1e-5] * (last + 1),
+    }  # fmt: skip
+
+    def choice(size: int, factor: float, error: float) -> dict[str, Any]:
+        return {
+            "kernel_size": size, "scales": [factor * scale for scale in scales], "mult": 1.5,
+            "taps": 2 * taps, "finest_rank": 9, "error": error,
+        }  # fmt: skip
+
+    numbers["supports_tried"] = {
+        "kernel_sizes": [own - 2, own, own + 2, own + 4],
+        "errors": [0.5 * worst, worst, 3 * worst, 1e-3],
+        "unlimited": 1e-3,
+        "best": choice(own - 2, 1.0, 0.5 * worst),
+        "recommendations": [
+            {"wanted": 2e-3, "choices": [{"change": "support", **choice(own + 4, 1.0, 1e-3)}]},
+            {
+                "wanted": 1e-4,
+                "choices": [
+                    {"change": "wider", **choice(own + 6, 1.25, 9e-5)},
+                    {"change": "milder", **choice(own + 6, 1.0, 8e-5)},
+                ],
+            },
+        ],
+    }
 
 
 def raster() -> list[Record]:

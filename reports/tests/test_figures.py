@@ -12,7 +12,8 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
-from reports import budget_plot, measurements, plots
+from reports import budget_plot, plots
+from reports.budget_records import budget
 from reports.figures import percent_axis, render
 from reports.report import FIGURE_NAMES, Report
 from reports.tests.synthetic import budgets
@@ -64,15 +65,16 @@ def test_a_logarithmic_axis_is_numbered_in_percent() -> None:
 
 
 def test_a_budget_shows_every_pair_and_nothing_twice() -> None:
-    published = [measurements.budget(record) for record in budgets()[:4]]
-    figure = Figure(figsize=budget_plot.size(published))
-    budget_plot.draw(published, figure)
-    rows = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
-    assert sorted(rows) == sorted(pair.name for item in published for pair in item.pairs)
+    groups = budget_plot.of_filters([budget(record) for record in budgets()[:4]])
+    figure = Figure(figsize=budget_plot.size(groups))
+    budget_plot.draw(groups, figure)
+    shown = [row for group in groups for row in group.rows]
+    labels = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
+    assert sorted(labels) == sorted(row.name for row in shown)
     names = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert names == [item.name for item in published]
+    assert names == [group.name for group in groups]
     lines = [line for axes in figure.axes for line in axes.lines]
-    assert len(lines) == 5 * len(rows)  # range, total, two parts, bound
+    assert len(lines) == sum(1 + len(row.values) for row in shown)  # the range, and all values
 
 
 def test_methods_are_told_apart_by_colour_and_shape() -> None:

@@ -7,9 +7,10 @@ import dataclasses
 import pytest
 
 from reports.answers import on_experiments, on_theory
-from reports.budget import findings
+from reports.budget_findings import findings
+from reports.budget_records import budget
 from reports.material import Material
-from reports.measurements import budget, read, training
+from reports.measurements import read, training
 from reports.report import Report, make_report
 from reports.tests.conftest import text_of
 from reports.tests.synthetic import (
@@ -104,7 +105,7 @@ def test_runs_of_one_model_are_pooled_by_object_scale() -> None:
 
 def test_times_are_shown_for_each_device(full: Report) -> None:
     rows = [
-        line for line in text_of(full).splitlines() if line.startswith("| `sesn_scalar_28` | s")
+        line for line in text_of(full).splitlines() if line.startswith("| `sesn_scalar_28` | step")
     ]
     assert len(rows) == 2
     assert "| 6.00 \\[5.90, 6.10] | 6.00 \\[5.90, 6.10] |" in rows[0]
