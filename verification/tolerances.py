@@ -106,6 +106,8 @@ TABLE = (
     _exact("state_round_trip", "rounding", "counts values that differ after loading"),
     _claimed("theorem", 20.0, "one pair of scales, for filters that reach 10 σ"),
     _claimed("scale_axis_shift", 14.0, "all scales at once, for filters that reach 10 σ"),
+    _rounded("gradient_density", _FULL, 2.6, "one filter, as the gradient at two scales"),
+    _bounded("gradient_equivariance", "exact probe", 1.0, "as scale_equivariance, of a direction"),
     _bounded("scale_equivariance", "exact probe", 1.0, "sampling and truncation of the pair"),
     _expected("error_budget", "exact probe", "bfloat16", 0.93, "what the budget leaves"),
     _bounded("local_response", "exact probe", 0.09, "sampling and truncation of each response"),

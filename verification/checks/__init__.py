@@ -1,6 +1,7 @@
 """Properties of scale-equivariant layers as functions; each returns a `CheckResult`."""
 
 from verification.budget import basis_ranks
+from verification.checks.backward import check_gradient_density, check_gradient_equivariance
 from verification.checks.border import check_border
 from verification.checks.budget import check_error_budget
 from verification.checks.equivariance import (
@@ -47,6 +48,8 @@ __all__ = [
     "check_field_invariance",
     "check_field_response",
     "check_gradcheck",
+    "check_gradient_density",
+    "check_gradient_equivariance",
     "check_gradients",
     "check_integer_translation",
     "check_isolation",

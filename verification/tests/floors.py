@@ -21,6 +21,8 @@ from verification.checks import (
     check_compiled,
     check_error_budget,
     check_exported,
+    check_gradient_density,
+    check_gradient_equivariance,
     check_integer_translation,
     check_isolation,
     check_memory_format,
@@ -195,6 +197,20 @@ def _error_budget(rng: np.random.Generator, dtype: torch.dtype) -> float:
     return result.error / result.threshold * SPREAD
 
 
+def _gradient_equivariance(rng: np.random.Generator, dtype: torch.dtype) -> float:
+    target = _target(rng, _cut_off_basis(rng), dtype, most=1)
+    probe, direction = random_probe(target, _seed(rng)), random_probe(target, _seed(rng))
+    return _share(check_gradient_equivariance(target, probe, direction, 0, 1))
+
+
+def _gradient_density(rng: np.random.Generator, dtype: torch.dtype) -> float:
+    smallest, ratio = rng.uniform(1.0, 3.0), (2.0, 1.5, 4 / 3)[int(rng.integers(3))]
+    scales = (float(smallest), float(smallest * ratio))
+    basis = _basis(rng, int(6 * scales[1]) // 2 * 2 + 1, scales, 5, 1.6)
+    target = _target(rng, basis, dtype, most=1)
+    return check_gradient_density(target, random_probe(target, _seed(rng), 1), 0, 1).error
+
+
 def _local_response(rng: np.random.Generator, dtype: torch.dtype) -> float:
     target = _target(rng, _cut_off_basis(rng), dtype, most=0)
     return _share(check_local_response(target, random_scene(target, _seed(rng), (1, -1, 0))))
@@ -231,6 +247,8 @@ CASES: dict[str, tuple[Case, int]] = {
     "commutes_with_scale_shift": (_batch_norm, SAMPLE),
     "theorem": (_theorem, SAMPLE),
     "scale_axis_shift": (_scale_axis_shift, SAMPLE),
+    "gradient_density": (_gradient_density, SAMPLE),
+    "gradient_equivariance": (_gradient_equivariance, SAMPLE),
     "scale_equivariance": (_scale_equivariance, SAMPLE),
     "error_budget": (_error_budget, SAMPLE),
     "local_response": (_local_response, 5),
