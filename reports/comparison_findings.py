@@ -53,17 +53,19 @@ def _extremes(material: Material, shares: Mapping[str, float]) -> str:
 
 def _on_predictions(material: Material, comparison: Comparison) -> str:
     kept = {
-        name: method.unchanged
+        name: (method.unchanged, method.unchanged_by_chance)
         for name, method in comparison.methods.items()
-        if method.unchanged is not None
+        if method.unchanged is not None and method.unchanged_by_chance is not None
     }
     if len(kept) < 2:
         return ""
-    low, high = min(kept, key=kept.__getitem__), max(kept, key=kept.__getitem__)
-    return (
-        f"Rescaling leaves {100 * kept[high]:.0f} % of predictions unchanged with "
-        f"{_name(material, high)}, {100 * kept[low]:.0f} % with {_name(material, low)}."
-    )
+    ends = max(kept, key=kept.__getitem__), min(kept, key=kept.__getitem__)
+    parts = [
+        f"{100 * kept[name][0]:.0f} % of predictions unchanged with {_name(material, name)} "
+        f"({100 * kept[name][1]:.0f} % by chance)"
+        for name in ends
+    ]
+    return f"Rescaling leaves {parts[0]} down to {parts[1]}."
 
 
 def _on_costs(material: Material, comparison: Comparison) -> str:
@@ -102,7 +104,7 @@ def _on_learning(material: Material, comparison: Comparison) -> str:
     """How far short trainings came, for the methods that had one."""
     errors = {
         record.subject: float(record.numbers["test_error"])
-        for record in material.latest("training")
+        for record in sorted(material.latest("training"), key=lambda r: r.provenance.started)
         if (record.protocol, (record.data or {}).get("name")) == ("smoke", "digits")
         and record.subject in comparison.names
     }

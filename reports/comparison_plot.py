@@ -22,6 +22,8 @@ PANELS = (
 TICKS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
 _PANEL = (4.9, 4.3)
 """Inches of the drawing area of one panel, roughly: labels are placed by it."""
+DIRECTIONS = ((0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1), (1.1, 0), (-1.1, 0))
+"""Where a label can stand beside its point: to the right and upwards."""
 _CHARACTER, _LINE = 0.078, 0.17
 """Inches of a label's letter and height."""
 
@@ -35,6 +37,8 @@ class Point:
     y: tuple[float, float, float]
 
 
+Place = tuple[float, float]
+"""Inches to the right and upwards."""
 Limits = tuple[tuple[float, float], tuple[float, float]]
 """Lowest and highest value of the horizontal and of the vertical axis."""
 Box = tuple[float, float, float, float]
@@ -55,12 +59,13 @@ def points_of(comparison: Comparison, column: str, names: Mapping[str, str]) -> 
 
 
 def draw(comparison: Comparison, names: Mapping[str, str], figure: Figure) -> None:
-    """One panel for the first layer, one for the trunk, on the same axes."""
-    grid = figure.subplots(1, len(PANELS), sharex=True, sharey=True, squeeze=False)[0]
+    """One panel for the first layer, one for the trunk, costs on the same axis."""
+    grid = figure.subplots(1, len(PANELS), sharex=True, squeeze=False)[0]
     panels = [points_of(comparison, column, names) for column, _ in PANELS]
     together = [point for points in panels for point in points]
-    limits = _range([p.x for p in together], 1.15), _range([p.y for p in together], 1.25)
+    costs = _range([p.x for p in together], 1.15)
     for axes, points, (_, title) in zip(grid, panels, PANELS, strict=True):
+        limits = costs, _range([p.y for p in points or together], 1.25)
         axes.set_title(title)
         axes.set_xlabel("time of a training step, over the plain CNN’s")
         axes.set_xscale("log")
@@ -81,7 +86,8 @@ def _panel(axes: Axes, points: Sequence[Point], limits: Limits, reference: str) 
             point.x[0], point.y[0], xerr=_reach(point.x), yerr=_reach(point.y), color=colour,
             marker=marker, markersize=8.0, elinewidth=1.2,
         )  # fmt: skip
-    for point, (x, y) in zip(points, _places(points, limits), strict=True):
+    lines = [point.y[0] for point in points if point.name == reference]
+    for point, (x, y) in zip(points, _places(points, limits, lines), strict=True):
         axes.annotate(
             point.name, (point.x[0], point.y[0]), (72 * x, 72 * y), textcoords="offset points",
             ha="center", va="center", color=BLACK, fontsize=9.0,
@@ -108,38 +114,65 @@ def _reach(values: tuple[float, float, float]) -> list[list[float]]:
     return [[max(0.0, middle - low)], [max(0.0, high - middle)]]
 
 
-def _places(points: Sequence[Point], limits: Limits) -> list[tuple[float, float]]:
-    """For each label its offset from its point in inches, chosen so that few things overlap."""
-    centres = [
-        tuple(
-            size * math.log(value / low) / math.log(high / low)
-            for value, (low, high), size in zip((p.x[0], p.y[0]), limits, _PANEL, strict=True)
-        )
-        for p in points
-    ]
-    taken: list[Box] = [_box(x, y, 0.16, 0.16) for x, y in centres]
-    taken += [_bar(point, centre, limits) for point, centre in zip(points, centres, strict=True)]
+def _places(points: Sequence[Point], limits: Limits, lines: Sequence[float] = ()) -> list[Place]:
+    """For each label its offset from its point in inches, chosen so that few things overlap.
+
+    lines: heights of horizontal lines across the panel.
+    """
+    centres = [(_inches(p.x[0], 0, limits), _inches(p.y[0], 1, limits)) for p in points]
+    taken = _obstacles(points, limits, lines)
     places = []
-    for point, (x, y) in zip(points, centres, strict=True):
-        width = _CHARACTER * len(point.name)
-        sides = [
-            (dx * (width / 2 + 0.1), dy * distance)
-            for distance in (0.19, 0.32)
-            for dx, dy in ((0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1), (1.1, 0), (-1.1, 0))
-        ]
-        best = min(sides, key=lambda side: _trouble(_box(x + side[0], y + side[1], width), taken))
-        taken.append(_box(x + best[0], y + best[1], width))
-        places.append(best)
+    for point, centre in zip(points, centres, strict=True):
+        others = [other for other in centres if other != centre]
+        side = _side(centre, _CHARACTER * len(point.name), others, taken)
+        taken.append(_label(centre, side, _CHARACTER * len(point.name)))
+        places.append(side)
     return places
 
 
-def _bar(point: Point, centre: tuple[float, ...], limits: Limits) -> Box:
-    """The vertical error bar, as thin as it is drawn."""
-    low, high = (
-        _PANEL[1] * math.log(value / limits[1][0]) / math.log(limits[1][1] / limits[1][0])
-        for value in point.y[1:]
+def _obstacles(points: Sequence[Point], limits: Limits, lines: Sequence[float]) -> list[Box]:
+    """Markers, bars and lines."""
+    boxes = [
+        (0.0, height - 0.02, _PANEL[0], height + 0.02)
+        for height in (_inches(line, 1, limits) for line in lines)
+    ]
+    for point in points:
+        x, left, right = (_inches(value, 0, limits) for value in point.x)
+        y, lower, upper = (_inches(value, 1, limits) for value in point.y)
+        bars = (x - 0.02, lower, x + 0.02, upper), (left, y - 0.02, right, y + 0.02)
+        boxes += [_box(x, y, 0.16, 0.16), *bars]
+    return boxes
+
+
+def _side(centre: Place, width: float, others: Sequence[Place], taken: Sequence[Box]) -> Place:
+    """Where a label overlaps least, is near its point, and not nearer to another one."""
+
+    def badness(side: Place) -> float:
+        place = centre[0] + side[0], centre[1] + side[1]
+        own = math.dist(place, centre)
+        nearest = min((math.dist(place, other) for other in others), default=math.inf)
+        stranger = max(0.0, own - 0.8 * nearest)
+        # A thin bar through a label hurts more than some distance.
+        return 5 * _trouble(_label(centre, side, width), taken) + 0.01 * own + 0.2 * stranger
+
+    return min(
+        (
+            (dx * (width / 2 + 0.1), dy * distance)
+            for distance in (0.19, 0.26, 0.36, 0.46)
+            for dx, dy in DIRECTIONS
+        ),
+        key=badness,
     )
-    return centre[0] - 0.02, low, centre[0] + 0.02, high
+
+
+def _label(centre: Place, side: Place, width: float) -> Box:
+    return _box(centre[0] + side[0], centre[1] + side[1], width)
+
+
+def _inches(value: float, axis: int, limits: Limits) -> float:
+    """Distance from the lower left corner along an axis, 0 horizontal, 1 vertical."""
+    low, high = limits[axis]
+    return _PANEL[axis] * math.log(value / low) / math.log(high / low)
 
 
 def _box(x: float, y: float, width: float, height: float = _LINE) -> Box:

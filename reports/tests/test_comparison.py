@@ -104,6 +104,8 @@ def test_smoke_trainings_show_that_methods_learn() -> None:
         trained(model, error, protocol="smoke", data="digits")
         for model, error in (("cnn_28", 12.3), ("sicnn_28", 23.4))
     ]
+    older = provenance(started="2024-01-01T00:00:00Z")
+    smoke.append(trained("cnn_28", 77.0, 1, protocol="smoke", data="digits", provenance=older))
     others = [trained("dss_scalar_28", 50.0), trained("ss_cnn_28", 1, protocol="smoke")]
     text = _write([*invented(), *smoke, *others])
     assert "2 of 5 networks are shown to learn" in text
