@@ -13,7 +13,7 @@ from benchmarks.training import train
 from verification.evidence import Record
 
 MODELS = ("cnn_28", "sesn_scalar_28")
-CASES = 200
+CASES = 40
 ROUNDS = 5
 BATCH = 128
 
