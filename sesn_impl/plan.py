@@ -20,6 +20,9 @@ Way = Literal["direct", "columns", "spectral"]
 FEW_CHANNELS = 3
 """Up to so many input channels a plain convolution is bound by loads, not by products."""
 
+MANY_OUTPUTS = 64
+"""Below so many output pixels laying out columns costs more than it saves."""
+
 SPECTRAL_COST = 2.0
 """Time of a product of the spectral way in products of a convolution: its matrices are smaller and
 its tensors pass through memory more often. Measured between 0.5 and 4 on thirteen layers, half of
@@ -136,7 +139,8 @@ def choose(
     direct = responses * in_channels * extent * taps
     if SPECTRAL_COST * spectral < direct:
         return "spectral"
-    return "columns" if in_channels * extent <= FEW_CHANNELS else "direct"
+    few = in_channels * extent <= FEW_CHANNELS
+    return "columns" if few and rows.outputs * columns.outputs >= MANY_OUTPUTS else "direct"
 
 
 def _spectral_products(

@@ -260,7 +260,7 @@ def test_filters_kept_for_inference_follow_every_change(
 
 
 def test_filters_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, made = LiftingConv2d(1, 1, BASIS), []
+    layer, made = LiftingConv2d(1, 1, BASIS, padding=3), []
     original = Columns.filters
 
     def counted(way: Columns, coefficients: Tensor, scale: int) -> Tensor:

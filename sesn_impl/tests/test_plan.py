@@ -64,6 +64,7 @@ def test_outputs_are_those_of_a_convolution(geometry: Geometry) -> None:
         (SMALL, (16, 32, 48, 48), 32, "spectral"),
         (SMALL, (2, 512, 24, 24), 512, "direct"),  # spectra would not fit
         (SMALL, (4, 2, 9, 9), 1, "columns"),
+        (SMALL, (4, 2, 7, 7), 1, "direct"),  # few outputs
         (SMALL, (0, 2, 9, 9), 1, "direct"),
     ],
 )
