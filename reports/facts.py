@@ -13,8 +13,8 @@ def write(material: Material) -> Section:
     return Section(
         paragraphs(
             "### How the error behaves",
-            "Statements about means: a trend is supported where confidence bands meet it at every "
-            "point, all together at 95 %, and refuted where one band lies wholly outside.",
+            "Statements about medians over random draws: a trend is supported where tests meet it "
+            "at every point, all together at 95 %, and refuted where one is surely not met.",
             _trends(material),
             "### Exact facts",
             "Trainable parameters of every network, and what follows from the published bases.",

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from verification.budget import command as budget
+from verification.verdicts import command as rules
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +29,13 @@ def _parser() -> argparse.ArgumentParser:
             "budget",
             help="predict the error of a basis, and the support for a wanted one",
             description=budget.__doc__,
+        )
+    )
+    rules.add_options(
+        commands.add_parser(
+            "simulate",
+            help="how often the verdict rules are wrong, where the truth is known",
+            description=rules.__doc__,
         )
     )
     return parser

@@ -37,13 +37,16 @@ def test_a_cell_that_repeats_is_supported_with_its_interval() -> None:
     assert cell.std is not None
     standard = np.array([-1.0, -1.0, 0.0, 0.0, 1.0, 1.0])
     theirs = cell.value + cell.std * standard / standard.std(ddof=1)
-    welch = stats.ttest_ind(PUBLISHED, theirs, equal_var=False)
-    interval = welch.confidence_interval(0.95)
+    # Five degrees of freedom, those of the smaller side, where Welch's have more.
+    error = np.sqrt(np.var(PUBLISHED, ddof=1) / 6 + theirs.var(ddof=1) / 6)
+    interval = stats.t(5, loc=np.mean(PUBLISHED) - cell.value, scale=error).interval(0.95)
+    welch = stats.ttest_ind(PUBLISHED, theirs, equal_var=False).confidence_interval(0.95)
     assert verdict.status == SUPPORTED
     assert verdict.measured["mean"] == pytest.approx(np.mean(PUBLISHED))
     assert verdict.measured["difference"] == pytest.approx(np.mean(PUBLISHED) - cell.value)
-    assert verdict.measured["low"] == pytest.approx(interval.low)
-    assert verdict.measured["high"] == pytest.approx(interval.high)
+    assert verdict.measured["low"] == pytest.approx(interval[0])
+    assert verdict.measured["high"] == pytest.approx(interval[1])
+    assert interval[0] < welch.low < welch.high < interval[1]
     assert len(verdict.records) == 6
 
 
@@ -118,6 +121,25 @@ def test_a_repeated_run_counts_once_and_the_newest_wins() -> None:
         assert "1 repeated run counted once" in verdict.reason
         assert again.digest in verdict.records
         assert old.digest not in verdict.records
+
+
+def test_runs_on_one_realisation_repeat_less_than_they_seem_to() -> None:
+    """Their mean counts once: twelve seeds on one data set show no spread of data sets."""
+    seeds = [
+        trained("cnn_28", 2.5 + 0.01 * k, 0, seeds={"realisation": 0, "seed": k}) for k in range(12)
+    ]
+    verdict = verdict_of(CELL, seeds)
+    assert verdict.status == INCONCLUSIVE
+    assert "one data realisation shows no spread" in verdict.reason
+    pairs = [
+        trained("cnn_28", error + shift, k, seeds={"realisation": k, "seed": seed})
+        for k, error in enumerate(PUBLISHED)
+        for seed, shift in enumerate((-0.1, 0.1))
+    ]
+    averaged = verdict_of(CELL, pairs)
+    assert (averaged.measured["runs"], averaged.measured["units"]) == (12, 6)
+    assert averaged.measured["std"] == pytest.approx(np.std(PUBLISHED, ddof=1))
+    assert "over 12 runs on 6 realisations" in averaged.reason
 
 
 @pytest.mark.parametrize("runs", [3, 6, 12])
@@ -267,9 +289,11 @@ def test_one_of_many_rivals_ahead_refutes_the_best_only_after_correction() -> No
 
 
 def test_holm_against_values_worked_out_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []
+    assert holm(np.array([0.01, 0.04, 0.03])) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm(np.array([0.5, 0.9])) == pytest.approx([1.0, 1.0])
+    assert holm(np.array([[0.01, 0.5], [0.04, 0.01]])) == pytest.approx(
+        np.array([[0.02, 0.5], [0.04, 0.02]])
+    )
 
 
 def test_sign_flips_against_enumeration() -> None:

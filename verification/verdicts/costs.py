@@ -60,17 +60,24 @@ def judge_cost(claim: Cost, findings: Findings) -> Verdict:
 def measure_ratio(record: Record, claim: Cost) -> Ratio:
     """Return the ratio of median times with its bootstrap interval, the same at every call."""
     numerator, denominator = _times(record, claim.numerator), _times(record, claim.denominator)
+    value, low, high = ratio_interval(numerator, denominator)
+    return Ratio(record.provenance.device, float(value), float(low), float(high))
+
+
+def ratio_interval(numerator: Array, denominator: Array) -> tuple[Array, Array, Array]:
+    """Ratio of medians of times [..., N] and [..., M], and the ends of its 95 % interval."""
     interval = stats.bootstrap(
         (numerator, denominator),
         _ratio_of_medians,
         n_resamples=_RESAMPLES,
+        batch=_RESAMPLES if numerator.ndim == 1 else 100,  # many samples at once fill the memory
+        axis=-1,
         vectorized=True,
         confidence_level=1 - LEVEL,
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    value = float(_ratio_of_medians(numerator, denominator))
-    return Ratio(record.provenance.device, value, float(interval.low), float(interval.high))
+    return _ratio_of_medians(numerator, denominator), interval.low, interval.high
 
 
 def _ratio_of_medians(numerator: Array, denominator: Array, axis: int = -1) -> Array:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from scipy import stats
 
 from verification.claims import Claim, Ranking
 from verification.evidence import Record
 from verification.fields import is_number
 from verification.verdicts.admission import TRAINING_PROTOCOLS, admit, heavy_enough
+from verification.verdicts.units import Unit, unit_of
 from verification.verdicts.verdict import (
     INCONCLUSIVE,
     LEVEL,
@@ -23,8 +24,7 @@ from verification.verdicts.verdict import (
     Verdict,
 )
 
-Unit = tuple[str | int, ...]
-Pairs = npt.NDArray[np.float64]
+Pairs = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,20 +65,27 @@ def judge_ranking(
         for other in claims
         if isinstance(other, Ranking) and other.family == claim.family and other.id != claim.id
     ]
-    better = holm([own.p_better, *(1.0 if o is None else o.p_better for o in others)])[0]
-    worse = holm([own.p_worse, *(1.0 if o is None else o.p_worse for o in others)])[0]
-    status = SUPPORTED if better <= LEVEL else REFUTED if worse <= LEVEL else INCONCLUSIVE
-    return _explain(findings, own, status, better=better, worse=worse, family=1 + len(others))
+    better = np.array([own.p_better, *(1.0 if o is None else o.p_better for o in others)])
+    worse = np.array([own.p_worse, *(1.0 if o is None else o.p_worse for o in others)])
+    supported, refuted = decide(better, worse)
+    status = SUPPORTED if supported[0] else REFUTED if refuted[0] else INCONCLUSIVE
+    corrected = {"better": float(holm(better)[0]), "worse": float(holm(worse)[0])}
+    return _explain(findings, own, status, **corrected, family=1 + len(others))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p values for their number by Holm's step-down rule, in the order given."""
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    corrected = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        corrected[index] = largest
+def decide(better: Pairs, worse: Pairs) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which claims of a family [F, ...] are supported and which refuted, by their one-sided p."""
+    supported = holm(better) <= LEVEL
+    return supported, (holm(worse) <= LEVEL) & ~supported
+
+
+def holm(p_values: Pairs) -> Pairs:
+    """Correct p values [F, ...] for their number by Holm's step-down rule, in the order given."""
+    order = np.argsort(p_values, axis=0, kind="stable")
+    factors = len(p_values) - np.arange(len(p_values)).reshape(-1, *[1] * (p_values.ndim - 1))
+    stepped = np.minimum(1.0, factors * np.take_along_axis(p_values, order, axis=0))
+    corrected = np.empty_like(stepped)
+    np.put_along_axis(corrected, order, np.maximum.accumulate(stepped, axis=0), axis=0)
     return corrected
 
 
@@ -158,16 +165,10 @@ def _values(record: Record, claim: Ranking) -> list[tuple[Unit, float]]:
     """What a record says of the claim's quantity, by unit; empty if it says nothing."""
     found = record.numbers.get(claim.quantity)
     if is_number(found):
-        return [(_unit(record), float(found))]
+        return [(unit_of(record), float(found))]
     if isinstance(found, list) and all(map(is_number, found)):
-        return [((*_unit(record), index), float(value)) for index, value in enumerate(found)]
+        return [((*unit_of(record), index), float(value)) for index, value in enumerate(found)]
     return []
-
-
-def _unit(record: Record) -> Unit:
-    if "realisation" in record.seeds:
-        return "realisation", record.seeds["realisation"]
-    return "seed", record.seeds.get("seed", 0)
 
 
 def _paired(mine: list[tuple[int, float]], theirs: list[tuple[int, float]]) -> float:
