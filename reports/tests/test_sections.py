@@ -68,7 +68,7 @@ def test_full_trainings_decide_cells() -> None:
 
 def test_accuracy_shows_published_rerun_ours_and_difference(full: Report) -> None:
     row = next(line for line in text_of(full).splitlines() if line.startswith("| SESN scalar `ses"))
-    assert "2.10 ± 0.10 (6) † | 2.09 ± 0.15 (6) | 2.60 ± 0.07 (6) | +0.50 \\[+0.39, +0.61]" in row
+    assert "2.10 ± 0.10 (6) † | 2.09 ± 0.15 (6) | 2.60 ± 0.07 (6) | +0.50 \\[+0.37, +0.63]" in row
     assert "[✗ **refuted**](#cell-mnist-sesn_scalar-28)" in row
     assert row.count(", [") == 5
 
