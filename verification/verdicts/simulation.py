@@ -8,6 +8,7 @@ of these contradict the truth.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -88,7 +89,8 @@ def is_wrong(rule: str, condition: Mapping[str, Any], status: str) -> bool:
 
 def _counts(supported: ArrayLike, refuted: ArrayLike) -> dict[str, int]:
     yes, no = int(np.sum(supported)), int(np.sum(refuted))
-    return {SUPPORTED: yes, REFUTED: no, INCONCLUSIVE: np.size(supported) - yes - no}
+    number = int(np.size(supported))
+    return {"repetitions": number, SUPPORTED: yes, REFUTED: no, INCONCLUSIVE: number - yes - no}
 
 
 def _cell(
@@ -109,7 +111,7 @@ def _cell(
     )
     drawn = {"runs": runs, "spread": ours, "published_spread": theirs, "margin": MARGIN}
     counts = _counts(found.supports(MARGIN), found.refutes(MARGIN))
-    return {**drawn, "effect": effect, "repetitions": repetitions, **counts}
+    return {**drawn, "effect": effect, **counts}
 
 
 def _rankings(
@@ -121,19 +123,20 @@ def _rankings(
     the first one's, or, where both effects are 0, so that any is wrong, whichever was given.  Of
     the best one rival is `effect` behind and the others `companion`.
     """
-    for spread in spreads:
-        for pairs in RANKING_PAIRS:
-            # The number of sign flips doubles with each pair.
-            share = min(repetitions, max(repetitions * 2**7 // 2**pairs, repetitions // 8))
-            for effect in RANKING_EFFECTS:
-                drawn = {"pairs": pairs, "spread": spread, "effect": effect, "repetitions": share}
-                for companion in (0.0, LARGE_EFFECT) if effect == 0 else (effect,):
-                    counts = _family(rng, share, (effect, companion), pairs, spread)
-                    yield {**drawn, "family": 2, "rivals": 1, "companion": companion, **counts}
-                companion = LARGE_EFFECT if effect else 0.0
-                counts = _best(rng, share, (effect, companion), pairs, spread)
-                rivals = RIVALS_OF_THE_BEST
-                yield {**drawn, "family": 1, "rivals": rivals, "companion": companion, **counts}
+    for spread, pairs, effect in itertools.product(spreads, RANKING_PAIRS, RANKING_EFFECTS):
+        # The number of sign flips doubles with each pair; rates of errors need the most draws, and
+        # where all are equal they do not depend on the spread.
+        share = min(repetitions, max(repetitions * 2**7 // 2**pairs, repetitions // 8))
+        number = repetitions if effect == 0 and spread == spreads[0] else share
+        drawn = {"pairs": pairs, "spread": spread, "effect": effect}
+        for companion in (0.0, LARGE_EFFECT) if effect == 0 else (effect,):
+            counts = _family(rng, number, (effect, companion), pairs, spread)
+            yield {**drawn, "family": 2, "rivals": 1, "companion": companion, **counts}
+        number = max(share, number // 2)
+        for companion in (0.0, LARGE_EFFECT) if effect == 0 else (LARGE_EFFECT,):
+            counts = _best(rng, number, (effect, companion), pairs, spread)
+            rivals = RIVALS_OF_THE_BEST
+            yield {**drawn, "family": 1, "rivals": rivals, "companion": companion, **counts}
 
 
 def _family(
@@ -192,7 +195,7 @@ def _cost(rng: np.random.Generator, repetitions: int, times: int, spread: float)
     """A true ratio of 1 that must not exceed 1: supported and refuted are both wrong."""
     sides = np.exp(rng.normal(0.0, spread, (2, repetitions, times)))
     _, low, high = ratio_interval(sides[0], sides[1])
-    drawn = {"times": times, "spread": spread, "effect": 0.0, "repetitions": repetitions}
+    drawn = {"times": times, "spread": spread, "effect": 0.0}
     return {**drawn, **_counts(high <= 1.0, low > 1.0)}
 
 
@@ -219,7 +222,7 @@ def _trend(
     below, above = zip(*(side_ps(point, bound, level) for point in samples), strict=True)
     counts = _counts((np.array(below) <= level).all(axis=0), (np.array(above) <= level).any(axis=0))
     settings = {"rows": rows, "points": TREND_POINTS, "near": near, "shape": shape}
-    return {**settings, "spread": spread, "effect": 0.0, "repetitions": repetitions, **counts}
+    return {**settings, "spread": spread, "effect": 0.0, **counts}
 
 
 def _positive(
