@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import data, main_job, theory
+from benchmarks.campaign import command as campaign
+from benchmarks.campaign.lock import UnderwayError, underway
+from benchmarks.campaign.plan import run_name
 from benchmarks.checkpoint import CheckpointError
 from benchmarks.comparison import command as comparison
 from benchmarks.data.evidence import measure_data
@@ -16,21 +19,32 @@ from benchmarks.panels import command as panels
 from benchmarks.recipes import PROTOCOLS
 from benchmarks.timing import MODELS, scaling
 from benchmarks.timing.measure import TimingError, measure, summary
-from benchmarks.training import train
+from benchmarks.training import check, train
 from verification.evidence import Record
 
 _Parser = argparse.ArgumentParser
 _DATA_DIR_HELP = "where data lie (or set SESN_DATA_DIR)"
 _CHECKPOINTS_HELP = "folder to resume from (runs)"
-_MISTAKES = (ValueError, data.DataError, CheckpointError, TimingError, OSError)
+_MISTAKES = (
+    ValueError,
+    data.DataError,
+    CheckpointError,
+    TimingError,
+    UnderwayError,
+    OSError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0, or 2 for a mistake, which is named on stderr."""
+    """Run one command; return its exit code.
+
+    0; 1 where it found that something is amiss; 2 for a mistake, which is named on stderr; 130
+    after an interruption.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except KeyboardInterrupt:
         print(
             "interrupted; training goes on from its last checkpoint by the same command",
@@ -40,20 +54,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _MISTAKES as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _train(options: argparse.Namespace) -> None:
-    record = train(
-        options.model,
-        data.load(options.data, options.realisation, options.data_dir, options.download),
-        options.protocol,
-        augmentation=options.augmentation,
-        seed=options.seed,
-        device=find_device(options.device),
-        checkpoint_dir=options.checkpoints,
-        evidence=options.evidence,
-    )
+    what = (options.model, options.augmentation, options.data, options.protocol)
+    device = find_device(options.device)
+    images = data.load(options.data, options.realisation, options.data_dir, options.download)
+    check(options.model, options.data, options.seed)
+    with underway(options.evidence, run_name(*what, options.realisation, options.seed)):
+        record = train(
+            options.model,
+            images,
+            options.protocol,
+            augmentation=options.augmentation,
+            seed=options.seed,
+            device=device,
+            checkpoint_dir=options.checkpoints,
+            evidence=options.evidence,
+        )
     print(_result(record))
     print(options.evidence / record.filename)
 
@@ -128,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_data_options(command("data", _data, "regenerate MNIST-scale and check its hashes"))
     comparison.add_options(
         command("compare", comparison.run, "all methods of the paper side by side")
+    )
+    campaign.add_commands(
+        commands.add_parser("campaign", help="all trainings of the tables, on many workers")
     )
     panels.add_options(command("panels", panels.run, "the paper's three panels of the error"))
     job = command("all", _main_job, "theory, two smoke trainings and timings, in minutes")

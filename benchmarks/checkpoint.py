@@ -56,3 +56,13 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
     if not isinstance(state, dict):
         raise CheckpointError(f"{path}: holds {type(state).__name__}, not the state of a run")
     return state
+
+
+def remove_checkpoint(path: Path) -> None:
+    """Remove the file at `path`, if there is one, and what killed processes left beside it.
+
+    Nobody else may be writing it.
+    """
+    path.unlink(missing_ok=True)
+    for leftover in path.parent.glob(f".{path.name}.*"):
+        leftover.unlink(missing_ok=True)

@@ -5,20 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from benchmarks.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from benchmarks.checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    remove_checkpoint,
+    save_checkpoint,
+)
 from benchmarks.data import DataSet
 from benchmarks.devices import device_name
 from benchmarks.recipes import recipe_for
 from benchmarks.run import Run
 from sesn_impl import list_models
 from verification.claims import claims_of_training, load_claims
-from verification.evidence import Record, measuring
+from verification.evidence import Postponed, Record, measuring
 from verification.provenance import current_provenance
 
 CHECKPOINT_STEPS = 100  # besides the end of every epoch
@@ -35,6 +41,7 @@ def train(
     checkpoint_dir: Path | None = None,
     checkpoint_steps: int = CHECKPOINT_STEPS,
     evidence: Path | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Record:
     """Train a model on `data` under a protocol, test the selected weights once, return the record.
 
@@ -44,6 +51,8 @@ def train(
     steps of one, and finds it again after an interruption; None: nowhere.
     evidence: folder that the record is written to, also that of a run that fails; None: nowhere.
     Once the record is there, the checkpoint is removed.
+    stop: asked after every step; True ends the session by Postponed, with the state in the
+    checkpoint and no record, so that the same call goes on from there.
 
     The record's numbers: `test_error` and `validation_error` in percent, of the weights of
     `best_epoch` (from 1); `curves` by epoch; `by_scale`: images and errors per bin of the true
@@ -54,12 +63,11 @@ def train(
     Raises ValueError for an unknown model or protocol, a model that does not fit the data, or a
     negative seed; CheckpointError for a damaged checkpoint; OSError where a file cannot be written.
     """
-    _check(model_name, data.name, seed)
+    check(model_name, data.name, seed)
     device = torch.device(device)
     recipe = recipe_for(protocol, data.name)
-    configuration = {"model": model_name, "augmentation": augmentation, "data": data.name}
     identity: dict[str, Any] = {
-        "configuration": configuration | recipe.description(),
+        "configuration": configuration_of(model_name, augmentation, data.name, protocol),
         "protocol": protocol,
         "data": data.identity,
         "seeds": {"realisation": data.realisation, "seed": seed},
@@ -78,13 +86,21 @@ def train(
             folder=evidence,
             **identity,
         ) as measurement:
-            _work(run, checkpoint, checkpoint_steps)
+            _work(run, checkpoint, checkpoint_steps, stop)
             measurement.numbers.update(run.numbers())
             measurement.outcome = "diverged" if run.diverged else "finished"
     if checkpoint and evidence:
-        checkpoint.unlink(missing_ok=True)
+        remove_checkpoint(checkpoint)
     assert measurement.record is not None
     return measurement.record
+
+
+def configuration_of(
+    model_name: str, augmentation: bool, data_name: str, protocol: str
+) -> dict[str, Any]:
+    """Return the configuration in the record of a training: what is trained, and the recipe."""
+    what = {"model": model_name, "augmentation": augmentation, "data": data_name}
+    return what | recipe_for(protocol, data_name).description()
 
 
 def _resume(run: Run, checkpoint: Path) -> None:
@@ -100,8 +116,13 @@ def _resume(run: Run, checkpoint: Path) -> None:
         ) from error
 
 
-def _work(run: Run, checkpoint: Path | None, checkpoint_steps: int) -> None:
-    """Train to the end with a progress bar, leaving checkpoints behind."""
+def _work(
+    run: Run, checkpoint: Path | None, checkpoint_steps: int, stop: Callable[[], bool] | None
+) -> None:
+    """Train to the end with a progress bar, leaving checkpoints behind.
+
+    Raises Postponed where `stop` asks for it before the end.
+    """
     provenance, begin = current_provenance(), time.perf_counter()
     session = {
         "commit": provenance.commit,
@@ -116,8 +137,12 @@ def _work(run: Run, checkpoint: Path | None, checkpoint_steps: int) -> None:
         for _ in run.advance():
             session["seconds"] = time.perf_counter() - begin
             _show(bar, run)
-            if checkpoint and not run.diverged and run.progress.step % checkpoint_steps == 0:
+            postponed = stop is not None and stop() and not run.finished
+            due = run.progress.step % checkpoint_steps == 0 or postponed
+            if checkpoint and due and not run.diverged:
                 save_checkpoint(run.state(), checkpoint)
+            if postponed:
+                raise Postponed(f"stopped after {run.position} of {total} steps")
 
 
 def _show(bar: tqdm, run: Run) -> None:
@@ -131,7 +156,8 @@ def _show(bar: tqdm, run: Run) -> None:
     bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.1f}%", refresh=False)
 
 
-def _check(model_name: str, data_name: str, seed: int) -> None:
+def check(model_name: str, data_name: str, seed: int) -> None:
+    """Raise ValueError for an unknown model, one that does not fit the data, or a negative seed."""
     if model_name not in list_models():
         known = ", ".join(list_models())
         raise ValueError(f"model_name={model_name!r}: unknown model; known are {known}")

@@ -31,6 +31,7 @@ __all__ = [
     "PROTOCOLS",
     "SCHEMA",
     "Measurement",
+    "Postponed",
     "Provenance",
     "Record",
     "RecordError",
@@ -60,6 +61,10 @@ _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 
 class RecordError(ValueError):
     """A record file that cannot be trusted; the message names the file and what is wrong."""
+
+
+class Postponed(Exception):  # noqa: N818 (nothing went wrong)
+    """Raised inside a `measuring` block that stops for now, to be gone on with: no record yet."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +226,8 @@ def measuring(
     """Time a block and make its record, written to `folder` if one is given.
 
     A mistake in the arguments is reported before the block runs.  An exception inside it leaves a
-    record with outcome "failed" (an interruption: "aborted") and the error's type, then goes on.
+    record with outcome "failed" (an interruption: "aborted") and the error's type, then goes on;
+    only Postponed leaves none.
     """
     blank = Record(
         kind=kind,
@@ -238,21 +244,26 @@ def measuring(
     )
     measurement = Measurement()
     begin = time.perf_counter()
+    postponed = False
     try:
         yield measurement
+    except Postponed:
+        postponed = True
+        raise
     except BaseException as error:
         measurement.outcome = "failed" if isinstance(error, Exception) else "aborted"
         measurement.numbers["error"] = type(error).__name__
         raise
     finally:
-        measurement.record = replace(
-            blank,
-            numbers=measurement.numbers,
-            outcome=measurement.outcome,
-            provenance=replace(blank.provenance, wall_seconds=time.perf_counter() - begin),
-        )
-        if folder is not None:
-            measurement.path = write_record(measurement.record, folder)
+        if not postponed:
+            measurement.record = replace(
+                blank,
+                numbers=measurement.numbers,
+                outcome=measurement.outcome,
+                provenance=replace(blank.provenance, wall_seconds=time.perf_counter() - begin),
+            )
+            if folder is not None:
+                measurement.path = write_record(measurement.record, folder)
 
 
 def _write_through(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -12,6 +13,7 @@ from benchmarks import __main__ as command_line
 from benchmarks import data, main_job, theory
 from benchmarks.data import DataSet
 from benchmarks.run import Run
+from verification import evidence
 from verification.evidence import Record, read_records
 
 
@@ -90,17 +92,31 @@ def test_mistakes_are_named_without_traceback(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("_tiny_digits")
 def test_evidence_folder_that_cannot_be_written(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    tiny: DataSet,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(data, "load", lambda *_: tiny)
     (tmp_path / "evidence").write_text("a file")
     assert run(tmp_path) == 2
     assert "evidence" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()  # noticed before anything was trained
+
+
+@pytest.mark.usefixtures("_tiny_digits")
+def test_record_that_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evidence, "write_record", full)
+        assert run(tmp_path) == 2
+    assert "No space left" in capsys.readouterr().err
     assert len(list((tmp_path / "runs").iterdir())) == 1  # nothing trained is lost
+    assert run(tmp_path) == 0
+    (record,) = read_records(tmp_path / "evidence")
+    assert record.numbers["sessions"][-1]["first_step"] == record.numbers["steps"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""Which tasks are finished: the records in the folder of evidence say so, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.campaign.plan import Task
+from benchmarks.training import configuration_of
+from verification.evidence import Record, read_record, read_records
+from verification.protocols import load_protocols
+
+FINAL = ("finished", "diverged")
+
+
+def finished(evidence: Path, tasks: Iterable[Task], *, clean: bool) -> dict[Task, Record]:
+    """Return the record of every task that need not be run, the newest where there are several.
+
+    clean: whether only records of committed sources will do.
+    Raises RecordError for a folder that holds anything but intact records.
+    """
+    records = read_records(evidence) if evidence.exists() else []
+    wanted = {_identity_of_task(task): task for task in tasks}
+    found = {}
+    for record in sorted(records, key=lambda r: (r.provenance.started, r.digest)):
+        task = wanted.get(_identity(record))
+        if task and _final(record, task, clean=clean):
+            found[task] = record
+    return found
+
+
+def finished_record(evidence: Path, task: Task, *, clean: bool) -> Record | None:
+    """Return the record of one task if it need not be run; reads trainings alone.
+
+    Raises RecordError for one that is damaged.
+    """
+    paths = sorted(evidence.glob("training-*.json"))
+    found = [
+        record
+        for record in map(read_record, paths)
+        if _identity(record) == _identity_of_task(task) and _final(record, task, clean=clean)
+    ]
+    return max(found, key=lambda r: (r.provenance.started, r.digest), default=None)
+
+
+def _identity(record: Record) -> str:
+    data = (record.data or {}).get("name")
+    seeds = (record.seeds.get("realisation"), record.seeds.get("seed"))
+    return _text(record.kind, record.protocol, data, seeds, record.configuration)
+
+
+def _identity_of_task(task: Task) -> str:
+    configuration = configuration_of(task.model, task.augmentation, task.data, task.protocol)
+    seeds = (task.realisation, task.seed)
+    return _text("training", task.protocol, task.data, seeds, configuration)
+
+
+def _text(*parts: object) -> str:
+    return json.dumps(parts, sort_keys=True)
+
+
+def _final(record: Record, task: Task, *, clean: bool) -> bool:
+    sessions = record.numbers.get("sessions", [])
+    committed = record.provenance.dirty is False and not any(s.get("dirty") for s in sessions)
+    return record.outcome in FINAL and _is_right(record, task) and (committed or not clean)
+
+
+def _is_right(record: Record, task: Task) -> bool:
+    """Whether the record's data are those of the protocol, as far as that knows them."""
+    hashes = load_protocols()[task.protocol, task.data].hashes
+    known = task.realisation < len(hashes)
+    return not known or (record.data or {}).get("hash") == hashes[task.realisation]

@@ -1,0 +1,127 @@
+"""Which runs a campaign has, in the order in which they tell most about the claims."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from sesn_impl import list_models
+from verification.claims import Cell, Claim
+from verification.protocols import load_protocols
+
+FIRST = ("cnn", "sesn_scalar", "sesn_vector")
+"""Methods of the paper's own question; all others are only compared with the two SESN."""
+
+_SIZE = re.compile(r"_(28|56)p?$")
+
+
+@dataclass(frozen=True, order=True)
+class Task:
+    """One run: what `benchmarks.training.train` is asked for.
+
+    column: of the paper's table, which the model and the augmentation belong to.
+    """
+
+    column: str
+    model: str
+    augmentation: bool
+    data: str
+    protocol: str
+    realisation: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name that no other task has, fit for a file."""
+        what = (self.model, self.augmentation, self.data, self.protocol)
+        return run_name(*what, self.realisation, self.seed)
+
+    @property
+    def cell(self) -> tuple[str, str]:
+        """Column and model: tasks of one cell differ in their seeds alone."""
+        return self.column, self.model
+
+
+def plan(
+    claims: Iterable[Claim],
+    *,
+    data: str,
+    protocol: str,
+    columns: Collection[str] = (),
+    methods: Collection[str] = (),
+    realisations: Sequence[int] | None = None,
+    seeds: Sequence[int] | None = None,
+) -> list[Task]:
+    """Return the runs behind the published cells that this project can train, best first.
+
+    data: "digits" stands in for MNIST-scale, with the same cells. columns, methods: those wanted
+    (empty: all); a method is named as its models are, without the size. realisations, seeds: None
+    means all that the protocol has. A cell says itself which model and which augmentation it is
+    of: the "+" cells of SESN are of its configurations ending in p.
+
+    The order: the methods of the question first; column by column; within them realisation by
+    realisation, so that whenever it stops, all methods have been trained on the same ones.
+    Raises ValueError naming an unknown protocol, data set, column, method or realisation.
+    """
+    if (protocol, data) not in load_protocols():
+        known = ", ".join(sorted({" on ".join(key) for key in load_protocols()}))
+        raise ValueError(f"protocol={protocol!r} on data={data!r}: must be one of {known}")
+    demands = load_protocols()[protocol, data]
+    realisations = range(demands.realisations) if realisations is None else realisations
+    if data != "digits" and not set(realisations) <= set(range(demands.realisations)):
+        raise ValueError(
+            f"realisations={list(realisations)}: {data} has 0 to {demands.realisations - 1}"
+        )
+    if min([*realisations, *(seeds or ())], default=0) < 0:
+        raise ValueError(f"realisations={list(realisations)}, seeds={seeds}: must be 0 or more")
+    cells = _cells(claims, "mnist_scale" if data == "digits" else data)
+    _check("columns", columns, {cell.column for cell in cells})
+    _check("methods", methods, {method_of(cell.model) for cell in cells})
+    tasks = [
+        Task(cell.column, cell.model, bool(cell.augmentation), data, protocol, realisation, seed)
+        for cell in cells
+        if (not columns or cell.column in columns)
+        and (not methods or method_of(cell.model) in methods)
+        for realisation in dict.fromkeys(realisations)
+        for seed in dict.fromkeys(range(demands.seeds) if seeds is None else seeds)
+    ]
+    order = {name: place for place, name in enumerate(dict.fromkeys(c.column for c in cells))}
+    # A stable sort: within a realisation the methods keep the order of the paper's table.
+    return sorted(tasks, key=lambda task: _rank(task, order))
+
+
+def run_name(
+    model: str, augmentation: bool, data: str, protocol: str, realisation: int, seed: int
+) -> str:
+    """Return a name that no other run has, fit for a file."""
+    plus = "+" if augmentation else ""
+    return f"{model}{plus}-{data}-{protocol}-realisation{realisation}-seed{seed}"
+
+
+def method_of(model: str) -> str:
+    """Return the method of a model: its name without size and letter p."""
+    return _SIZE.sub("", model)
+
+
+def _rank(task: Task, columns: dict[str, int]) -> tuple[bool, int, int, int]:
+    later = method_of(task.model) not in FIRST
+    return later, columns[task.column], task.seed, task.realisation
+
+
+def _cells(claims: Iterable[Claim], data: str) -> list[Cell]:
+    """Published cells that can be trained; the first of those that are of the same runs."""
+    known, cells = list_models(), dict[tuple[str, bool | None], Cell]()
+    for claim in claims:
+        if not isinstance(claim, Cell) or claim.augmentation is None:
+            continue
+        if claim.data == data and claim.model in known:
+            cells.setdefault((claim.model, claim.augmentation), claim)
+    return list(cells.values())
+
+
+def _check(name: str, given: Collection[str], known: Collection[str]) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        raise ValueError(
+            f"{name}: {', '.join(unknown)} unknown here; known are {', '.join(sorted(known))}"
+        )

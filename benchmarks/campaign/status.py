@@ -1,0 +1,116 @@
+"""What a campaign has, what it lacks, and how long that will take."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.campaign.ledger import finished
+from benchmarks.campaign.lock import locked
+from benchmarks.campaign.plan import Task
+from verification.evidence import Record, read_records
+from verification.protocols import load_protocols
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where every task stands.
+
+    seconds: what one run of a cell takes, by cell, as far as records tell.
+    """
+
+    tasks: tuple[Task, ...]
+    finished: Mapping[Task, Record]
+    underway: frozenset[Task]
+    seconds: Mapping[tuple[str, str], float]
+
+    @property
+    def missing(self) -> list[Task]:
+        """Tasks without a record, best first; those under way too."""
+        return [task for task in self.tasks if task not in self.finished]
+
+    @property
+    def remaining_seconds(self) -> float:
+        """Computing time of the missing runs, without those that nothing is known about."""
+        return sum(self.seconds.get(task.cell, 0.0) for task in self.missing)
+
+    @property
+    def untimed(self) -> int:
+        """How many missing runs are of networks that were never timed."""
+        return sum(task.cell not in self.seconds for task in self.missing)
+
+
+def status(tasks: Sequence[Task], evidence: Path, *, clean: bool) -> Status:
+    """Read where the tasks stand; `clean`: whether only records of committed sources count.
+
+    Raises RecordError for a folder of evidence that holds anything but intact records.
+    """
+    records = read_records(evidence) if evidence.exists() else []
+    done = finished(evidence, tasks, clean=clean)
+    missing = [task for task in tasks if task not in done]
+    times = {task.cell: time for task in tasks if (time := _seconds(task, records)) is not None}
+    return Status(tuple(tasks), done, frozenset(locked(evidence, missing)), times)
+
+
+def table(state: Status, workers: int = 1) -> str:
+    """One line for each cell, and a summary with the time that remains on so many workers."""
+    lines = [f"{'column':8}{'model':20}{'finished':>9}{'underway':>9}{'missing':>9}{'one run':>10}"]
+    for cell in dict.fromkeys(task.cell for task in state.tasks):
+        tasks = [task for task in state.tasks if task.cell == cell]
+        done = sum(task in state.finished for task in tasks)
+        now = sum(task in state.underway for task in tasks)
+        time = duration(state.seconds[cell]) if cell in state.seconds else "?"
+        left = len(tasks) - done - now
+        lines.append(f"{cell[0]:8}{cell[1]:20}{done:9}{now:9}{left:9}{time:>10}")
+    return "\n".join([*lines, _summary(state, workers)])
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would choose."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _summary(state: Status, workers: int) -> str:
+    total, done = len(state.tasks), len(state.finished)
+    diverged = sum(record.outcome == "diverged" for record in state.finished.values())
+    text = f"{done} of {total} runs finished"
+    if diverged:
+        text += f" ({diverged} of them diverged)"
+    if done == total:
+        return f"{text}; nothing is missing"
+    text += f"; about {duration(state.remaining_seconds / workers)} remain on {workers} "
+    text += "worker" if workers == 1 else "workers"
+    return text + (f", besides {state.untimed} runs never timed here" if state.untimed else "")
+
+
+def _seconds(task: Task, records: Sequence[Record]) -> float | None:
+    """Seconds of a whole run: steps of the protocol by the median time of a step in records.
+
+    Records of the same network and augmentation on any data, those of the same data first. The
+    time of a step has its share of validation in it.
+    """
+    steps = [(record, _step_seconds(record)) for record in records if _is_alike(record, task)]
+    own = [time for record, time in steps if record.configuration.get("data") == task.data]
+    times = own or [time for _, time in steps]
+    if not times:
+        return None
+    return load_protocols()[task.protocol, task.data].steps * statistics.median(times)
+
+
+def _is_alike(record: Record, task: Task) -> bool:
+    setting = (record.configuration.get("model"), record.configuration.get("augmentation"))
+    return (
+        record.kind == "training"
+        and record.outcome == "finished"
+        and setting == (task.model, task.augmentation)
+    )
+
+
+def _step_seconds(record: Record) -> float:
+    numbers = record.numbers
+    seconds = float(sum(session["seconds"] for session in numbers["sessions"]))
+    return seconds / int(numbers["steps"])

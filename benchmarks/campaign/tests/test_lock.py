@@ -1,0 +1,65 @@
+"""No run is trained by two processes at once, and a dead process keeps nothing locked."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command_line
+from benchmarks import data
+from benchmarks.campaign import lock
+from benchmarks.campaign.lock import UnderwayError, locked, underway
+from benchmarks.campaign.plan import run_name
+from benchmarks.campaign.tests.conftest import TASK
+from benchmarks.data import DataSet
+
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "PATIENCE", 0.05)
+
+
+def hold(evidence: Path, name: str, pipe: Connection) -> None:
+    with underway(evidence, name):
+        pipe.send("locked")
+        pipe.recv()
+
+
+def test_second_process_is_refused_until_the_first_dies(tmp_path: Path) -> None:
+    ours, theirs = FORK.Pipe()
+    process = FORK.Process(target=hold, args=(tmp_path, TASK.name, theirs))
+    process.start()
+    assert ours.recv() == "locked"
+    assert locked(tmp_path, [TASK]) == {TASK}
+    with (
+        pytest.raises(UnderwayError, match=f"{TASK.name}: another process"),
+        underway(tmp_path, TASK.name),
+    ):
+        pass
+    with underway(tmp_path, "another run"):
+        pass
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert locked(tmp_path, [TASK]) == set()
+    with underway(tmp_path, TASK.name):
+        assert locked(tmp_path, [TASK]) == {TASK}
+    assert locked(tmp_path, [TASK]) == set()
+
+
+def test_plain_command_respects_the_lock(
+    tmp_path: Path, tiny: DataSet, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(data, "load", lambda *_: tiny)
+    command = ["train", "--model", "cnn_28", "--evidence", str(tmp_path)]
+    with underway(tmp_path, run_name("cnn_28", False, "digits", "smoke", 0, 0)):
+        assert command_line.main([*command, "--checkpoints", str(tmp_path / "runs")]) == 2
+    assert "another process is training this very run" in capsys.readouterr().err

@@ -1,0 +1,113 @@
+"""The folder of evidence says what is finished; locks say what is under way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import __main__ as command_line
+from benchmarks.campaign.ledger import finished, finished_record
+from benchmarks.campaign.lock import underway
+from benchmarks.campaign.plan import plan
+from benchmarks.campaign.status import status, table
+from benchmarks.campaign.tests.conftest import TASK, make_provenance, make_record
+from benchmarks.data import DataSet
+from benchmarks.training import train
+from verification.claims import load_claims
+from verification.evidence import RecordError, write_record
+
+TASKS = plan(
+    load_claims(), data="digits", protocol="smoke", columns=["28", "28+"],
+    methods=["cnn", "sesn_scalar"], realisations=[0, 1],
+)  # fmt: skip
+
+
+def test_a_run_of_the_plain_command_counts(
+    tmp_path: Path, tiny: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [replace(TASK, data="tiny")]
+    monkeypatch.setattr("benchmarks.campaign.ledger._is_right", lambda *_: True)
+    assert finished(tmp_path, tasks, clean=True) == {}
+    record = train("cnn_28", tiny, "smoke", evidence=tmp_path)
+    assert finished(tmp_path, tasks, clean=True) == {tasks[0]: record}
+    assert finished_record(tmp_path, tasks[0], clean=True) == record
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({}, True),
+        ({"outcome": "diverged"}, True),
+        ({"outcome": "failed"}, False),
+        ({"outcome": "aborted"}, False),
+        ({"protocol": "short"}, False),
+        ({"seeds": {"realisation": 1, "seed": 0}}, False),
+        ({"data": {"name": "digits", "hash": "other"}}, False),
+        ({"provenance": make_provenance(dirty=True)}, False),
+        ({"provenance": make_provenance(commit=None, dirty=None)}, False),
+        ({"configuration": dict(make_record().configuration) | {"epochs": 7}}, False),
+    ],
+)
+def test_what_finishes_a_run(tmp_path: Path, changes: dict[str, Any], counts: bool) -> None:
+    write_record(make_record(**changes), tmp_path)
+    assert (TASK in finished(tmp_path, [TASK], clean=True)) == counts
+    assert (finished_record(tmp_path, TASK, clean=True) is not None) == counts
+
+
+def test_uncommitted_sources_count_only_for_themselves(tmp_path: Path) -> None:
+    numbers = dict(make_record().numbers)
+    sessions = [{"dirty": True, "seconds": 1.0}, {"dirty": False, "seconds": 1.0}]
+    for record in (
+        make_record(provenance=make_provenance(dirty=True)),
+        make_record(numbers=numbers | {"sessions": sessions}),
+    ):
+        folder = tmp_path / record.digest
+        write_record(record, folder)
+        assert finished(folder, [TASK], clean=True) == {}
+        assert finished(folder, [TASK], clean=False) == {TASK: record}
+
+
+def test_foreign_file_is_named(tmp_path: Path) -> None:
+    write_record(make_record(), tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(RecordError, match=r"notes\.txt: not a record"):
+        status(TASKS, tmp_path, clean=True)
+
+
+def test_counts_and_remaining_time(tmp_path: Path) -> None:
+    write_record(make_record(), tmp_path)
+    with underway(tmp_path, TASKS[1].name):
+        state = status(TASKS, tmp_path, clean=True)
+    assert set(state.finished) == {TASK}
+    assert state.underway == {TASKS[1]}
+    assert len(state.missing) == len(TASKS) - 1
+    # 80 steps of 2 s each; only the other realisation of the same cell is of known duration.
+    assert state.remaining_seconds == pytest.approx(160)
+    assert state.untimed == len(TASKS) - 2
+    lines = table(state, workers=2).splitlines()
+    assert lines[1].split() == ["28", "cnn_28", "1", "0", "1", "3", "min"]
+    assert lines[-1] == (
+        "1 of 8 runs finished; about 80 s remain on 2 workers, besides 6 runs never timed here"
+    )
+
+
+def test_other_data_tell_the_time_too(tmp_path: Path) -> None:
+    write_record(make_record(), tmp_path)
+    tasks = [replace(TASK, data="mnist_scale", protocol="short")]
+    assert status(tasks, tmp_path, clean=True).remaining_seconds == pytest.approx(10 * 79 * 2.0)
+    write_record(make_record(tasks[0], outcome="diverged"), tmp_path)
+    assert table(status(tasks, tmp_path, clean=True)).endswith(
+        "1 of 1 runs finished (1 of them diverged); nothing is missing"
+    )
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--evidence", str(tmp_path / "evidence"), "--columns", "28", "--methods", "cnn"]
+    assert command_line.main(["campaign", "status", *options]) == 0
+    assert "0 of 6 runs finished" in capsys.readouterr().out
+    assert command_line.main(["campaign", "status", *options, "--columns", "29"]) == 2
+    assert capsys.readouterr().err.startswith("error: columns: 29 unknown here")
+    assert list(tmp_path.iterdir()) == []
