@@ -21,6 +21,9 @@ from torch import Tensor
 from verification.continuum import HermiteBasis
 from verification.signals import FloatArray
 
+OUTPUTS = ("scales", "map", "classes")
+"""What a target may give: a function of scale and space, one of space, or scores of classes."""
+
 
 @dataclass(frozen=True)
 class KnownFilters:
@@ -48,8 +51,10 @@ class Target:
     stride: input pixels from one output pixel to the next.
     dtype: what inputs are cast to.
     filters: the documented filters, if known.
+    output: "scales" as above; "map" for [B, C_out, H', W'] and "classes" for [B, classes], which
+    should not change with scale.
 
-    Raises ValueError for scales that do not grow, or counts below 1.
+    Raises ValueError for scales that do not grow, counts below 1, or an unknown output.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Target:
     stride: int = 1
     dtype: torch.dtype = torch.float64
     filters: KnownFilters | None = None
+    output: str = "scales"
 
     def __post_init__(self) -> None:
         if not self.scales or any(
@@ -71,6 +77,8 @@ class Target:
         for name in ("window", "in_channels", "stride"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be at least 1")
+        if self.output not in OUTPUTS:
+            raise ValueError(f"output={self.output!r}: must be one of {', '.join(OUTPUTS)}")
         if not 1 <= self.scale_extent <= len(self.scales):
             raise ValueError(
                 f"scale_extent={self.scale_extent!r}: must be from 1 to {len(self.scales)} scales"

@@ -1,0 +1,364 @@
+"""The engine: every layer gets an outcome for every check, whatever it does."""
+
+import copy
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from sesn_impl import hermite_basis_a
+from verification.checks.result import CheckResult
+from verification.judge import (
+    CHECKS,
+    Check,
+    Status,
+    UnmatchedExpectationWarning,
+    Verdict,
+    judge,
+    run_check,
+)
+from verification.judge.needs import Need
+from verification.judge.registry import named
+from verification.targets import Target, describe
+from verification.tests.layers import build_lifting, build_scale_conv
+
+BASIS = hermite_basis_a(11, (1.0, 1.5, 2.25), 3)
+_CUDA = {"device"} if torch.cuda.is_available() else set()
+BY_NAME = {check.name: check for check in CHECKS}
+
+
+def intact(kind: str, dtype: torch.dtype = torch.float64) -> Target:
+    if kind == "lifting":
+        return describe(build_lifting(BASIS, 0, dtype, padding=3))
+    return describe(build_scale_conv(BASIS, 0, 2, dtype, padding=2, stride=2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("kind", ["lifting", "scale"])
+def test_intact_layers_pass_all_checks_that_apply(kind, dtype):
+    verdict = judge(intact(kind, dtype))
+    verdict.require()
+    assert [o.check for o in verdict] == [c.name for c in CHECKS if not c.optional]
+    ran = [o for o in verdict if o.status is Status.PASSED]
+    assert len(ran) > 15
+    assert all(o.error is not None and o.error <= o.threshold for o in ran)
+    assert all(o.reason for o in verdict)
+
+
+def test_optional_checks_run_when_named():
+    assert judge(intact("lifting"), ["exported"]).of("exported").status is Status.PASSED
+    optional = {c.name for c in CHECKS if c.optional}
+    assert optional == {"exported", "compiled"} | ({"device"} - _CUDA)
+    assert not optional & {o.check for o in judge(intact("scale"))}
+
+
+def test_names_are_unique_and_every_check_says_what_it_is():
+    assert len(BY_NAME) == len(CHECKS)
+    assert all(check.says and check.points_at for check in CHECKS)
+    with pytest.raises(ValueError, match="check='nonsense': must be one of output,"):
+        named(["nonsense"], CHECKS)
+
+
+# --- What layers do -------------------------------------------------------------------------------
+
+
+class Wrapped(nn.Module):
+    """A layer with something done to it."""
+
+    def __init__(self, layer: nn.Module, alter) -> None:
+        super().__init__()
+        self.layer, self.alter = layer, alter
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.alter(self.layer, x)
+
+
+def altered(alter, kind: str = "lifting") -> Target:
+    target = intact(kind)
+    return replace(target, layer=Wrapped(target.layer, alter))
+
+
+def in_place(layer, x):
+    x.mul_(0.5)
+    return layer(x)
+
+
+def nan(layer, x):
+    y = layer(x).clone()
+    y[..., 0, 0, 0] = float("nan")
+    return y
+
+
+class Constant(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.gain = layer, torch.ones((), dtype=torch.float64)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # A matrix product does not mix devices, as a product with a number would.
+        y = self.layer(x)
+        return torch.einsum("bcshw,k->bcshw", y, self.gain[None])
+
+
+def crash(layer, x):
+    raise ZeroDivisionError("as layers do")
+
+
+@pytest.mark.parametrize(
+    ("alter", "check", "status", "said"),
+    [
+        (in_place, "input_unchanged", Status.FAILED, "operation in place"),
+        (nan, "output", Status.FAILED, "output values are NaN or infinite"),
+        (nan, "response", Status.ERROR, "must be finite"),
+        (lambda f, x: f(x).float(), "output", Status.FAILED, "is of torch.float32"),
+        (lambda f, x: f(x)[:, :, :2], "output", Status.FAILED, "2 entries on axis 2"),
+        (lambda f, x: f(x)[:, :2].transpose(1, 2), "output", Status.FAILED, "the scale axis"),
+        (lambda f, x: f(x).flatten(1, 2), "output", Status.FAILED, r"must be [B, C, S, H, W]"),
+        (lambda f, x: [f(x)], "output", Status.FAILED, "is a list, not a tensor"),
+        (lambda f, x: f(x)[:1], "output", Status.FAILED, "1 entries for 3 images"),
+        (lambda f, x: f(x) + torch.rand(()), "determinism", Status.FAILED, "dropout at inference"),
+        (lambda f, x: f(x - x.mean(0)), "batch_independence", Status.FAILED, "images are mixed"),
+        (crash, "output", Status.ERROR, "raised ZeroDivisionError: as layers do"),
+    ],
+)
+def test_what_a_layer_does_is_a_finding_and_no_crash(alter, check, status, said):
+    verdict = judge(altered(alter), [check])
+    assert not verdict.passed
+    assert verdict.of(check).status is status
+    assert said in verdict.of(check).reason
+    assert verdict.of(check) in verdict.complaints
+
+
+@pytest.mark.parametrize("alter", [crash, nan, lambda f, x: [f(x)]])
+def test_every_check_has_an_outcome_whatever_the_layer_does(alter):
+    verdict = judge(altered(alter))
+    assert [o.check for o in verdict] == [c.name for c in CHECKS if not c.optional]
+    assert sum(o.status is Status.ERROR for o in verdict) > 5
+    assert all(o.reason for o in verdict)
+
+
+def test_tensors_that_stay_behind_are_found_without_another_device():
+    target = intact("lifting")
+    target = replace(target, layer=Constant(target.layer))
+    outcome = run_check(BY_NAME["device"], target, 0)
+    assert outcome.status is Status.FAILED
+    assert "register them as buffers" in outcome.reason
+
+
+def test_a_layer_is_left_as_it_was_found():
+    target = intact("lifting")
+    layer = target.layer
+    layer.train()
+    layer.weight.grad = torch.ones_like(layer.weight)
+    state = copy.deepcopy(layer.state_dict())
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    judge(target)
+    assert torch.equal(torch.rand(3), expected)
+    assert layer.training
+    assert layer.weight.grad is not None
+    assert bool((layer.weight.grad == 1).all())
+    assert all(torch.equal(value, state[key]) for key, value in layer.state_dict().items())
+
+
+# --- Expected failures ----------------------------------------------------------------------------
+
+
+def test_expected_failures_are_accepted_with_their_reason():
+    expected = {"input_unchanged": "the memory is short"}
+    target = altered(in_place)
+    only = ["input_unchanged", "output"]
+    verdict = judge(target, only, expected)
+    assert verdict.passed
+    outcome = verdict.of("input_unchanged")
+    assert outcome.status is Status.EXPECTED_FAILURE
+    assert outcome.reason.startswith("expected: the memory is short (")
+    assert not judge(target, only).passed
+
+
+def test_an_exception_may_be_expected_as_well():
+    verdict = judge(altered(crash), ["output", "dtype"], {"output": "broken", "dtype": "broken"})
+    assert [o.status for o in verdict] == [Status.EXPECTED_FAILURE] * 2
+    assert verdict.passed
+
+
+def test_an_expected_failure_that_passes_is_reported():
+    verdict = judge(intact("scale"), ["output"], {"output": "it used to"})
+    assert verdict.of("output").status is Status.UNEXPECTED_PASS
+    assert not verdict.passed
+    with pytest.raises(AssertionError, match="passes, though it was expected to fail: it used to"):
+        verdict.require()
+
+
+def test_an_expectation_that_matches_nothing_warns():
+    with pytest.warns(UnmatchedExpectationWarning, match="no check is called 'boarder'"):
+        judge(intact("scale"), ["output"], {"boarder": "zero padding, by design"})
+
+
+# --- Verdicts -------------------------------------------------------------------------------------
+
+
+def test_a_verdict_of_nothing_is_no_pass():
+    assert not Verdict("layer", ()).passed
+    assert Verdict("layer", ()).summary == "FAILED: layer: no check ran"
+    table = replace(intact("scale"), output="map")
+    assert not judge(table, ["response"]).passed
+
+
+def test_a_verdict_is_told_in_words_and_json():
+    verdict = judge(altered(nan), ["output", "input_unchanged", "response"], origin="a.b:c", seed=7)
+    assert verdict.summary == "FAILED: LiftingConv2d: 1 passed, 1 failed, 1 error"
+    assert "python -m verification judge a.b:c --check output --seed 7" in str(verdict)
+    told = json.loads(verdict.to_json())
+    assert told["passed"] is False
+    assert [o["status"] for o in told["outcomes"]] == ["failed", "passed", "error"]
+    assert told["outcomes"][1]["threshold"] == 0.0
+    with pytest.raises(ValueError, match="check='border': must be one of output, input_unchanged"):
+        verdict.of("border")
+
+
+def test_needs_are_told_where_they_are_not_met():
+    unknown = replace(intact("scale"), filters=None)
+    verdict = judge(unknown, ["response", "local_winner"])
+    assert verdict.of("response").reason == "the documented filters are not given"
+    assert verdict.of("local_winner").reason == (
+        "the documented filters are not given; the layer does not lift images"
+    )
+    assert not verdict.passed
+    used = {need for check in CHECKS for need in check.needs}
+    assert used == set(Need)
+
+
+# --- Thresholds -----------------------------------------------------------------------------------
+
+
+def test_results_are_judged_by_their_threshold():
+    """The engine adds no rule of its own: at the threshold a check passes, above it fails."""
+    target = intact("scale")
+    for error, status in ((1.0, Status.PASSED), (1.0 + 1e-9, Status.FAILED)):
+        result = CheckResult("own", target.name, error, 1.0, "finding")
+        outcome = run_check(Check("own", "", "", lambda t, s, r=result: r), target, 0)
+        assert outcome.status is status
+    nothing = CheckResult("own", target.name, float("nan"), 1.0, "finding")
+    outcome = run_check(Check("own", "", "", lambda t, s: nothing), target, 0)
+    assert outcome.status is Status.FAILED
+
+
+def wide() -> Target:
+    """Filters that lose next to nothing, so that what is added is all of the error."""
+    return describe(build_lifting(hermite_basis_a(33, (1.5, 3.0), 2), 0))
+
+
+def by_position(y, x):
+    return torch.linspace(-1, 1, y.shape[-1], dtype=y.dtype) if y.shape[-1] > 1 else 0 * y
+
+
+def by_scale(y, x):
+    return torch.linspace(-1, 1, y.shape[2], dtype=y.dtype)[:, None, None]
+
+
+def by_batch(y, x):
+    return torch.full_like(y, float(len(y)))
+
+
+def by_memory(y, x):
+    return torch.ones_like(y) * float(x.stride()[-1])
+
+
+def by_precision(y, x):
+    return torch.full_like(y, 1.0 if x.dtype == torch.float32 else -1.0)
+
+
+class Drifting:
+    calls = 0
+
+    def __call__(self, y, x):
+        self.calls += 1
+        return torch.full_like(y, float(self.calls % 2))
+
+
+PERTURBATIONS = {
+    "determinism": Drifting(),
+    "batch_independence": by_batch,
+    "memory_format": by_memory,
+    "dtype": by_precision,
+    "integer_translation": by_position,
+    "response": by_scale,
+    "scale_equivariance": by_scale,
+    "scale_axis_shift": by_scale,
+    "local_response": by_scale,
+    "isolation": by_batch,
+    "gradient_equivariance": by_scale,
+    "gradient_density": by_scale,
+}
+
+
+class Perturbed(nn.Module):
+    """y·(1 + ε·pattern): the pattern is what one check looks for."""
+
+    def __init__(self, layer: nn.Module, pattern, size: float) -> None:
+        super().__init__()
+        self.layer, self.pattern, self.size = layer, pattern, size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.layer(x)
+        return y * (1 + self.size * self.pattern(y, x))
+
+
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_thresholds_reject_twice_their_size_and_admit_half(name):
+    check = BY_NAME[name]
+    target = wide()
+    assert not check.missing(target)
+
+    def outcome(size: float):
+        layer = Perturbed(target.layer, PERTURBATIONS[name], size)
+        return run_check(check, replace(target, layer=layer), 0)
+
+    intact_outcome = outcome(0.0)
+    assert intact_outcome.status is Status.PASSED
+    small = size_of_error(outcome, 0.5)
+    large = size_of_error(outcome, 2.0)
+    assert outcome(small).status is Status.PASSED
+    assert outcome(large).status is Status.FAILED
+    assert small < large
+
+
+def size_of_error(outcome, wanted: float) -> float:
+    """The perturbation whose error is `wanted` thresholds; errors grow with its square."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2 if low else high / 10
+        found = outcome(middle)
+        above = found.error > wanted * found.threshold
+        low, high = (low, middle) if above else (middle, high)
+        if low and high / low < 1.05:
+            break
+    return high if wanted > 1 else low
+
+
+def one_value_changed(layer, x):
+    y = layer(x).clone()
+    if y.numel() > 1:
+        y.view(-1)[y.numel() // 2] += 1.0
+    return y
+
+
+COUNTED = {
+    "output": lambda f, x: torch.cat([f(x)[..., :-1], f(x)[..., -1:] / 0], dim=-1),
+    "input_unchanged": in_place,
+    "border": one_value_changed,
+    "local_winner": lambda f, x: f(x).flip(2),
+    "local_invariance": lambda f, x: f(x) * torch.tensor([1.0, 2.0], dtype=x.dtype)[:, None, None],
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_checks_that_count_reject_one_mistake(name):
+    target = wide()
+    assert run_check(BY_NAME[name], target, 0).status is Status.PASSED
+    target = replace(target, layer=Wrapped(target.layer, COUNTED[name]))
+    assert run_check(BY_NAME[name], target, 0).status is Status.FAILED
