@@ -15,6 +15,7 @@ from benchmarks.checkpoint import CheckpointError
 from benchmarks.comparison import command as comparison
 from benchmarks.data.evidence import measure_data
 from benchmarks.devices import find_device
+from benchmarks.networks import command as networks
 from benchmarks.panels import command as panels
 from benchmarks.recipes import PROTOCOLS
 from benchmarks.timing import MODELS, scaling
@@ -151,6 +152,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("campaign", help="all trainings of the tables, on many workers")
     )
     panels.add_options(command("panels", panels.run, "the paper's three panels of the error"))
+    networks.add_options(
+        command("networks", networks.run, "networks before and after training: does it last?")
+    )
     job = command("all", _main_job, "theory, two smoke trainings and timings, in minutes")
     job.add_argument("--data", choices=data.NAMES[:2], default="digits")
     job.add_argument("--data-dir", type=Path, help=_DATA_DIR_HELP)

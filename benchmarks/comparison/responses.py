@@ -44,14 +44,16 @@ _POOLS = (nn.MaxPool2d, nn.MaxPool3d, VectorMaxPool2d)
 class PooledResponse(nn.Module):
     """The layers of a network up to one of its pools, as a map: [B, 1, H, W] -> [B, C, H', W'].
 
-    Biases are set to zero: some methods start with random ones and some with none, and a constant
-    added to a response makes every relative error look small.
+    Biases are set to zero unless they are to stay: some methods start with random ones and some
+    with none, and a constant added to a response makes every relative error look small.
     """
 
-    def __init__(self, layers: nn.Sequential) -> None:
+    def __init__(self, layers: nn.Sequential, biases: bool = False) -> None:
         super().__init__()
         self.layers = copy.deepcopy(layers)
         self.is_field = isinstance(layers[-1], VectorConv2d | VectorLiftingConv2d)
+        if biases:
+            return
         with torch.no_grad():
             for name, parameter in self.layers.named_parameters():
                 if name.rpartition(".")[2] == "bias":
@@ -73,6 +75,11 @@ def first_response(model: nn.Module) -> PooledResponse:
 def trunk_response(model: nn.Module) -> PooledResponse:
     """All layers before its last pool, [B, 1, H, W] -> [B, C, H/4, W/4]."""
     return PooledResponse(_before_pool(model, -1))
+
+
+def block_response(model: nn.Module, block: int) -> PooledResponse:
+    """All layers before its pool number `block`, from 0, with their biases."""
+    return PooledResponse(_before_pool(model, block), biases=True)
 
 
 def seeded_model(name: str, seed: int) -> nn.Module:

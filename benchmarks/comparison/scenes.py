@@ -38,11 +38,19 @@ def views(scenes: GaborImage, point: tuple[float, float], side: int) -> Tensor:
 
 def small_digits(data: DataSet) -> Tensor:
     """The test digits that span 8 to 12 pixels: [N, 1, 28, 28] float32 in [0, 1]."""
+    return unit_range(data.test.images[_is_small(data)])
+
+
+def small_digit_labels(data: DataSet) -> Tensor:
+    """Labels of `small_digits`: [N]."""
+    return data.test.labels[_is_small(data)]
+
+
+def _is_small(data: DataSet) -> Tensor:
     if data.test.scales is None:
         raise ValueError(f"data={data.name!r}: must know the true scale of every image")
     low, high = DIGIT_SCALES
-    chosen = (data.test.scales >= low) & (data.test.scales <= high)
-    return unit_range(data.test.images[chosen])
+    return (data.test.scales >= low) & (data.test.scales <= high)
 
 
 def in_frame(images: Tensor, side: int) -> Tensor:

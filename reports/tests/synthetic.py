@@ -404,6 +404,39 @@ def _prices(command: str) -> list[Record]:
     return found
 
 
+def networks() -> list[Record]:
+    """A plain network whose error doubles in training, and one whose error stays."""
+    return [
+        make(
+            "equivariance",
+            name,
+            {
+                "factors": [0.5, 2.0],
+                "test_error": [3.0, 4.0],
+                "states": {
+                    state: {
+                        "blocks": [
+                            _pair(level * (growth if i else 1)) for level in (0.1, 0.2, 0.4)
+                        ],
+                        "own_steps": _pair(0.05) if stepped else {"error": [[]], "chance": [[]]},
+                        "unchanged": [[0.5, 0.7]] * 2,
+                        "chance": [[0.1, 0.1]] * 2,
+                        "wrong": [[0.05, 0.4, 0.2]] * 2,
+                    }
+                    for i, state in enumerate(("untrained", "trained"))
+                },
+            },
+            configuration={"model": name, "networks": "before and after training"},
+            command="python -m benchmarks networks --seed 0 --trainings 2",
+        )
+        for name, growth, stepped in (("cnn_28", 2.0, False), ("sesn_scalar_28", 1.0, True))
+    ]
+
+
+def _pair(share: float) -> dict[str, list[list[float]]]:
+    return {"error": [[share, share]] * 2, "chance": [[1.0, 1.0]] * 2}
+
+
 def full_set() -> list[Record]:
     """Some records of every kind and outcome."""
     return [
@@ -416,6 +449,7 @@ def full_set() -> list[Record]:
         *timings(),
         *scalings(),
         *comparison(),
+        *networks(),
     ]
 
 

@@ -1,0 +1,49 @@
+"""Options, action and printed table of `python -m benchmarks networks`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.networks.states import MODELS, SETTINGS, STATES, measure
+from verification.evidence import Record
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --models, --seed and --trainings; --evidence is the caller's."""
+    parser.add_argument(
+        "--models", nargs="+", default=MODELS, help=f"networks (default {' '.join(MODELS)})"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of images and trainings (default 0)")
+    parser.add_argument(
+        "--trainings", type=int, default=SETTINGS.repetitions,
+        help=f"of each network, on digits (default {SETTINGS.repetitions})",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> None:
+    """Trains and measures the networks, prints a table and where the records lie."""
+    settings = replace(SETTINGS, repetitions=options.trainings)
+    records = measure(options.seed, options.evidence, options.models, settings)
+    print(summary(records))
+    for record in records:
+        print(options.evidence / record.filename)
+
+
+def summary(records: Sequence[Record]) -> str:
+    """Return a table: Δ as a share of chance by block and own step, predictions, all in %."""
+    columns = ["block 1", "block 2", "block 3", "steps", "kept", "wrong"]
+    lines = [f"{'network':16}{'state':11}" + "".join(f"{name:>9}" for name in columns)]
+    for record in records:
+        for state in STATES:
+            found = record.numbers["states"][state]
+            parts = [*found["blocks"], found["own_steps"]]
+            shares = [np.divide(part["error"], part["chance"]) for part in parts]
+            cells = [f"{100 * share.mean():.2f}" if share.size else "-" for share in shares]
+            cells.append(f"{100 * np.mean(found['unchanged']):.1f}")
+            cells.append(f"{100 * np.mean(found['wrong']):.1f}")
+            lines.append(f"{record.subject:16}{state:11}" + "".join(f"{c:>9}" for c in cells))
+    return "\n".join(lines)

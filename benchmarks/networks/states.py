@@ -1,0 +1,165 @@
+"""Trains networks and measures each of them before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from benchmarks.comparison.errors import FIRST, TRUNK, Errors, Window, probe_errors
+from benchmarks.comparison.predictions import agreement, predict
+from benchmarks.comparison.responses import block_response, calibrate
+from benchmarks.comparison.scenes import choose, rescaled_in_frame, small_digit_labels, small_digits
+from benchmarks.comparison.session import Sample, Session, rows
+from benchmarks.comparison.settings import FACTORS, SIDES, Settings
+from benchmarks.comparison.steps import scale_axis, step_errors
+from benchmarks.recipes import recipe_for
+from benchmarks.run import Run
+from benchmarks.theory.cases import random_rng
+from sesn_impl import list_models
+from verification.evidence import Record
+
+MODELS = ("cnn_28", "sesn_scalar_28", "sesn_vector_28")
+SETTINGS = Settings(repetitions=3, scenes=64, trunk_scenes=12, digits=128)
+SECOND = Window(side=44, stride=2, index=11)
+"""Behind one pool of two; larger than the network's frame, so that the border is far."""
+STATES = ("untrained", "trained")
+PROTOCOL = "smoke"
+
+
+@dataclass
+class NetworksSession(Session):
+    """A session of the comparison under another command."""
+
+    models: tuple[str, ...] = MODELS
+
+    @property
+    def command(self) -> str:
+        """What repeats this run."""
+        chosen = "" if self.models == MODELS else f" --models {' '.join(self.models)}"
+        repetitions = self.settings.repetitions
+        return f"python -m benchmarks networks --seed {self.seed} --trainings {repetitions}{chosen}"
+
+
+def measure(
+    seed: int,
+    evidence: Path | None = None,
+    models: Sequence[str] = MODELS,
+    settings: Settings = SETTINGS,
+) -> list[Record]:
+    """Train each network of 28×28 images on digits, under `smoke`; returns a record for each.
+
+    seed: of all images and of the first training, at least 0; evidence: folder that the records
+    are written to; None: nowhere. settings: `repetitions` trainings, `scenes` and `digits` each.
+
+    Raises ValueError for a negative seed, or a network that is unknown or takes larger images.
+    """
+    for name in models:
+        if name not in list_models() or not name.endswith(("_28", "_28p")):
+            raise ValueError(f"models={name!r}: must be networks for images of 28×28 pixels")
+    session = NetworksSession(seed, settings, evidence, models=tuple(models))
+    # disable=None: no bar where standard error is not a terminal.
+    with tqdm(total=len(models) * settings.repetitions, unit="run", disable=None) as progress:
+        for name in models:
+            progress.set_postfix_str(name)
+            _measure_network(session, name, progress.update)
+    return session.records
+
+
+def _measure_network(session: NetworksSession, name: str, done: Callable[[], object]) -> None:
+    recipe = recipe_for(PROTOCOL, session.data.name)
+    configuration = {
+        "model": name, "networks": "before and after training", "augmentation": False,
+        "training": recipe.description(), "sides": list(SIDES), "sizes": session.settings.of_errors,
+    }  # fmt: skip
+    found: dict[str, list[_Figures]] = {state: [] for state in STATES}
+    test_errors = []
+    with session.measuring(name, configuration) as measurement:
+        for i, sample in enumerate(session.samples):
+            with torch.random.fork_rng(devices=[]):
+                run = Run(
+                    name, session.data, recipe, augmentation=False, seed=session.seed + i,
+                    device=torch.device("cpu"),
+                )  # fmt: skip
+                images = _digits(session, i)
+                start = {key: value.clone() for key, value in run.model.state_dict().items()}
+                calibrate(run.model, sample.calibration)
+                found["untrained"].append(_figures(session, sample, run.model.eval(), images))
+                run.model.load_state_dict(start)
+                for _ in run.advance():
+                    pass
+                numbers = run.numbers()
+                if run.diverged:
+                    raise RuntimeError(f"training of {name}, seed {session.seed + i}: diverged")
+                test_errors.append(numbers["test_error"])
+                found["trained"].append(_figures(session, sample, run.model.eval(), images))
+            done()
+        measurement.numbers.update(
+            factors=list(FACTORS),
+            test_error=test_errors,
+            states={state: _rows(figures) for state, figures in found.items()},
+        )
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """Of one network in one state: errors by block and factor, by own step, shares by factor."""
+
+    blocks: list[list[Errors]]
+    own_steps: list[Errors]
+    unchanged: list[float]
+    chance: list[float]
+    wrong: list[float]
+
+
+def _figures(
+    session: Session, sample: Sample, model: nn.Module, digits: tuple[Tensor, Tensor]
+) -> _Figures:
+    scenes = (sample.scenes, sample.scenes, sample.trunk_scenes)
+    blocks = []
+    for block, window in enumerate((FIRST, SECOND, TRUNK)):
+        response = block_response(model, block).eval()
+        errors = partial(probe_errors, (response, response), scenes[block], sample.point)
+        blocks.append([errors(factor, window) for factor in FACTORS])
+    axis = scale_axis(model)
+    normalise, (images, labels) = session.data.normalisation, digits
+    before = predict(model, normalise(images))
+    after = [predict(model, normalise(rescaled_in_frame(images, side))) for side in SIDES]
+    return _Figures(
+        blocks=blocks,
+        own_steps=step_errors(axis, sample.scenes, sample.point) if axis else [],
+        unchanged=[agreement(before, classes).unchanged for classes in after],
+        chance=[agreement(before, classes).chance for classes in after],
+        wrong=[float((classes != labels).double().mean()) for classes in (before, *after)],
+    )
+
+
+def _digits(session: Session, repetition: int) -> tuple[Tensor, Tensor]:
+    """Small test digits and their labels: [N, 1, 28, 28] in [0, 1] and [N]."""
+    images, labels = small_digits(session.data), small_digit_labels(session.data)
+    rng = random_rng(session.seed, "networks", repetition)
+    index = choose(rng, torch.arange(len(images)), session.settings.digits)
+    return images[index], labels[index]
+
+
+def _rows(figures: list[_Figures]) -> dict[str, Any]:
+    """What a record keeps of one state; errors are [repetitions][factors]."""
+    blocks = range(len(figures[0].blocks))
+    return {
+        "blocks": [
+            {name: rows([f.blocks[block] for f in figures], name) for name in ("error", "chance")}
+            for block in blocks
+        ],
+        "own_steps": {
+            name: rows([f.own_steps for f in figures], name) for name in ("error", "chance")
+        },
+        "unchanged": [f.unchanged for f in figures],
+        "chance": [f.chance for f in figures],
+        "wrong": [f.wrong for f in figures],
+    }
