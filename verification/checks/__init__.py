@@ -2,8 +2,15 @@
 
 from verification.budget import basis_ranks
 from verification.checks.backward import check_gradient_density, check_gradient_equivariance
-from verification.checks.border import check_border
+from verification.checks.border import check_border, check_zero_border
 from verification.checks.budget import check_error_budget
+from verification.checks.conduct import (
+    check_determinism,
+    check_follows_weights,
+    check_input_unchanged,
+    check_output_dtype,
+    check_state_complete,
+)
 from verification.checks.equivariance import (
     check_integer_translation,
     check_response,
@@ -43,14 +50,17 @@ __all__ = [
     "check_closed_form",
     "check_commutes_with_scale_shift",
     "check_compiled",
+    "check_determinism",
     "check_error_budget",
     "check_exported",
     "check_field_invariance",
     "check_field_response",
+    "check_follows_weights",
     "check_gradcheck",
     "check_gradient_density",
     "check_gradient_equivariance",
     "check_gradients",
+    "check_input_unchanged",
     "check_integer_translation",
     "check_isolation",
     "check_local_invariance",
@@ -58,13 +68,16 @@ __all__ = [
     "check_local_winner",
     "check_max_projection",
     "check_memory_format",
+    "check_output_dtype",
     "check_ranks",
     "check_response",
     "check_scale_axis_shift",
     "check_scale_equivariance",
     "check_sigma_law",
+    "check_state_complete",
     "check_state_round_trip",
     "check_theorem",
+    "check_zero_border",
     "expected_failures",
     "failing_pairs",
 ]

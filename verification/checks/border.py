@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from verification.checks.result import CheckResult
@@ -60,6 +61,61 @@ def check_border(
         f"around or know their position; {int((~changed & ~predicted).sum())} do not see it",
         configuration=f"image {tuple(image.shape)}, crop {crop}, {image.dtype}, {stages}",
     )
+
+
+def check_zero_border(
+    layer: Callable[[Tensor], Tensor], image: Tensor, margin: int, stride: int, name: str
+) -> CheckResult:
+    """Beyond its border an image goes on with zeros: framing it with zeros changes no output.
+
+    image: [B, C, (S,) H, W]. margin: pixels of the frame, at least the layer's padding.
+    stride: input pixels from one output to the next.
+
+    The error counts the outputs that change.
+
+    Raises ValueError for a margin that is no multiple of the stride.
+    """
+    if margin % stride:
+        raise ValueError(f"margin={margin!r}: must be a multiple of the stride, {stride}")
+    with torch.no_grad():
+        alone = layer(image)
+        begin = margin // stride
+        rows, columns = (slice(begin, begin + side) for side in alone.shape[-2:])
+        differing = {
+            mode: int(
+                _differs(alone, layer(_framed(image, margin, mode))[..., rows, columns]).sum()
+            )
+            for mode in _FRAMES
+        }
+    cause = ""
+    if differing["constant"]:
+        others = [mode for mode, count in differing.items() if count == 0]
+        cause = f"; the padding is {others[0] if others else 'no known one'}"
+    return CheckResult(
+        "zero_border",
+        name,
+        float(differing["constant"]),
+        0.0,
+        f"outputs of an image that are others in a frame of {margin} zeros{cause}",
+        configuration=f"image {tuple(image.shape)}, {image.dtype}",
+    )
+
+
+_FRAMES = ("constant", "circular", "reflect", "replicate")
+"""How an image may go on beyond its border, by the names of `torch.nn.functional.pad`."""
+
+
+def _differs(expected: Tensor, found: Tensor) -> Tensor:
+    """Where outputs differ by more than rounding."""
+    allowed = tolerance("integer_translation", expected.dtype) ** 0.5 * float(expected.abs().max())
+    differs: Tensor = (expected - found).abs() > allowed
+    return differs
+
+
+def _framed(image: Tensor, margin: int, mode: str) -> Tensor:
+    flat = image if image.ndim == 4 else image.flatten(1, 2)
+    framed = F.pad(flat, [margin] * 4, mode=mode)
+    return framed.view(*image.shape[:-2], *framed.shape[-2:])
 
 
 def _prediction(

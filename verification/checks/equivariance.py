@@ -9,6 +9,7 @@ import torch
 
 from verification.checks.circumstances import about
 from verification.checks.result import CheckResult
+from verification.diagnosis import explain
 from verification.errors import equivariance_error
 from verification.probe import (
     PairMeasurement,
@@ -96,20 +97,19 @@ def check_theorem(
 def check_response(target: Target, probe: Probe) -> CheckResult:
     """The layer answers as its documented filters do, evaluated independently by scipy.
 
-    Scale equivariance alone cannot see a mistake that all scales share, such as swapped axes.
+    Scale equivariance alone cannot see a mistake that all scales share, such as swapped axes. On
+    failure the finding says which mistake it is: see `verification.diagnosis`.
 
     Raises ValueError if the target's filters are not known.
     """
     from_layer = responses(target, probe).numpy()
     error = equivariance_error(reference_responses(target, probe), from_layer)
+    threshold = tolerance("response", target.dtype)
+    finding = "response against the documented filters"
+    if error > threshold:
+        finding = f"{finding}; {explain(target, probe)}"
     return CheckResult(
-        "response",
-        target.name,
-        error,
-        tolerance("response", target.dtype),
-        "response against the documented filters; a larger error means another filter: axes "
-        "swapped, flipped, misnormalised, of another order, support or scale, or a missing bias",
-        **about(target, probe.seed),
+        "response", target.name, error, threshold, finding, **about(target, probe.seed)
     )
 
 

@@ -12,6 +12,8 @@ from verification.tolerances import tolerance
 
 _STEP = 1e-3
 """Of central differences. For affine functions any size is exact; larger means less rounding."""
+_DIRECTIONS = 8
+"""Along which each tensor is moved, and its derivatives are read."""
 
 
 def check_gradients(module: nn.Module, x: Tensor, name: str) -> CheckResult:
@@ -46,25 +48,32 @@ def check_gradcheck(module: nn.Module, x: Tensor, name: str) -> CheckResult:
 
     For modules that are affine in x and in each parameter, in float64: a convolution, a mixing of
     channels. Their central differences (f(θ + ε) − f(θ − ε))/2ε have no error but rounding, which
-    is that of f over ε; so the tolerance is √(tolerance of `response`)·max|f|/ε, and no guess.
+    is that of f over ε; so the tolerance is √(tolerance of `response`)·‖f‖/ε, and no guess.
+    Compared are derivatives along random directions of unit length, of the output along others.
 
     Raises ValueError for another dtype.
     """
     if x.dtype != torch.float64:
         raise ValueError(f"x of dtype {x.dtype}: must be torch.float64")
     names, parameters = zip(*module.named_parameters(), strict=True)
+    values = [tensor.detach().clone() for tensor in (x, *parameters)]
+    with torch.no_grad():
+        y = module(x)
+    generator = torch.Generator().manual_seed(0)
+    *along, read = [_directions(tensor, generator) for tensor in (*values, y)]
 
-    def of(*tensors: Tensor) -> Tensor:
-        values = dict(zip(names, tensors[1:], strict=True))
-        y: Tensor = torch.func.functional_call(module, values, (tensors[0],))
-        return y
+    def of(*steps: Tensor) -> Tensor:
+        moved = [v + torch.tensordot(s, a, 1) for v, s, a in zip(values, steps, along, strict=True)]
+        answer = torch.func.functional_call(
+            module, dict(zip(names, moved[1:], strict=True)), (moved[0],)
+        )
+        seen: Tensor = read.flatten(1) @ answer.to(read).flatten()
+        return seen
 
-    inputs = [tensor.detach().clone().requires_grad_() for tensor in (x, *parameters)]
-    allowed = (
-        tolerance("response", x.dtype) ** 0.5 * float(of(*inputs).detach().abs().max()) / _STEP
-    )
+    steps = [torch.zeros(len(directions), dtype=x.dtype).requires_grad_() for directions in along]
+    allowed = tolerance("response", x.dtype) ** 0.5 * float(y.norm()) / _STEP
     agrees = torch.autograd.gradcheck(
-        of, inputs, eps=_STEP, atol=allowed, rtol=0.0, fast_mode=True, raise_exception=False
+        of, steps, eps=_STEP, atol=allowed, rtol=0.0, fast_mode=True, raise_exception=False
     )
     return CheckResult(
         "gradcheck",
@@ -75,6 +84,14 @@ def check_gradcheck(module: nn.Module, x: Tensor, name: str) -> CheckResult:
         f"within {allowed:.3g}; a failure means a backward pass of another function",
         configuration=f"x {tuple(x.shape)}, {x.dtype}",
     )
+
+
+def _directions(tensor: Tensor, generator: torch.Generator) -> Tensor:
+    """A few random directions of unit length: [n, *tensor.shape] float64."""
+    count = min(_DIRECTIONS, tensor.numel())
+    flat = torch.randn((count, tensor.numel()), generator=generator, dtype=torch.float64)
+    flat /= flat.norm(dim=1, keepdim=True)
+    return flat.view(count, *tensor.shape)
 
 
 def check_state_round_trip(module: nn.Module, x: Tensor, name: str) -> CheckResult:

@@ -22,7 +22,7 @@ from verification.checks.local import (
     local_error,
     winner_outcome,
 )
-from verification.mutants import LIFTING_MUTANTS
+from verification.mutants import UNEQUAL_SCALES
 from verification.probe import responses
 from verification.profiles import cases
 from verification.scenes import Scene, grid_ratio, random_scene
@@ -189,9 +189,6 @@ def test_one_fixed_scale_is_rejected():
     check_local_response(plain, scene).require_failure(reason)
     check_local_invariance(plain, scene, MAXIMUM).require_failure(reason)
     check_local_winner(plain, scene).require_failure(reason)
-
-
-UNEQUAL_SCALES = [m for m in LIFTING_MUTANTS if "scale_equivariance" in m.killed_by]
 
 
 @pytest.mark.parametrize("mutant", UNEQUAL_SCALES, ids=lambda mutant: mutant.name)

@@ -1,0 +1,146 @@
+"""Checks of a layer's conduct: same answers twice, no marks left, no memory of older weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from verification.checks.result import CheckResult
+
+Module = Callable[[Tensor], Tensor]
+
+
+def check_determinism(module: Module, x: Tensor, name: str) -> CheckResult:
+    """Two calls with the same input give the same output, bit for bit.
+
+    The error counts the values that differ. Modules with dropout have to be in eval mode.
+    """
+    with torch.no_grad():
+        differing = _differing(module(x.clone()), module(x.clone()))
+    return CheckResult(
+        "determinism",
+        name,
+        float(differing),
+        0.0,
+        f"{differing} output values differ between two calls with the same input: something random "
+        "or remembered has a part in them, such as a dropout that is left on",
+        configuration=_described(x),
+    )
+
+
+def check_input_unchanged(module: Module, x: Tensor, name: str) -> CheckResult:
+    """The module leaves its input as it was; the error counts the values that it has changed."""
+    given = x.clone()
+    with torch.no_grad():
+        module(given)
+    differing = _differing(x, given)
+    return CheckResult(
+        "input_unchanged",
+        name,
+        float(differing),
+        0.0,
+        f"{differing} values of the input are changed in place by the call",
+        configuration=_described(x),
+    )
+
+
+def check_output_dtype(module: Module, x: Tensor, name: str) -> CheckResult:
+    """The output has the dtype of the input; the error is 1 if it does not."""
+    with torch.no_grad():
+        found = module(x).dtype
+    return CheckResult(
+        "output_dtype",
+        name,
+        float(found != x.dtype),
+        0.0,
+        f"output of dtype {found} for an input of {x.dtype}: the dtype has to be kept",
+        configuration=_described(x),
+    )
+
+
+def check_follows_weights(module: nn.Module, x: Tensor, name: str) -> CheckResult:
+    """After its weights have changed, a module answers as a copy that never had others.
+
+    Changed are all parameters: in place, through `.data`, by loading a state. The module must not
+    have been called before, so that the copy carries nothing over. The error counts values.
+    """
+    ways = []
+    for way, change in _CHANGES.items():
+        called, untouched = copy.deepcopy(module), copy.deepcopy(module)
+        with torch.no_grad():
+            called(x.clone())
+            called(x.clone())  # what is kept may be made by the first call and used by the second
+        for each in (called, untouched):
+            change(each)
+        with torch.no_grad():
+            if differing := _differing(untouched(x.clone()), called(x.clone())):
+                ways.append((way, differing))
+    told = "; ".join(f"{way}, {count} values" for way, count in ways) or "none"
+    return CheckResult(
+        "follows_weights",
+        name,
+        float(sum(count for _, count in ways)),
+        0.0,
+        f"changes of the weights after which outputs are still of the older weights: {told}; "
+        "something made of the weights is kept too long",
+        configuration=_described(x),
+    )
+
+
+def check_state_complete(
+    module: nn.Module, build: Callable[[], nn.Module], x: Tensor, name: str
+) -> CheckResult:
+    """A module built anew, with other weights, that loads the state answers bit for bit alike.
+
+    Unlike a copy, it has nothing but the state from the first. The error counts values.
+    """
+    anew = build()
+    anew.load_state_dict(module.state_dict())
+    with torch.no_grad():
+        differing = _differing(module(x.clone()), anew(x.clone()))
+    return CheckResult(
+        "state_complete",
+        name,
+        float(differing),
+        0.0,
+        f"{differing} output values of a module built anew differ after it has loaded the state: "
+        "something that the answers depend on is not in the state",
+        configuration=_described(x),
+    )
+
+
+def _in_place(module: nn.Module) -> None:
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(1.5)
+
+
+def _through_data(module: nn.Module) -> None:
+    for parameter in module.parameters():
+        parameter.data *= 1.5
+
+
+def _by_loading(module: nn.Module) -> None:
+    names = {name for name, _ in module.named_parameters()}
+    state = module.state_dict()
+    module.load_state_dict({k: 1.5 * v if k in names else v for k, v in state.items()})
+
+
+_CHANGES: dict[str, Callable[[nn.Module], None]] = {
+    "in place": _in_place,
+    "through .data": _through_data,
+    "by loading a state": _by_loading,
+}
+
+
+def _differing(expected: Tensor, found: Tensor) -> int:
+    if expected.shape != found.shape:
+        return max(expected.numel(), found.numel())
+    return int((expected != found).sum())
+
+
+def _described(x: Tensor) -> str:
+    return f"x {tuple(x.shape)}, {x.dtype}"
