@@ -11,6 +11,7 @@ from benchmarks.devices import find_device
 from benchmarks.timing.measure import measure as measure_timing
 from benchmarks.training import train
 from verification.evidence import Record
+from verification.mutants.command import measure as measure_mutants
 
 MODELS = ("cnn_28", "sesn_scalar_28")
 CASES = 40
@@ -19,7 +20,7 @@ BATCH = 128
 
 
 def run(data_name: str, data_dir: Path | None, evidence: Path, checkpoints: Path) -> list[Record]:
-    """Theory, a smoke training of each of MODELS, timings; returns the records it has written.
+    """Theory, broken layers, a smoke training of each of MODELS, timings; returns their records.
 
     With MNIST-scale also the hashes of all its realisations.
 
@@ -36,6 +37,8 @@ def run(data_name: str, data_dir: Path | None, evidence: Path, checkpoints: Path
 
     begin = time.perf_counter()
     done("theory", theory.measure(CASES, 0, evidence), begin)
+    begin = time.perf_counter()
+    done("broken layers", [measure_mutants(evidence)], begin)
     if data_name == "mnist_scale":
         begin = time.perf_counter()
         done("six realisations of MNIST-scale", measure_data(data_dir, evidence), begin)

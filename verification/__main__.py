@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from verification.budget import command as budget
+from verification.mutants import command as mutants
 from verification.verdicts import command as rules
 
 
@@ -36,6 +37,13 @@ def _parser() -> argparse.ArgumentParser:
             "simulate",
             help="how often the verdict rules are wrong, where the truth is known",
             description=rules.__doc__,
+        )
+    )
+    mutants.add_options(
+        commands.add_parser(
+            "mutants",
+            help="broken layers against all checks: who rejects whom, and who names the cause",
+            description=mutants.__doc__,
         )
     )
     return parser

@@ -437,6 +437,39 @@ def _pair(share: float) -> dict[str, list[list[float]]]:
     return {"error": [[share, share]] * 2, "chance": [[1.0, 1.0]] * 2}
 
 
+def mutants() -> list[Record]:
+    """Two broken layers, one of which is rejected without a word of its cause."""
+    checks = ["response", "border", "determinism"]
+
+    def broken(name: str, naming: Sequence[str], **rejected: Sequence[float | None]) -> Any:
+        return {
+            "name": name,
+            "group": "filters",
+            "story": f"How {name} | comes about.",
+            "intact": "lifting",
+            "checks": checks,
+            "killed_by": {k: {"error": e, "threshold": t} for k, (e, t) in rejected.items()},
+            "naming": naming,
+            "names": "cause",
+            "findings": ["its cause is told"] if naming else [],
+        }
+
+    numbers = {
+        "value": 1,
+        "killed": 2,
+        "named": 1,
+        "intact": {"lifting": {"checks": checks, "failed": []}},
+        "mutants": [
+            broken("flipped", ["response"], response=(2e-20, 1e-26), border=(3.0, 0.0)),
+            broken("shapeless", [], response=(None, None)),
+        ],
+        "equivalent": [{"name": "harmless", "reason": "Nothing changes."}],
+    }
+    command = "python -m verification mutants"
+    claims = ("count.checks.survivors",)
+    return [make("mutation", "mutants", numbers, claims=claims, command=command, seeds={})]
+
+
 def full_set() -> list[Record]:
     """Some records of every kind and outcome."""
     return [
@@ -450,6 +483,7 @@ def full_set() -> list[Record]:
         *scalings(),
         *comparison(),
         *networks(),
+        *mutants(),
     ]
 
 

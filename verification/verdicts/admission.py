@@ -21,7 +21,7 @@ from verification.verdicts.verdict import Findings, plural
 TRAINING_PROTOCOLS = ("smoke", "short", "paper")
 _KINDS = {
     "theorem": ("theorem",),
-    "count": ("count",),
+    "count": ("count", "mutation"),
     "cell": ("training",),
     "ranking": ("training", "equivariance"),
     "trend": ("equivariance", "budget", "training"),

@@ -1,0 +1,55 @@
+"""The section on broken layers, from invented records."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from reports import mutants
+from reports.material import Material
+from reports.tests import synthetic
+from reports.tests.reading import tables
+from reports.tests.synthetic import CLAIMS, make
+from verification.evidence import Record, RecordError
+
+
+def text(records: list[Record]) -> str:
+    return mutants.write(Material.gather(CLAIMS, records)).text
+
+
+def test_nothing_measured_is_said() -> None:
+    assert mutants.NOT_MEASURED in text([])
+
+
+def test_the_finding_counts_who_is_rejected_and_who_is_named() -> None:
+    found = text(synthetic.mutants())
+    assert "2 mistakes in 2 broken layers: 2 rejected, 1 by a check that names the mistake" in found
+    assert "The 1 intact modules pass every check." in found
+    assert "✗ **refuted**" in found
+
+
+def test_cells_say_what_a_check_makes_of_a_layer() -> None:
+    matrix, stories = tables(text(synthetic.mutants()))
+    assert matrix[0] == ["Broken layer", "Of", "response", "border"]
+    assert matrix[2] == ["`flipped`", "lifting", "✔✔ 2.0e+06×", "✔"]
+    assert matrix[3] == ["`shapeless`", "lifting", "✔", "·"]
+    assert stories[2] == ["`flipped`", "How flipped \\| comes about.", "its cause is told"]
+    assert stories[3][2] == "–"
+
+
+def test_changes_without_effect_are_argued() -> None:
+    assert "- `harmless`: Nothing changes." in text(synthetic.mutants())
+
+
+def test_an_intact_module_that_fails_is_named() -> None:
+    numbers = copy.deepcopy(dict(synthetic.mutants()[0].numbers))
+    numbers["intact"]["lifting"]["failed"] = ["border"]
+    assert "fail: lifting" in text([make("mutation", "mutants", numbers)])
+
+
+def test_a_record_that_contradicts_itself_is_named() -> None:
+    numbers = copy.deepcopy(dict(synthetic.mutants()[0].numbers))
+    numbers["mutants"][0]["naming"] = ["magic"]
+    with pytest.raises(RecordError, match="rejected by magic, which does not apply"):
+        text([make("mutation", "mutants", numbers)])
