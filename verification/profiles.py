@@ -38,8 +38,8 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile("smoke", examples=5, largest_side=7, largest_count=2),
-        Profile("ci", examples=120),
-        Profile("fresh", examples=120, derandomised=False),
+        Profile("ci", examples=80),
+        Profile("fresh", examples=80, derandomised=False),
         Profile(
             "deep", examples=5000, derandomised=False, largest_side=24, largest_count=6,
             progress_seconds=10.0,
