@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import data, main_job, theory
 from benchmarks.campaign import command as campaign
+from benchmarks.campaign.execute import SchedulerError
 from benchmarks.campaign.lock import UnderwayError, underway
 from benchmarks.campaign.plan import run_name
 from benchmarks.checkpoint import CheckpointError
@@ -32,6 +33,7 @@ _MISTAKES = (
     CheckpointError,
     TimingError,
     UnderwayError,
+    SchedulerError,
     OSError,
 )
 

@@ -42,6 +42,7 @@ def train(
     checkpoint_steps: int = CHECKPOINT_STEPS,
     evidence: Path | None = None,
     stop: Callable[[], bool] | None = None,
+    progress: bool = True,
 ) -> Record:
     """Train a model on `data` under a protocol, test the selected weights once, return the record.
 
@@ -53,6 +54,7 @@ def train(
     Once the record is there, the checkpoint is removed.
     stop: asked after every step; True ends the session by Postponed, with the state in the
     checkpoint and no record, so that the same call goes on from there.
+    progress: whether a bar is drawn, if standard error is a terminal.
 
     The record's numbers: `test_error` and `validation_error` in percent, of the weights of
     `best_epoch` (from 1); `curves` by epoch; `by_scale`: images and errors per bin of the true
@@ -86,7 +88,7 @@ def train(
             folder=evidence,
             **identity,
         ) as measurement:
-            _work(run, checkpoint, checkpoint_steps, stop)
+            _work(run, checkpoint, checkpoint_steps, stop, progress=progress)
             measurement.numbers.update(run.numbers())
             measurement.outcome = "diverged" if run.diverged else "finished"
     if checkpoint and evidence:
@@ -117,7 +119,12 @@ def _resume(run: Run, checkpoint: Path) -> None:
 
 
 def _work(
-    run: Run, checkpoint: Path | None, checkpoint_steps: int, stop: Callable[[], bool] | None
+    run: Run,
+    checkpoint: Path | None,
+    checkpoint_steps: int,
+    stop: Callable[[], bool] | None,
+    *,
+    progress: bool,
 ) -> None:
     """Train to the end with a progress bar, leaving checkpoints behind.
 
@@ -133,7 +140,8 @@ def _work(
     run.progress.sessions.append(session)
     total = run.recipe.epochs * run.steps_per_epoch
     # disable=None: no bar where standard error is not a terminal.
-    with tqdm(total=total, initial=run.position, unit="step", disable=None) as bar:
+    hidden = None if progress else True
+    with tqdm(total=total, initial=run.position, unit="step", disable=hidden) as bar:
         for _ in run.advance():
             session["seconds"] = time.perf_counter() - begin
             _show(bar, run)

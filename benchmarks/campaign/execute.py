@@ -1,0 +1,113 @@
+"""All runs of a campaign on a Dask cluster: as many at once as there are workers, best first."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError
+from typing import Any
+from uuid import uuid4
+
+from distributed import Client, Future, wait
+from distributed.comm.core import CommClosedError
+
+from benchmarks.campaign.plan import Task
+from benchmarks.campaign.work import ELSEWHERE, Settings, work
+
+FAILED = "failed"
+FAILURES_IN_A_ROW = 3
+"""After so many, something is wrong with more than a run: no other one is begun."""
+
+_PATIENCE = 60  # seconds to wait for a first worker
+_POLL = 1.0  # seconds; how long it takes to notice a new worker
+
+Report = Callable[[Task, str, str], None]
+"""Told of every run that ends: task, outcome, and what went wrong, if anything did."""
+
+
+class SchedulerError(RuntimeError):
+    """No scheduler, or none any more; what was finished is on the disk."""
+
+
+def execute(
+    tasks: Iterable[Task],
+    settings: Settings,
+    cluster: Any,  # noqa: ANN401 (an address, or one of Dask's clusters)
+    *,
+    report: Report = lambda *_: None,
+    run: Callable[[Task, Settings], str] = work,
+) -> Counter[str]:
+    """Run all tasks in their order; return how many ended how.
+
+    A run whose worker died is begun again, where its checkpoint is, on another worker. One that
+    another campaign is at is asked for again until it is finished. At the deadline, runs under way
+    are left at their next step and no other is begun.
+    Raises SchedulerError where the scheduler cannot be reached or goes away.
+    """
+    try:
+        with Client(cluster) as client:
+            client.wait_for_workers(1, timeout=_PATIENCE)
+            return _Execution(client, tasks, settings, report, run).all()
+    except (OSError, CancelledError, CommClosedError, TimeoutError) as error:
+        raise SchedulerError(
+            f"scheduler {cluster}: cannot be reached, or has no workers ({error}); finished runs "
+            "are kept, the others go on by the same command"
+        ) from error
+
+
+class _Execution:
+    def __init__(
+        self,
+        client: Client,
+        tasks: Iterable[Task],
+        settings: Settings,
+        report: Report,
+        run: Callable[[Task, Settings], str],
+    ) -> None:
+        self.client, self.settings, self.report, self.run = client, settings, report, run
+        self.waiting = deque(tasks)
+        self.futures: dict[Future[Any], Task] = {}
+        self.outcomes: Counter[str] = Counter()
+        self.failures = 0
+
+    def all(self) -> Counter[str]:
+        while (self.waiting and not self._stopped) or self.futures:
+            while self.waiting and len(self.futures) < self._workers() and not self._stopped:
+                self._submit(self.waiting.popleft())
+            for future in self._ended():
+                self._note(future, self.futures.pop(future))
+        return self.outcomes
+
+    @property
+    def _stopped(self) -> bool:
+        return self.settings.over or self.failures >= FAILURES_IN_A_ROW
+
+    def _workers(self) -> int:
+        """At least one, so that a task waits at the scheduler for the next worker to come."""
+        return max(1, len(self.client.nthreads()))
+
+    def _submit(self, task: Task) -> None:
+        key = f"{task.name}-{uuid4().hex}"
+        self.futures[self.client.submit(self.run, task, self.settings, key=key, pure=False)] = task
+
+    def _ended(self) -> list[Future[Any]]:
+        try:
+            wait(list(self.futures), timeout=_POLL, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            return []
+        return [future for future in self.futures if future.done()]
+
+    def _note(self, future: Future[Any], task: Task) -> None:
+        if future.cancelled():
+            raise CancelledError(f"{task.name} was cancelled")
+        error = future.exception()
+        outcome = FAILED if error else str(future.result())
+        if outcome == ELSEWHERE and not self._stopped:
+            self.waiting.append(task)
+            if not self.futures:
+                time.sleep(_POLL)
+            return
+        self.failures = self.failures + 1 if error else 0
+        self.outcomes[outcome] += 1
+        self.report(task, outcome, f"{type(error).__name__}: {error}" if error else "")

@@ -1,0 +1,143 @@
+"""The options of a campaign, and what it says at its ends."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks import __main__ as command_line
+from benchmarks import data
+from benchmarks.campaign import command
+from benchmarks.campaign.execute import SchedulerError
+from benchmarks.campaign.plan import Task
+from benchmarks.campaign.tests.conftest import TASK, make_record
+from benchmarks.campaign.work import Settings
+from benchmarks.data import DataSet
+from verification.evidence import write_record
+
+
+class Calls(list[Any]):
+    """Workers that were asked for, and campaigns that were executed."""
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, tiny: DataSet) -> Calls:
+    """No cluster and no data; one run is finished and the next fails."""
+    made = Calls()
+
+    @contextmanager
+    def cluster(variables: Sequence[dict[str, str]]) -> Iterator[str]:
+        made.append(list(variables))
+        yield "own"
+
+    def execute(tasks: list[Task], settings: Settings, target: object, **rest: Any) -> Counter[str]:
+        made.append((tasks, settings, target))
+        write_record(make_record(tasks[0]), settings.evidence)
+        rest["report"](tasks[0], "finished", "")
+        if len(tasks) > 1:
+            rest["report"](tasks[1], "failed", "OSError: disk full")
+        return Counter(finished=1, failed=len(tasks) - 1)
+
+    monkeypatch.setattr(command, "local_cluster", cluster)
+    monkeypatch.setattr(command, "execute", execute)
+    monkeypatch.setattr(data, "load", lambda *_: tiny)
+    monkeypatch.setattr(command, "current_provenance", lambda: make_record().provenance)
+    return made
+
+
+def run(tmp_path: Path, *options: str) -> int:
+    chosen = ["--columns", "28", "--methods", "cnn", "--realisations", "0", "1"]
+    folders = ["--evidence", str(tmp_path / "evidence"), "--checkpoints", str(tmp_path / "runs")]
+    return command_line.main(["campaign", "run", *chosen, *folders, *options])
+
+
+def test_runs_what_is_missing_and_says_what_failed(
+    tmp_path: Path, calls: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "--workers", "3") == 1
+    said = capsys.readouterr().out
+    assert f"{TASK.name}: finished\n" in said
+    assert "failed OSError: disk full\n" in said
+    assert said.splitlines()[-1].endswith("1 failed, 1 finished; 1 of 2 runs finished")
+    variables, (tasks, settings, target) = calls
+    assert (len(variables), len(tasks), target) == (3, 2, "own")
+    assert (settings.device, settings.deadline) == ("cpu", None)
+    assert settings.threads >= 1
+    assert run(tmp_path) == 0  # only the other one is left
+    assert [task.realisation for task in calls[3][0]] == [1]
+    assert run(tmp_path) == 0
+    assert len(calls) == 4
+    assert "2 of 2 runs finished; nothing is missing" in capsys.readouterr().out
+
+
+def test_budget_becomes_a_deadline(
+    tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    run(tmp_path, "--budget", "25m")
+    assert calls[1][1].deadline == 1000 + 25 * 60
+
+
+def test_scheduler_by_address_and_its_loss(
+    tmp_path: Path,
+    calls: Calls,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(tmp_path, "--scheduler", "tcp://host:8786")
+    ((_, settings, target),) = calls
+    assert (target, settings.threads) == ("tcp://host:8786", None)
+
+    def lose(*_: object, **__: object) -> None:
+        raise SchedulerError("scheduler tcp://host:8786: cannot be reached")
+
+    monkeypatch.setattr(command, "execute", lose)
+    assert run(tmp_path, "--scheduler", "tcp://host:8786") == 2
+    assert capsys.readouterr().err == "error: scheduler tcp://host:8786: cannot be reached\n"
+
+
+def test_gpus(tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With machines that claim to have GPUs."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    run(tmp_path, "--gpus", "2", "--per-gpu", "3")
+    variables, (_, settings, _) = calls
+    assert Counter(v["CUDA_VISIBLE_DEVICES"] for v in variables) == {"0": 3, "1": 3}
+    assert settings.device == "cuda"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--gpus", "1000"], "gpus=1000: torch finds"),
+        (["--workers", "0"], "workers=0: must be 1 or more"),
+    ],
+)
+def test_mistakes_are_named(
+    tmp_path: Path, calls: Calls, capsys: pytest.CaptureFixture[str], options: list[str],
+    message: str,
+) -> None:  # fmt: skip
+    assert run(tmp_path, *options) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("90s", 90), ("25m", 1500), ("2h", 7200), ("1h30m", 5400)]
+)
+def test_time_spans(text: str, value: float) -> None:
+    assert command.seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "25", "m25", "30m1h", "-5m"])
+def test_no_time_spans(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is no time span such as 90s"):
+        command.seconds(text)

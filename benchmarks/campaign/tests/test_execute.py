@@ -1,0 +1,162 @@
+"""A campaign on Dask: workers and schedulers die, and in the end everything is there once."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import dask
+import pytest
+from dask.system import CPU_COUNT
+
+from benchmarks.campaign.cluster import environments, local_cluster, threads_per_worker
+from benchmarks.campaign.execute import FAILURES_IN_A_ROW, SchedulerError, execute
+from benchmarks.campaign.ledger import finished
+from benchmarks.campaign.tests.conftest import TASK
+from benchmarks.campaign.tests.processes import (
+    SERVER,
+    failing_work,
+    kill,
+    serve_scheduler,
+    serve_worker,
+    slow_work,
+    start,
+    tiny_everything,
+    wait_for,
+)
+from benchmarks.campaign.tests.test_faults import make_settings
+from benchmarks.campaign.work import Settings
+from verification.evidence import read_records
+
+TASKS = [replace(TASK, realisation=k) for k in range(5)]
+
+
+@pytest.fixture(autouse=True)
+def _tiny() -> Iterator[None]:
+    with tiny_everything():
+        yield
+
+
+@contextmanager
+def deployment(workers: int) -> Iterator[tuple[str, list[BaseProcess]]]:
+    """A scheduler and workers, each in a process of its own: address, and processes in order."""
+    ours, theirs = SERVER.Pipe()
+    processes = [start(serve_scheduler, theirs)]
+    address = ours.recv()
+    processes += [start(serve_worker, address) for _ in range(workers)]
+    try:
+        yield address, processes
+    finally:
+        for process in processes:
+            if process.is_alive():
+                kill(process)
+
+
+def run_in_background(settings: Settings, target: object) -> tuple[Thread, list[object]]:
+    results: list[object] = []
+
+    def campaign() -> None:
+        try:
+            results.append(execute(TASKS, settings, target, run=slow_work))
+        except SchedulerError as error:
+            results.append(error)
+
+    thread = Thread(target=campaign)
+    thread.start()
+    return thread, results
+
+
+def sessions(settings: Settings) -> list[int]:
+    done = finished(settings.evidence, TASKS, clean=True)
+    return [len(done[task].numbers["sessions"]) for task in TASKS]
+
+
+def test_one_of_three_workers_is_killed(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    with deployment(3) as (address, _):
+        thread, results = run_in_background(settings, address)
+        while not list(settings.checkpoints.glob("*.pt")):
+            time.sleep(0.02)
+        pid = int(wait_for(settings.checkpoints / f"{TASK.name}.pid"))
+        kill(pid)
+        thread.join()
+    assert results == [Counter(finished=len(TASKS))]
+    assert len(read_records(settings.evidence)) == len(TASKS)
+    assert max(sessions(settings)) <= 2
+    assert int(wait_for(settings.checkpoints / f"{TASK.name}.pid")) != pid
+
+
+def test_scheduler_is_killed_and_the_same_campaign_goes_on(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    with deployment(2) as (address, processes):
+        thread, results = run_in_background(settings, address)
+        while not list(settings.checkpoints.glob("*.pt")):
+            time.sleep(0.02)
+        kill(processes[0])
+        thread.join()
+    assert isinstance(results[0], SchedulerError)
+    assert f"scheduler {address}" in str(results[0])
+    with deployment(2) as (address, _):
+        outcomes = execute(TASKS, settings, address, run=slow_work)
+    assert sum(outcomes.values()) == len(TASKS)
+    assert len(read_records(settings.evidence)) == len(TASKS)
+    assert max(sessions(settings)) == 2
+
+
+def test_own_workers_restart_see_their_gpu_and_stop_in_time(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    with local_cluster(environments(None, gpus=2, per_gpu=1)) as own:
+        thread, results = run_in_background(settings, own)
+        kill(int(wait_for(settings.checkpoints / f"{TASK.name}.pid")))
+        thread.join()
+        assert results == [Counter(finished=len(TASKS))]
+        told: list[str] = []
+        outcomes = execute(
+            TASKS, settings, own, run=failing_work, report=lambda *what: told.append(what[2])
+        )
+        assert FAILURES_IN_A_ROW <= outcomes["failed"] <= FAILURES_IN_A_ROW + 1
+        assert told[0].startswith("ValueError: ")
+        over = replace(settings, deadline=0.0)
+        assert execute(TASKS, over, own, run=slow_work) == Counter()
+    assert len(read_records(settings.evidence)) == len(TASKS)
+
+
+def test_no_scheduler_there(tmp_path: Path) -> None:
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}),
+        pytest.raises(SchedulerError, match=r"scheduler tcp://127\.0\.0\.1:9: cannot be reached"),
+    ):
+        execute(TASKS, make_settings(tmp_path), "tcp://127.0.0.1:9")
+
+
+def test_environments_of_workers() -> None:
+    assert environments(3) == [{}, {}, {}]
+    assert len(environments(None)) == CPU_COUNT
+    pinned = environments(None, gpus=2, per_gpu=2)
+    assert [variables["CUDA_VISIBLE_DEVICES"] for variables in pinned] == ["0", "0", "1", "1"]
+    pinned = environments(None, gpus=2, visible="3,GPU-5,7")
+    assert [variables["CUDA_VISIBLE_DEVICES"] for variables in pinned] == ["3", "GPU-5"]
+    assert threads_per_worker(10**6) == 1
+    assert threads_per_worker(1) == CPU_COUNT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0,), "workers=0: must be 1 or more"),
+        ((2, 1), "gpus=1, workers=2: give one of the two"),
+        ((None, -1), "gpus=-1, workers=None"),
+        ((None, 1, 0), "per_gpu=0: must be 1 or more"),
+        ((None, 2, 1, "3"), "gpus=2: CUDA_VISIBLE_DEVICES=3 names 1"),
+    ],
+)
+def test_impossible_workers(arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        environments(*arguments)

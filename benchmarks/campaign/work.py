@@ -1,0 +1,92 @@
+"""One run of a campaign, as a worker does it: only what is missing, and nobody else's."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from benchmarks import data
+from benchmarks.campaign.ledger import finished_record
+from benchmarks.campaign.lock import UnderwayError, underway
+from benchmarks.campaign.plan import Task
+from benchmarks.devices import find_device
+from benchmarks.training import train
+from verification.evidence import Postponed, current_provenance
+
+ALREADY = "already finished"
+ELSEWHERE = "under way elsewhere"
+POSTPONED = "postponed"
+
+_ONE_AT_A_TIME = threading.Lock()
+"""A training owns the random state of its process."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all runs of a campaign share; the folders are the same for every worker.
+
+    threads: of torch in each worker; None: as the worker has it.
+    deadline: seconds since the epoch at which a run is left at its next step; None: never.
+    """
+
+    evidence: Path
+    checkpoints: Path
+    data_dir: Path | None = None
+    device: str = "cpu"
+    threads: int | None = None
+    deadline: float | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up."""
+        return self.deadline is not None and time.time() >= self.deadline
+
+
+def work(task: Task, settings: Settings) -> str:
+    """Train one run if it is missing, from its checkpoint if there is one.
+
+    Returns the outcome of its record, or ALREADY, ELSEWHERE or POSTPONED. Raises what `train` and
+    `data.load` do.
+    """
+    with _ONE_AT_A_TIME:
+        if settings.over:
+            return POSTPONED
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        try:
+            with underway(settings.evidence, task.name):
+                return _train(task, settings)
+        except UnderwayError:
+            return ELSEWHERE
+        except Postponed:
+            return POSTPONED
+
+
+def _train(task: Task, settings: Settings) -> str:
+    # Asked again under the lock: another campaign may have finished it in the meantime.
+    clean = current_provenance().dirty is False
+    if finished_record(settings.evidence, task, clean=clean):
+        return ALREADY
+    record = train(
+        task.model,
+        _images(task.data, task.realisation, settings.data_dir),
+        task.protocol,
+        augmentation=task.augmentation,
+        seed=task.seed,
+        device=find_device(settings.device),
+        checkpoint_dir=settings.checkpoints,
+        evidence=settings.evidence,
+        stop=lambda: settings.over,
+        progress=False,
+    )
+    return record.outcome
+
+
+@lru_cache(maxsize=2)
+def _images(name: str, realisation: int, data_dir: Path | None) -> data.DataSet:
+    return data.load(name, realisation, data_dir)
