@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import matplotlib as mpl
@@ -19,6 +21,8 @@ ORANGE, SKY, GREEN = "#e69f00", "#56b4e9", "#009e73"
 BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
 
 DOTS_PER_INCH = 160
+
+_UNDRAWN = ContextVar("undrawn", default=False)
 
 _LOOK = {
     "font.family": "DejaVu Sans",  # ships with matplotlib
@@ -54,6 +58,8 @@ def render(
 
     Settings of the machine's own matplotlib configuration have no effect.
     """
+    if _UNDRAWN.get():
+        return {f"{name}.svg": b"", f"{name}.png": b""}
     with mpl.rc_context():
         mpl.rcdefaults()
         settings: Any = mpl.rcParams
@@ -64,6 +70,16 @@ def render(
         layout.execute(figure)
         figure.set_layout_engine("none")  # laid out once, for both files
         return {f"{name}.svg": _encoded(figure, "svg"), f"{name}.png": _encoded(figure, "png")}
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Within this context figures are files without content: for those who want the text alone."""
+    token = _UNDRAWN.set(True)
+    try:
+        yield
+    finally:
+        _UNDRAWN.reset(token)
 
 
 def percent_axis(axes: Axes, which: str) -> None:

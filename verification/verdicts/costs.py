@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -60,8 +61,15 @@ def judge_cost(claim: Cost, findings: Findings) -> Verdict:
 def measure_ratio(record: Record, claim: Cost) -> Ratio:
     """Return the ratio of median times with its bootstrap interval, the same at every call."""
     numerator, denominator = _times(record, claim.numerator), _times(record, claim.denominator)
-    value, low, high = ratio_interval(numerator, denominator)
-    return Ratio(record.provenance.device, float(value), float(low), float(high))
+    return Ratio(record.provenance.device, *_interval(tuple(numerator), tuple(denominator)))
+
+
+@lru_cache(maxsize=1024)
+def _interval(
+    numerator: tuple[float, ...], denominator: tuple[float, ...]
+) -> tuple[float, float, float]:
+    value, low, high = ratio_interval(np.array(numerator), np.array(denominator))
+    return float(value), float(low), float(high)
 
 
 def ratio_interval(numerator: Array, denominator: Array) -> tuple[Array, Array, Array]:

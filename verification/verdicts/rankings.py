@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +92,12 @@ def holm(p_values: Pairs) -> Pairs:
 
 def sign_flip_p(differences: Pairs, alternative: str) -> float:
     """One-sided p of the mean of paired differences under random exchange within each pair."""
+    return _sign_flip_p(np.ascontiguousarray(differences, dtype=float).tobytes(), alternative)
+
+
+@lru_cache(maxsize=1024)
+def _sign_flip_p(content: bytes, alternative: str) -> float:
+    differences = np.frombuffer(content)
     if len(differences) == 1:  # two exchanges, which scipy declines to count
         as_claimed = differences[0] < 0 if alternative == "less" else differences[0] > 0
         return 0.5 if as_claimed else 1.0
