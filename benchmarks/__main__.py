@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from benchmarks.checkpoint import CheckpointError
 from benchmarks.comparison import command as comparison
 from benchmarks.data.evidence import measure_data
 from benchmarks.devices import find_device
+from benchmarks.first_epoch import first_epoch
 from benchmarks.networks import command as networks
 from benchmarks.panels import command as panels
 from benchmarks.recipes import PROTOCOLS
@@ -64,6 +66,17 @@ def _train(options: argparse.Namespace) -> None:
     device = find_device(options.device)
     images = data.load(options.data, options.realisation, options.data_dir, options.download)
     check(options.model, options.data, options.seed)
+    if options.first_epoch:
+        begun = first_epoch(
+            options.model,
+            images,
+            options.protocol,
+            augmentation=options.augmentation,
+            seed=options.seed,
+            device=device,
+        )
+        print(json.dumps(begun))
+        return
     with underway(options.evidence, run_name(*what, options.realisation, options.seed)):
         record = train(
             options.model,
@@ -174,6 +187,11 @@ def _add_training_options(parser: _Parser) -> None:
     parser.add_argument("--realisation", type=int, default=0, help="of the data (default 0)")
     parser.add_argument("--seed", type=int, default=0, help="of the run (default 0)")
     parser.add_argument("--checkpoints", type=Path, default=Path("runs"), help=_CHECKPOINTS_HELP)
+    parser.add_argument(
+        "--first-epoch",
+        action="store_true",
+        help="print how the learning curves begin, as JSON, and write nothing",
+    )
     _add_data_options(parser)
     _add_device_option(parser)
 

@@ -1,33 +1,50 @@
-"""Command line: `python -m reports` writes the report, `python -m reports --check` compares it."""
+"""Command line: `python -m reports` writes the report; with an option it checks or compares.
+
+--check: is the report what claims and records give, does every number come from a record, and does
+no record contradict itself?  --audit: measure a random sample of records again.  --against: what
+changed between two sets of records?
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from reports.against import compare
+from reports.audit import DIFFERS, FAILED, SAME, SKIPPED, audit, sample
+from reports.audit import report as audit_table
+from reports.consistency import inconsistencies
+from reports.ledger import CLAIMS, RECORDS, WORDING, as_json, trace, unaccounted
+from reports.material import Material
 from reports.report import REPORT, Report, differences, read_report, write_report
 from reports.wording import plural
-from verification.claims import ClaimError
-from verification.evidence import RecordError
+from verification.claims import ClaimError, load_claims
+from verification.evidence import RecordError, read_records
 from verification.verdicts import STATUSES, UnknownClaimError
 
 _MISTAKES = (RecordError, ClaimError, UnknownClaimError, OSError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check the report.
+    """Write, check or compare the report.
 
-    Return 0, or 1 if --check finds it out of date, or 2 for what cannot be trusted, named on
-    stderr; then the old report is left as it is.
+    Return 0, or 1 if --check or --audit find that something is amiss, or 2 for what cannot be
+    trusted, named on stderr; then the old report is left as it is.
     """
     options = _parser().parse_args(arguments)
     try:
+        if options.audit:
+            return _audit(options)
+        if options.against:
+            print(compare(load_claims(), *map(read_records, (options.against, options.evidence))))
+            return 0
         report = read_report(options.evidence, options.output)
         if options.check:
-            return _check(report, options.output)
+            return _check(report, options)
         write_report(report, options.output)
     except _MISTAKES as error:
         print(f"error: {error}", file=sys.stderr)
@@ -36,15 +53,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check(report: Report, output: Path) -> int:
-    found = differences(report, output)
-    for line in found:
+def _check(report: Report, options: argparse.Namespace) -> int:
+    output, material = options.output, report.material
+    stale = differences(report, output)
+    amiss = inconsistencies(material)
+    entries = trace(material.claims, material.records, material.folder)
+    if (output / REPORT).is_file():
+        amiss += unaccounted(entries, (output / REPORT).read_text(encoding="utf-8"))
+    if options.numbers:
+        text = json.dumps(as_json(entries, material), indent=1, ensure_ascii=False)
+        options.numbers.write_text(f"{text}\n", encoding="utf-8")
+    for line in [*stale, *amiss]:
         print(line, file=sys.stderr)
-    if found:
+    if stale:
         print("out of date; write it again by: python -m reports", file=sys.stderr)
+    if stale or amiss:
         return 1
+    found = Counter(entry.source for entry in entries)
     print(f"{output / REPORT}: up to date; {_summary(report)}")
+    print(
+        f"{plural(len(entries), 'line')} with numbers: {found[RECORDS]} from records, "
+        f"{found[CLAIMS]} from claims, {found[WORDING]} counts of claims or fixed wording"
+    )
     return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    material = Material.gather(load_claims(), read_records(options.evidence))
+    amiss = inconsistencies(material)
+    for line in amiss:
+        print(line, file=sys.stderr)
+    drawn = sample(material, options.sample, options.seed)
+    results = []
+    for result in audit(material, drawn, limit=options.limit, full=options.full):
+        print(f"{result.status}: {result.record.filename} {result.text}", file=sys.stderr)
+        results.append(result)
+    print(audit_table(results))
+    found = Counter(result.status for result in results)
+    counts = ", ".join(f"{found[status]} {status}" for status in (SAME, DIFFERS, FAILED, SKIPPED))
+    print(f"\n{plural(len(results), 'record')} drawn with seed {options.seed}: {counts}")
+    return 1 if amiss or found[DIFFERS] or found[FAILED] else 0
 
 
 def _summary(report: Report) -> str:
@@ -64,7 +112,37 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, default=Path("reports"), help="folder of REPORT.md and figures"
     )
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; say whether the report is up to date"
+        "--numbers",
+        type=Path,
+        metavar="FILE",
+        help="with --check: also write there, as JSON, which records each number comes from",
+    )
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; say whether report and records are what they must be",
+    )
+    modes.add_argument(
+        "--audit", action="store_true", help="measure a random sample of records again"
+    )
+    modes.add_argument(
+        "--against",
+        type=Path,
+        metavar="OTHER",
+        help="print what changed from the records in OTHER to those in --evidence",
+    )
+    parser.add_argument("--sample", type=int, default=10, help="records to audit (10)")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample (0)")
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="leave out commands that took longer (600)",
+    )
+    parser.add_argument(
+        "--full", action="store_true", help="audit trainings to their end, not one epoch"
     )
     return parser
 

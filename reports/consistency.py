@@ -103,9 +103,7 @@ def _training(record: Record, material: Material) -> Iterator[str]:
         yield "its last session is longer than the whole run"
 
 
-def _selection(
-    numbers: Mapping[str, Any], curve: Sequence[float], selection: str
-) -> Iterator[str]:
+def _selection(numbers: Mapping[str, Any], curve: Sequence[float], selection: str) -> Iterator[str]:
     best = numbers["best_epoch"]
     if not curve:
         return

@@ -23,7 +23,7 @@ from verification.evidence import Record, RecordError
 RECORDS, CLAIMS, WORDING = "records", "claims", "wording"
 _DEFINITION = re.compile(r"^\[[^\]]+\]: \S+$")
 _HIDDEN = re.compile(r"\]\([^)]*\)|\[[0-9a-f]{7,}\]|<a id=[^>]*>|figures/\S+")
-_NUMBER = re.compile(r"(?<![\w.])[+−±-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])[+−±-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 @dataclass(frozen=True)

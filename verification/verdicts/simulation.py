@@ -126,7 +126,7 @@ def _rankings(
     for spread, pairs, effect in itertools.product(spreads, RANKING_PAIRS, RANKING_EFFECTS):
         # The number of sign flips doubles with each pair; rates of errors need the most draws, and
         # where all are equal they do not depend on the spread.
-        share = min(repetitions, max(repetitions * 2**7 // 2**pairs, repetitions // 8))
+        share = min(repetitions, max(repetitions * 2**7 // 2**pairs, repetitions // 8, 1))
         number = repetitions if effect == 0 and spread == spreads[0] else share
         drawn = {"pairs": pairs, "spread": spread, "effect": effect}
         for companion in (0.0, LARGE_EFFECT) if effect == 0 else (effect,):

@@ -1,0 +1,226 @@
+"""Records that somebody changed and named anew: which changes are found without measuring.
+
+Each starts from a committed record of a real run.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.consistency import inconsistencies, options_of
+from reports.material import Material
+from reports.tests.synthetic import CLAIMS
+from verification.evidence import Record, RecordError, read_record, read_records, write_record
+
+EVIDENCE = Path(__file__).parents[1] / "evidence"
+RECORDS = read_records(EVIDENCE)
+
+
+def problems(records: list[Record]) -> list[str]:
+    return inconsistencies(Material.gather(CLAIMS, records))
+
+
+def first(kind: str, **fields: object) -> Record:
+    return next(
+        record
+        for record in RECORDS
+        if record.kind == kind
+        and record.outcome == "finished"
+        and all(getattr(record, name) == value for name, value in fields.items())
+    )
+
+
+def changed(record: Record, change: Callable[[dict[str, Any]], None]) -> Record:
+    """The record after a change of its content, with the name that belongs to it."""
+    content = copy.deepcopy({f.name: getattr(record, f.name) for f in dataclasses.fields(record)})
+    change(content)
+    return Record(**content)
+
+
+def test_the_committed_records_agree_with_themselves() -> None:
+    assert problems(RECORDS) == []
+
+
+def _accuracy(content: dict[str, Any]) -> None:
+    content["numbers"]["test_error"] -= 1.0
+
+
+def _selected(content: dict[str, Any]) -> None:
+    content["numbers"]["validation_error"] -= 0.5
+
+
+def _seed(content: dict[str, Any]) -> None:
+    content["seeds"]["seed"] += 1
+
+
+def _realisation(content: dict[str, Any]) -> None:
+    content["seeds"]["realisation"] += 1
+
+
+def _protocol(content: dict[str, Any]) -> None:
+    content["protocol"] = "paper"
+
+
+def _epochs(content: dict[str, Any]) -> None:
+    content["configuration"]["epochs"] *= 2
+
+
+def _epoch(content: dict[str, Any]) -> None:
+    curve = content["numbers"]["curves"]["validation_error"]
+    worst = max(range(len(curve)), key=lambda k: curve[k])
+    content["numbers"] |= {"best_epoch": worst + 1, "validation_error": curve[worst]}
+
+
+def _shorter(content: dict[str, Any]) -> None:
+    content["numbers"]["curves"]["train_loss"].pop()
+
+
+def _model(content: dict[str, Any]) -> None:
+    content["configuration"]["model"] = "sesn_vector_28"
+
+
+def _parameters(content: dict[str, Any]) -> None:
+    content["numbers"]["parameters"] += 1
+
+
+def _augmented(content: dict[str, Any]) -> None:
+    content["configuration"]["augmentation"] = True
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_accuracy, "is not"),
+        (_selected, "is not that of epoch"),
+        (_seed, "its command says --seed"),
+        (_realisation, "its command says --realisation"),
+        (_protocol, "its command says --protocol"),
+        (_epochs, "epochs"),
+        (_epoch, "is not the one of least validation error"),
+        (_shorter, "train_loss has"),
+        (_model, "its command says --model"),
+        (_parameters, "parameters, where the model has"),
+        (_augmented, "differ on augmentation"),
+    ],
+)
+def test_a_training_changed_and_named_anew_is_found(
+    change: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    record = changed(first("training", subject="cnn_28"), change)
+    found = [line for line in problems([record]) if line.startswith(record.filename)]
+    assert any(message in line for line in found), found
+
+
+def test_a_copied_run_is_found_although_seed_and_command_are_changed() -> None:
+    run = first("training")
+
+    def copied(content: dict[str, Any]) -> None:
+        content["seeds"]["seed"] = 5
+        content["command"] = content["command"].replace("--seed 0", "--seed 5")
+
+    copy_of_it = changed(run, copied)
+    assert problems([copy_of_it]) == []  # alone it says nothing wrong
+    found = problems([run, copy_of_it])
+    assert any("same weights" in line and copy_of_it.filename in line for line in found)
+    assert any("same learning curves" in line for line in found)
+
+
+def test_data_that_differ_under_one_name_are_found() -> None:
+    def other(content: dict[str, Any]) -> None:
+        content["data"]["hash"] = "0" * 64
+        content["numbers"]["weights"] = "0" * 64
+        content["numbers"]["curves"]["train_loss"][0] += 0.1
+
+    run = first("training")
+    assert any("with different hashes" in line for line in problems([run, changed(run, other)]))
+
+
+def _bound(content: dict[str, Any]) -> None:
+    content["numbers"]["pairs"][0]["sampling"] /= 2
+
+
+def _rows(content: dict[str, Any]) -> None:
+    content["numbers"]["y"].pop()
+
+
+def _cases(content: dict[str, Any]) -> None:
+    content["numbers"]["cases"] = 10**6
+
+
+def _ratio(content: dict[str, Any]) -> None:
+    content["numbers"]["step_ratio"]["median"] /= 2
+
+
+def _rate(content: dict[str, Any]) -> None:
+    content["numbers"]["cells"][0]["supported"] += 1
+
+
+@pytest.mark.parametrize(
+    ("record", "change", "message"),
+    [
+        (first("budget"), _bound, "is not (√sampling + √truncation)²"),
+        (first("budget"), _rows, "repetitions"),
+        (first("theorem"), _cases, "cases tried and cases configured differ"),
+        (first("simulation"), _rate, "verdicts do not add up"),
+        (first("equivariance", subject="panel_depth_wide"), _rows, "19 rows for 20 seeds"),
+        (
+            next(r for r in RECORDS if "step_ratio" in r.numbers and r.subject != "cnn_28"),
+            _ratio,
+            "is not that of its times",
+        ),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Record) else None,
+)
+def test_other_records_changed_and_named_anew_are_found(
+    record: Record, change: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    assert problems([record]) == []
+    assert any(message in line for line in problems([changed(record, change)]))
+
+
+def test_an_edited_or_renamed_file_is_refused(tmp_path: Path) -> None:
+    path = write_record(first("training"), tmp_path)
+    text = path.read_text()
+    path.write_text(text.replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(RecordError, match="edited, renamed or copied"):
+        read_record(path)
+    path.write_text(text)
+    moved = path.rename(
+        path.with_name(f"{path.stem[:-1]}{'0' if path.stem[-1] != '0' else '1'}.json")
+    )
+    with pytest.raises(RecordError, match="edited, renamed or copied"):
+        read_record(moved)
+
+
+def test_what_slips_through_is_known() -> None:
+    """A test error changed together with the errors of each scale: only measuring finds it."""
+
+    def consistent(content: dict[str, Any]) -> None:
+        bins = content["numbers"]["by_scale"]
+        errors = [item["errors"] // 2 for item in bins]
+        for item, number in zip(bins, errors, strict=True):
+            item["errors"] = number
+        images = sum(item["images"] for item in bins)
+        content["numbers"]["test_error"] = 100 * sum(errors) / images
+
+    assert problems([changed(first("training"), consistent)]) == []
+
+
+def test_options_are_read_from_a_command() -> None:
+    assert options_of("python -m x --a 1 --flag --b -2") == {"a": "1", "flag": "", "b": "-2"}
+    assert options_of("python -m x") == {}
+
+
+def test_a_record_without_its_numbers_is_named() -> None:
+    def emptied(content: dict[str, Any]) -> None:
+        content["numbers"] = json.loads("{}")
+
+    record = changed(first("training"), emptied)
+    assert f"{record.filename}: its numbers are not those of a training" in problems([record])[0]
