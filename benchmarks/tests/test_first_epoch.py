@@ -8,19 +8,27 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from verification.evidence import read_records
+from benchmarks.data import DataSet
+from benchmarks.first_epoch import first_epoch
+from benchmarks.training import train
 
-COMMAND = ["train", "--model", "cnn_28", "--data", "digits", "--protocol", "smoke"]
 
-
-def test_it_is_how_the_learning_curves_of_the_run_begin(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([*COMMAND, "--first-epoch"]) == 0
-    begun = json.loads(capsys.readouterr().out)
-    folders = ["--evidence", str(tmp_path / "e"), "--checkpoints", str(tmp_path / "c")]
-    assert main([*COMMAND, *folders]) == 0
-    (record,) = read_records(tmp_path / "e")
+def test_it_is_how_the_learning_curves_of_the_run_begin(tiny: DataSet) -> None:
+    begun = first_epoch("cnn_28", tiny, "paper", augmentation=True, seed=3)
+    record = train("cnn_28", tiny, "paper", augmentation=True, seed=3)
     assert begun == {name: curve[0] for name, curve in record.numbers["curves"].items()}
-    assert main([*COMMAND, "--seed", "1", "--first-epoch"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) != begun
+    assert first_epoch("cnn_28", tiny, "paper", augmentation=True, seed=4) != begun
+
+
+def test_the_command_prints_it_and_writes_nothing(
+    tiny: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("benchmarks.data.load", lambda *_: tiny)
+    command = "train --model cnn_28 --protocol paper --first-epoch --evidence"
+    assert main([*command.split(), str(tmp_path / "none")]) == 0
+    begun = json.loads(capsys.readouterr().out)
+    assert set(begun) == {"train_loss", "train_error", "validation_error"}
+    assert not (tmp_path / "none").exists()
