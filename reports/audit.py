@@ -26,8 +26,8 @@ from verification.evidence import Record, RecordError, read_records
 
 SAME, DIFFERS, FAILED, SKIPPED = "same", "differs", "failed", "skipped"
 PROGRAMS = ("benchmarks", "verification")
-SLACK = 4.0
-"""A command is given this many times its recorded duration, and a minute, before it is stopped."""
+SLACK, START = 4.0, 300.0
+"""A command is stopped after so many times its recorded duration and so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Result:
     text: str = ""
 
 
-Runner = Callable[[Sequence[str], int, float], str]
+Runner = Callable[[Sequence[str], int | None, float], str]
 
 
 def sample(material: Material, size: int, seed: int) -> list[Record]:
@@ -109,15 +109,19 @@ def arguments_of(command: str) -> list[str]:
     return words[1:]
 
 
-def start(arguments: Sequence[str], threads: int, seconds: float) -> str:
-    """Run a Python program and return what it printed; raises SubprocessError or ValueError."""
+def start(arguments: Sequence[str], threads: int | None, seconds: float) -> str:
+    """Run a Python program and return what it printed; raises SubprocessError or ValueError.
+
+    threads: of the CPU; None: as many as the caller has.
+    """
+    given = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(
         [sys.executable, *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=seconds,
-        env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+        env=os.environ | given,
     )
     if done.returncode:
         raise ValueError(done.stderr.strip() or f"exit code {done.returncode}")
@@ -126,7 +130,7 @@ def start(arguments: Sequence[str], threads: int, seconds: float) -> str:
 
 def _first_epochs(records: Sequence[Record], run: Runner, expected: float) -> Iterator[Result]:
     arguments = [*arguments_of(records[0].command), "--first-epoch"]
-    printed = run(arguments, records[0].provenance.threads, SLACK * expected + 60)
+    printed = run(arguments, None, SLACK * expected + START)
     begun = json.loads(printed.strip().splitlines()[-1])
     for record in records:
         found = loss_deviations(record, begun)
@@ -140,7 +144,9 @@ def _measured_again(records: Sequence[Record], run: Runner, expected: float) -> 
         arguments = [*arguments_of(records[0].command), "--evidence", str(evidence)]
         if records[0].kind == "training":
             arguments += ["--checkpoints", str(Path(folder) / "runs")]
-        run(arguments, records[0].provenance.threads, SLACK * expected + 60)
+        # Times depend on the threads; other numbers only by rounding.
+        threads = records[0].provenance.threads if records[0].kind == "timing" else None
+        run(arguments, threads, SLACK * expected + START)
         again = {record.key: record for record in _read(evidence)}
     for record in records:
         if record.key not in again:

@@ -23,6 +23,7 @@ from reports import (
     provenance,
     rankings,
     raster,
+    rules,
     summary,
     theory,
     trainings,
@@ -49,10 +50,12 @@ SECTIONS = (
     comparison,
     cost,
     findings,
+    rules,
     claims_table,
     provenance,
 )
 FIGURE_NAMES = (
+    "power",
     "budget",
     "budget_layer",
     "budget_supports",

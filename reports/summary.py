@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from reports import answers
-from reports.markdown import bullets, code, paragraphs, table
+from reports import answers, rules
+from reports.markdown import bullets, code, paragraphs, plain, table
 from reports.material import Material, Section, claim_link
 from reports.wording import MARKS, NOTHING, listing, plural
 from verification.claims import Claim
 from verification.evidence import OUTCOMES, PROTOCOLS
-from verification.verdicts import REFUTED, STATUSES
+from verification.verdicts import INCONCLUSIVE, NOT_RUN, REFUTED, STATUSES
 
+_OPEN = (NOT_RUN, INCONCLUSIVE)
 HEADINGS = {
     "theorem": "Theorems: hold for every input",
     "count": "Counts: exact numbers",
@@ -42,13 +43,15 @@ def write(material: Material) -> Section:
             f"**Are the published experiments accurate?** {answers.on_experiments(material)}",
             _counts(material),
             _refuted_claims(material),
+            _open_claims(material),
             "**Scope.**",
-            bullets(_scope(material)),
+            bullets([item for item in [*_scope(material), rules.error_rates(material)] if item]),
             _protocols(material),
             "**Contents.** [Theory](#theory) · [Accuracy](#accuracy) · "
             "[All methods](#all-methods-side-by-side) · [Cost](#cost) · "
             "[Findings](#findings-about-the-published-code-and-data) · "
-            "[Later measurements](#later-measurements-by-others) · [Every claim](#every-claim) · "
+            "[Later measurements](#later-measurements-by-others) · "
+            "[How verdicts are made](#how-the-verdicts-are-made) · [Every claim](#every-claim) · "
             "[Environment and provenance](#environment-and-provenance)",
         )
     )
@@ -71,12 +74,34 @@ def _counts(material: Material) -> str:
 
 
 def _refuted_claims(material: Material) -> str:
-    refuted = [
-        claim_link(claim, code(claim.id))
-        for claim in material.claims
-        if material.verdict(claim).status == REFUTED
-    ]
-    return f"**Refuted:** {listing(refuted)}." if refuted else ""
+    refuted = [c for c in material.claims if material.verdict(c).status == REFUTED]
+    if not refuted:
+        return ""
+    items = [f"{plain(c.statement)} ({claim_link(c, code(c.id))})" for c in refuted]
+    return paragraphs("**What does not hold:**", bullets(items))
+
+
+def _open_claims(material: Material) -> str:
+    """Say what would decide the claims that are open."""
+    waits = {
+        "training": "trainings under `short` or `paper`: [how many](#what-open-claims-need)",
+        "other": "measurements that were not made or did not decide: [each one](#every-claim)",
+    }
+    open_claims = [c for c in material.claims if material.verdict(c).status in _OPEN]
+    trained = [c for c in open_claims if c.protocol in ("short", "paper") and ".later." not in c.id]
+    later = [c for c in open_claims if ".later." in c.id]
+    others = len(open_claims) - len(trained) - len(later)
+    items = []
+    if trained:
+        items.append(f"{plural(len(trained), 'claim')} wait for {waits['training']}.")
+    if others:
+        items.append(f"{plural(others, 'claim')} wait for {waits['other']}.")
+    if later:
+        items.append(
+            f"{plural(len(later), 'statement')} of others need data or models that are not part "
+            "of this project."
+        )
+    return paragraphs("**What is open, and what it would take:**", bullets(items)) if items else ""
 
 
 def _scope(material: Material) -> list[str]:

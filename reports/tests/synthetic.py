@@ -470,6 +470,39 @@ def mutants() -> list[Record]:
     return [make("mutation", "mutants", numbers, claims=claims, command=command, seeds={})]
 
 
+def simulation() -> Record:
+    """Rates of verdicts that grow with the effect and with the number of runs."""
+
+    def rates(number: int, effect: float) -> dict[str, int]:
+        yes = min(1000, int(300 * number * abs(effect)))
+        return {"repetitions": 1000, "supported": yes, "refuted": 0, "inconclusive": 1000 - yes}
+
+    spread = {"spread": 0.08, "published_spread": 0.08, "margin": 0.2}
+    numbers: dict[str, Any] = {
+        "cells": [
+            {"runs": runs, **spread, "effect": effect, **rates(runs, 0.5 - effect)}
+            for runs in (3, 6, 12)
+            for effect in (0.0, 0.2, 0.5)
+        ],
+        "rankings": [
+            {
+                "pairs": pairs, "spread": 0.08, "effect": effect, "family": 2, "rivals": 1,
+                "companion": effect, **rates(pairs, effect),
+            }
+            for pairs in (5, 6, 8, 12)
+            for effect in (0.0, 0.2, 0.5)
+        ],
+    }  # fmt: skip
+    configuration = {"repetitions": 1000, "level": 0.05}
+    return make(
+        "simulation",
+        "verdict_rules",
+        numbers,
+        configuration=configuration,
+        command="python -m verification simulate --repetitions 1000 --seed 0",
+    )
+
+
 def full_set() -> list[Record]:
     """Some records of every kind and outcome."""
     return [
@@ -484,6 +517,7 @@ def full_set() -> list[Record]:
         *comparison(),
         *networks(),
         *mutants(),
+        simulation(),
     ]
 
 

@@ -1,0 +1,94 @@
+"""Section on the rules: error rates from the record, and the runs that open claims need."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from reports import rules
+from reports.material import Material
+from reports.needs import cell_need, ranking_need
+from reports.rules_plot import curves
+from reports.summary import write as first_screen
+from reports.tests.synthetic import CLAIMS, make, trainings
+from verification.claims import Cell, Ranking
+from verification.evidence import Record, read_records
+from verification.verdicts.planning import fewest_pairs
+
+EVIDENCE = Path(__file__).parents[1] / "evidence"
+BY_ID = {claim.id: claim for claim in CLAIMS}
+
+
+@pytest.fixture(scope="module")
+def simulated() -> Record:
+    (record,) = (r for r in read_records(EVIDENCE) if r.kind == "simulation")
+    return record
+
+
+def text_of(*records: Record) -> str:
+    return rules.write(Material.gather(CLAIMS, records)).text
+
+
+def test_the_committed_simulation_keeps_the_level(simulated: Record) -> None:
+    """No rule is wrong in more than 5 % beyond chance, in the condition where it is worst."""
+    found = list(rules.worst(simulated.numbers))
+    assert {(rule, status) for rule, status, _ in found} == {
+        (rule, status)
+        for rule in ("cells", "rankings", "costs", "trends")
+        for status in ("supported", "refuted")
+    }
+    text = text_of(simulated)
+    for rule, status, condition in found:
+        rate = condition[status] / condition["repetitions"]
+        row = next(line for line in text.splitlines() if f"| {rule} | wrongly {status} |" in line)
+        assert f"| {100 * rate:.1f} |" in row
+        low = float(row.split(" to ")[0].split("|")[-1])
+        assert low <= 5.0
+
+
+def test_a_worse_rule_shows_in_the_table_and_on_the_first_screen(simulated: Record) -> None:
+    numbers = {name: [dict(c) for c in items] for name, items in simulated.numbers.items()}
+    wrong = next(c for c in numbers["cells"] if c["effect"] == 0.2)
+    wrong |= {"supported": wrong["repetitions"] // 2, "refuted": 0}
+    worse = dataclasses.replace(simulated, numbers=numbers)
+    assert "| cells | wrongly supported | 50.0 |" in text_of(worse)
+    screen = first_screen(Material.gather(CLAIMS, [worse])).text
+    assert "in more than 50.0 % of them" in screen
+
+
+def test_the_figure_has_its_table(simulated: Record) -> None:
+    section = rules.write(Material.gather(CLAIMS, [simulated]))
+    assert set(section.figures) == {"power.svg", "power.png"}
+    effects, found = curves(simulated.numbers)
+    assert 0.0 in effects
+    assert found["ranking", "supported", 5] == [0.0] * len(effects)
+    values = found["cell", "supported", 12]
+    assert f"| cell | supported | 12 | {100 * (values[0] or 0):.0f} |" in section.text
+
+
+def test_without_a_simulation_the_rules_and_the_plan_remain() -> None:
+    section = rules.write(Material.gather(CLAIMS, []))
+    assert not section.figures
+    assert "### What open claims need" in section.text
+    assert "How often a rule is wrong" not in section.text
+
+
+def test_needs_follow_the_published_spread_and_then_our_own() -> None:
+    nothing, some = Material.gather(CLAIMS, []), Material.gather(CLAIMS, trainings())
+    cell = BY_ID["cell.mnist.cnn.28"]
+    ranking = BY_ID["ranking.mnist.28.sesn_scalar_over_cnn"]
+    assert isinstance(cell, Cell)
+    assert isinstance(ranking, Ranking)
+    assert str(cell_need(nothing, cell)) == "3 (0)"
+    assert cell_need(some, cell).there == 6
+    wide = dataclasses.replace(cell, std=1.0)
+    assert str(cell_need(nothing, wide)) == "never (0)"
+    assert ranking_need(nothing, ranking).total == fewest_pairs(2)
+    assert ranking_need(some, ranking).there == 6
+    assert ranking_need(some, ranking).total is None  # ours has SESN behind
+
+
+def test_records_of_another_kind_leave_the_section_as_it_is() -> None:
+    assert text_of(make("theorem", "x", {})) == text_of()
