@@ -7,19 +7,23 @@ import sys
 from collections.abc import Sequence
 
 from verification.budget import command as budget
+from verification.judge import command as judging
 from verification.mutants import command as mutants
 from verification.verdicts import command as rules
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0, or 2 for a mistake, which is named on stderr."""
+    """Run one command; return its exit code: 2 for a mistake, which is named on stderr.
+
+    Else 0, or 1 if a layer was judged and failed.
+    """
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        code: int | None = options.run(options)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
+    return code or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
             help="broken layers against all checks: who rejects whom, and who names the cause",
             description=mutants.__doc__,
         )
+    )
+    judging.add_options(
+        commands.add_parser("judge", help="judge a layer of one's own", description=judging.__doc__)
     )
     return parser
 

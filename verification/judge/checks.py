@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from verification import checks
 from verification.checks.result import CheckResult
+from verification.judge import unknown
 from verification.judge.needs import padding_window, whole_ratio_pairs
-from verification.probe import complete_pairs, random_probe
+from verification.probe import complete_pairs, predict_pair, random_probe
 from verification.receptive_field import steerable_window
 from verification.scenes import Scene, random_scene
 from verification.targets import Target
@@ -198,6 +199,12 @@ def state_round_trip(target: Target, seed: int) -> CheckResult:
     return checks.check_state_round_trip(module, random_input(target, seed), target.name)
 
 
+def follows_weights(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_follows_weights`."""
+    module = copy.deepcopy(_module(target))
+    return checks.check_follows_weights(module, random_input(target, seed), target.name)
+
+
 def exported(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_exported`."""
     return checks.check_exported(_module(target), random_input(target, seed), target.name)
@@ -254,7 +261,12 @@ def sigma_law(target: Target, seed: int) -> CheckResult:
 
 
 def scale_equivariance(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_scale_equivariance`; the worst of all complete pairs."""
+    """See `verification.checks.check_scale_equivariance`; the worst of all complete pairs.
+
+    Without documented filters by the layer's own: see `verification.judge.unknown`.
+    """
+    if target.filters is None:
+        return unknown.scale_equivariance(target, seed)
     probe = random_probe(target, seed)
     return worst(
         checks.check_scale_equivariance(target, probe, *pair) for pair in complete_pairs(target)
@@ -266,8 +278,6 @@ def scale_axis_shift(target: Target, seed: int) -> CheckResult:
 
     The error of all pairs together is an average of theirs, so the largest of their bounds holds.
     """
-    from verification.probe import predict_pair  # noqa: PLC0415
-
     probe = random_probe(target, seed)
     bound = max(predict_pair(target, probe, *pair).bound for pair in complete_pairs(target))
     wanted = bound_and_rounding(bound, target.dtype)

@@ -16,9 +16,16 @@ import torch
 from torch import nn
 
 from verification.checks.result import CheckResult
+from verification.judge.diagnosis import diagnose, diagnose_against, pairs_of
+from verification.judge.reading import NotAffineError, documented, read_filters
 from verification.judge.registry import CHECKS, Check, named
 from verification.judge.verdict import Outcome, Status, Verdict
+from verification.probe import complete_pairs
 from verification.targets import Target
+
+_OWN = {"scaled_copies", "supports", "scale_ratio"}
+_EXPLAINED = _OWN | {"scale_equivariance", "response"}
+"""Failures that the filters explain, by themselves and against their documentation."""
 
 
 class UnmatchedExpectationWarning(UserWarning):
@@ -30,13 +37,15 @@ def judge(
     checks: Iterable[str] | None = None,
     expected_failures: Mapping[str, str] | None = None,
     seed: int = 0,
+    tolerance: float | None = None,
     origin: str = "",
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Verdict:
     """Puts a target through the checks; see `verification.check_scale_equivariance`.
 
     checks: names; by default all that are not optional. expected_failures: reason by check.
-    origin: "package.module:factory", from which replay lines are made.
+    tolerance: of the relative squared equivariance error, in place of the derived threshold.
+    origin: "package.module:factory" and options, from which replay lines are made.
     on_outcome: called after each check.
 
     Raises ValueError for an unknown check; warns of expectations that match none.
@@ -45,12 +54,34 @@ def judge(
     warn_unmatched(expected)
     outcomes = []
     for check in named(checks, CHECKS):
-        outcome = run_check(check, target, seed, expected.get(check.name))
+        outcome = run_check(check, target, seed, expected.get(check.name), tolerance)
         outcome = replace(outcome, replay=replay_line(check, origin, seed))
         outcomes.append(outcome)
         if on_outcome is not None:
             on_outcome(outcome)
-    return Verdict(target.name, tuple(outcomes))
+    verdict = Verdict(target.name, tuple(outcomes))
+    return replace(verdict, findings=tuple(explain(target, verdict, seed)))
+
+
+def explain(target: Target, verdict: Verdict, seed: int) -> list[str]:
+    """What the failed checks of filters point at: see `verification.judge.diagnosis`."""
+    failed = {o.check for o in verdict if o.status is Status.FAILED}
+    pairs = complete_pairs(target)
+    if not failed & _EXPLAINED or target.output != "scales" or not pairs:
+        return []
+    with _undisturbed(target.layer, seed):
+        try:
+            filters = read_filters(target, seed)
+        except Exception:
+            return []
+    found = []
+    if failed & _OWN or (target.filters is None and "scale_equivariance" in failed):
+        found += diagnose(filters, target.scales, pairs_of(filters, target.scales, pairs))
+    if "response" in failed:
+        told = {sentence.partition(":")[0] for sentence in found}
+        against = diagnose_against(filters, documented(target))
+        found += [sentence for sentence in against if sentence.partition(":")[0] not in told]
+    return found
 
 
 def warn_unmatched(expected: Mapping[str, str]) -> None:
@@ -66,7 +97,13 @@ def warn_unmatched(expected: Mapping[str, str]) -> None:
             )
 
 
-def run_check(check: Check, target: Target, seed: int, expected: str | None = None) -> Outcome:
+def run_check(
+    check: Check,
+    target: Target,
+    seed: int,
+    expected: str | None = None,
+    tolerance: float | None = None,
+) -> Outcome:
     """One check on one target; expected: the reason why it is expected to fail, if it is."""
     blank = Outcome(check.name, target.name, Status.ERROR, "", seed)
     with _undisturbed(target.layer, seed):
@@ -75,6 +112,10 @@ def run_check(check: Check, target: Target, seed: int, expected: str | None = No
             if missing:
                 return replace(blank, status=Status.NOT_APPLICABLE, reason=missing)
             result = check.run(target, seed)
+            if check.tolerant and tolerance is not None:
+                result = replace(result, threshold=tolerance)
+        except NotAffineError as error:
+            return replace(blank, status=Status.NOT_APPLICABLE, reason=str(error))
         except Exception as error:
             outcome = replace(blank, reason=_said(error))
         else:

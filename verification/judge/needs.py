@@ -79,6 +79,8 @@ class Need(enum.Enum):
     """One thing that a target may offer; the value is the sentence for when it does not."""
 
     SCALES = "the output has no scale axis"
+    MAP = "the output is not declared as a map without scales"
+    CLASSES = "the output is not declared as scores of classes"
     LIFTS = "the layer does not lift images"
     FILTERS = "the documented filters are not given"
     PAIR = "no two scales have a complete input"
@@ -91,6 +93,7 @@ class Need(enum.Enum):
     DOUBLE = "the layer is not of float64"
     BASIS = "the layer has no attribute `basis` that says what it is"
     WHOLE_BASIS_RATIO = "no two scales of the basis have a whole ratio"
+    PIXELS = "the outputs of the scales are of unequal sizes, so only their centres are read"
     PADDING = "its output sizes are not those of one window with padding at stride 1"
 
     @property
@@ -105,6 +108,8 @@ class Need(enum.Enum):
 
 _MET: dict[Need, Callable[[Target], bool]] = {
     Need.SCALES: lambda t: t.output == "scales",
+    Need.MAP: lambda t: t.output == "map",
+    Need.CLASSES: lambda t: t.output == "classes",
     Need.LIFTS: lambda t: t.lifts,
     Need.FILTERS: lambda t: t.filters is not None,
     Need.PAIR: lambda t: len(complete_pairs(t)) > 0,
@@ -117,5 +122,6 @@ _MET: dict[Need, Callable[[Target], bool]] = {
     Need.DOUBLE: lambda t: t.dtype == torch.float64,
     Need.BASIS: _has_basis,
     Need.WHOLE_BASIS_RATIO: _basis_has_whole_ratio,
+    Need.PIXELS: lambda t: not getattr(t.layer, "centre_only", False),
     Need.PADDING: lambda t: padding_window(t) is not None,
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from verification.checks.result import CheckResult
-from verification.judge import checks
+from verification.judge import checks, unknown
 from verification.judge.needs import Need
 from verification.targets import Target
 
@@ -26,6 +26,7 @@ class Check:
 
     says: what holds if it passes. points_at: the mistakes that make it fail.
     needs: what a target must offer. optional: whether it runs only when it is named, being slow.
+    tolerant: whether a tolerance that the user gives takes the place of its threshold.
     run: (target, seed) -> result; may raise whatever the layer raises.
     """
 
@@ -35,6 +36,7 @@ class Check:
     run: Run
     needs: tuple[Need, ...] = ()
     optional: bool = False
+    tolerant: bool = False
 
     def missing(self, target: Target) -> str:
         """Why the check does not apply to a target; empty if it does."""
@@ -109,14 +111,14 @@ CHECKS: tuple[Check, ...] = (
         "an input moved by whole strides gives the output moved",
         "gains or filters that depend on position, resampling inside the layer",
         checks.integer_translation,
-        (_N.SCALES,),
+        (_N.SCALES, _N.PIXELS),
     ),
     Check(
         "border",
         "only outputs whose filters reach over the border depend on it",
         "filters that look farther than they are said to, wrap-around, padding of another size",
         checks.border,
-        (_N.SCALES, _N.PADDING),
+        (_N.SCALES, _N.PIXELS, _N.PADDING),
     ),
     Check(
         "response",
@@ -144,7 +146,45 @@ CHECKS: tuple[Check, ...] = (
         "Y_{L_s f}(sσ, s·p) = Y_f(σ, p) within what sampling and truncation explain",
         "scales that are no copies of one filter: normalisation, order, width, support",
         checks.scale_equivariance,
-        (_N.SCALES, _N.FILTERS, _N.PAIR),
+        (_N.SCALES, _N.PAIR),
+        tolerant=True,
+    ),
+    Check(
+        "scaled_copies",
+        "the filters of two scales, as read off the layer, are copies by σ⁻²ψ(t/σ)",
+        "normalisation, order, width, shift or orientation of the filters of one scale",
+        unknown.scaled_copies,
+        (_N.SCALES, _N.PAIR),
+    ),
+    Check(
+        "supports",
+        "the supports of the filters are in proportion to the scales",
+        "one support for all scales, sizes that are rounded too far",
+        unknown.supports,
+        (_N.SCALES, _N.PAIR),
+    ),
+    Check(
+        "scale_ratio",
+        "the ratio that explains the responses best is the claimed one, not that of other scales",
+        "scales in another order or of another ratio, one kernel for all scales",
+        unknown.scale_ratio,
+        (_N.SCALES, _N.PAIR),
+    ),
+    Check(
+        "scale_invariance",
+        "an output without a scale axis stays when the image is rescaled",
+        "no adaptation to scale",
+        unknown.scale_invariance,
+        (_N.MAP,),
+        tolerant=True,
+    ),
+    Check(
+        "class_invariance",
+        "predictions stay when the image is rescaled",
+        "no adaptation to scale",
+        unknown.class_invariance,
+        (_N.CLASSES,),
+        tolerant=True,
     ),
     Check(
         "scale_axis_shift",
@@ -152,6 +192,7 @@ CHECKS: tuple[Check, ...] = (
         "a scale axis out of order or out of step",
         checks.scale_axis_shift,
         (_N.SCALES, _N.FILTERS, _N.PAIR, _N.GEOMETRIC),
+        tolerant=True,
     ),
     Check(
         "local_response",
@@ -196,6 +237,13 @@ CHECKS: tuple[Check, ...] = (
         (_N.SCALES, _N.FILTERS, _N.PAIR, _N.WHOLE_RATIO),
     ),
     Check(
+        "input_gradient",
+        "the gradient of the input is that of the answers",
+        "a backward pass of another function, a detached tensor",
+        unknown.input_gradient,
+        (_N.SCALES,),
+    ),
+    Check(
         "gradients",
         "every parameter gets a finite gradient that is not zero",
         "a parameter that is created and not used, a detached tensor",
@@ -214,6 +262,13 @@ CHECKS: tuple[Check, ...] = (
         "a scrambled copy that loads the state answers as the layer, bit for bit",
         "filters kept after a weight update, parameters missing from the state",
         checks.state_round_trip,
+        (_N.MODULE, _N.PARAMETERS),
+    ),
+    Check(
+        "follows_weights",
+        "a layer whose weights have changed answers by the new ones",
+        "filters that are built once and kept after a weight update",
+        checks.follows_weights,
         (_N.MODULE, _N.PARAMETERS),
     ),
     Check(

@@ -36,6 +36,7 @@ from verification.checks.local import check_local_response
 from verification.checks.local_raster import check_local_raster, photo_objects
 from verification.checks.raster import check_raster_equivariance
 from verification.checks.result import CheckResult
+from verification.judge.unknown import scaled_copies
 from verification.probe import Probe, complete_pairs, random_probe
 from verification.scenes import random_scene
 from verification.targets import Target, describe
@@ -230,6 +231,13 @@ def _local_raster(rng: np.random.Generator, dtype: torch.dtype) -> float:
     return _share(check_local_raster(describe(layer.to(dtype)), objects, (48, 27)))
 
 
+def _scaled_copies(rng: np.random.Generator, dtype: torch.dtype) -> float:
+    target = _target(rng, _cut_off_basis(rng), dtype)
+    if not complete_pairs(target):
+        return 0.0
+    return _share(scaled_copies(target, _seed(rng)))
+
+
 def _share(result: CheckResult) -> float:
     return result.error / result.threshold
 
@@ -251,6 +259,7 @@ CASES: dict[str, tuple[Case, int]] = {
     "gradient_equivariance": (_gradient_equivariance, SAMPLE),
     "scale_equivariance": (_scale_equivariance, SAMPLE),
     "error_budget": (_error_budget, SAMPLE),
+    "scaled_copies": (_scaled_copies, SAMPLE),
     "local_response": (_local_response, 5),
     "raster_equivariance": (_raster, 4),
     "local_raster": (_local_raster, 1),
