@@ -18,7 +18,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("code", blocks("python"), ids=["layers", "measure"])
+@pytest.mark.parametrize("code", blocks("python"), ids=["measure", "layers"])
 def test_python_blocks_run(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
     exec(compile(code, str(README), "exec"), names)
