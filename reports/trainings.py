@@ -161,13 +161,13 @@ def _table(material: Material, panel: Panel) -> str:
                 if here
                 else NOTHING
             )
-        rows.append([f"{start:.1f} to {stop:.1f}", *cells])
+        rows.append([f"{start:.1f} to {stop:.1f}", panel.protocol, *cells])
     names = [
         f"{code(curve.model)}, {plural(curve.runs, 'run')}: % (errors/images)"
         for curve in panel.curves
     ]
     return paragraphs(
         f"#### By scale: {panel.title}",
-        table(["Object scale", *names], "l" + "r" * len(names), rows),
+        table(["Object scale", "Protocol", *names], "ll" + "r" * len(names), rows),
         f"Evidence: {material.cite(*panel.records)}",
     )

@@ -1,4 +1,4 @@
-"""Options and actions of `python -m benchmarks campaign run|status`."""
+"""Options and actions of `python -m benchmarks campaign run|status|check`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ import torch
 from benchmarks import data
 from benchmarks.campaign.cluster import environments, local_cluster, threads_per_worker
 from benchmarks.campaign.execute import FAILED, execute
+from benchmarks.campaign.ledger import run_of
 from benchmarks.campaign.plan import Task, plan
 from benchmarks.campaign.status import Status, duration, status, table
 from benchmarks.campaign.work import Settings
 from benchmarks.recipes import PROTOCOLS
 from verification.claims import load_claims
-from verification.evidence import current_provenance
+from verification.compliance import check
+from verification.evidence import current_provenance, read_records
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
-    """Adds the commands `run` and `status`, each with its options."""
+    """Adds the commands `run`, `status` and `check`, each with its options."""
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def command(
@@ -37,6 +39,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
     _add_run_options(command("run", _run, "train what is missing, the most telling runs first"))
     command("status", _status, "what is finished, under way and missing")
+    checking = command("check", _check, "which records are no runs of the protocol, and why")
+    checking.add_argument(
+        "--complete", action="store_true", help="missing runs are a failure as well"
+    )
 
 
 def seconds(text: str) -> float:
@@ -89,6 +95,25 @@ def _status(options: argparse.Namespace) -> None:
     clean = current_provenance().dirty is False
     state = status(_tasks(options), options.evidence, clean=clean)
     print(table(state, options.workers or 1))
+
+
+def _check(options: argparse.Namespace) -> int:
+    tasks = _tasks(options)
+    names = {task.name for task in tasks}
+    records = [r for r in read_records(options.evidence) if run_of(r) in names]
+    found = check(records)
+    for record, reasons in found.rejected:
+        print(f"{record.filename}: {run_of(record)}: {'; '.join(reasons)}")
+    rejected = {record.digest for record, _ in found.rejected}
+    done = {run_of(r) for r in records if r.outcome == "finished" and r.digest not in rejected}
+    missing = [task.name for task in tasks if task.name not in done]
+    for name in missing if options.complete else []:
+        print(f"{name}: missing")
+    print(
+        f"{len(done)} of {len(tasks)} runs are there and follow the protocol, {len(missing)} are "
+        f"missing; {len(rejected)} records rejected"
+    )
+    return 1 if rejected or (missing and options.complete) else 0
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.campaign.plan import Task
+from benchmarks.campaign.plan import Task, run_name
 from benchmarks.training import configuration_of
 from verification.evidence import Record, read_record, read_records
 from verification.protocols import load_protocols
@@ -42,6 +42,18 @@ def finished_record(evidence: Path, task: Task, *, clean: bool) -> Record | None
         if _identity(record) == _identity_of_task(task) and _final(record, task, clean=clean)
     ]
     return max(found, key=lambda r: (r.provenance.started, r.digest), default=None)
+
+
+def run_of(record: Record) -> str:
+    """Return the name of the run that a training's record is of; empty for other records."""
+    if record.kind != "training":
+        return ""
+    found, seeds = record.configuration, record.seeds
+    what = (str(found.get("model")), bool(found.get("augmentation")))
+    data = (record.data or {}).get("name", "")
+    return run_name(
+        *what, data, record.protocol, seeds.get("realisation", -1), seeds.get("seed", -1)
+    )
 
 
 def _identity(record: Record) -> str:

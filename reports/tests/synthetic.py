@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from verification.claims import Cell, Claim, Count, Theorem, claims_of_training, load_claims
 from verification.evidence import Provenance, Record, write_record
+from verification.protocols import load_protocols
 
 CLAIMS = load_claims()
 VERSIONS = {"python": "3.11.7", "numpy": "2.1", "torch": "2.6"}
@@ -218,22 +220,32 @@ def trained(
     augmentation: bool = False,
     **changes: Any,
 ) -> Record:
-    rng = random.Random(f"{model} {error} {realisation}")
-    bins = [
-        {"from": k / 10, "to": (k + 1) / 10, "images": 60, "errors": rng.randint(0, 24 - 2 * k)}
-        for k in range(3, 10)
-    ]
+    demands = load_protocols()[protocol, data]
+    known = realisation < len(demands.hashes)
     values = {
         "claims": claims_of_training(CLAIMS, model, augmentation, data),
         "configuration": {
-            "model": model, "augmentation": augmentation, "data": data, "epochs": 60,
+            "model": model, "augmentation": augmentation, "data": data, **demands.recipe,
         },
         "protocol": protocol,
-        "data": {"name": data, "hash": str(realisation)},
+        "data": {"name": data, "hash": demands.hashes[realisation] if known else "none"},
         "seeds": {"realisation": realisation, "seed": 0},
         "command": f"python -m benchmarks train --model {model} --protocol {protocol}",
     }  # fmt: skip
-    return make("training", model, {"test_error": error, "by_scale": bins}, **values | changes)
+    numbers = {"test_error": error, "by_scale": _by_scale(error), "steps": demands.steps}
+    return make("training", model, numbers, **values | changes)
+
+
+def _by_scale(error: float) -> list[dict[str, Any]]:
+    """10,000 images, so that an error with two decimals is a whole number of them."""
+    images = [1428, 1428, 1428, 1428, 1428, 1428, 1432]
+    wrong = 0 if math.isnan(error) else round(100 * error)
+    errors = [wrong // 7 for _ in images]
+    errors[0] += wrong - sum(errors)
+    return [
+        {"from": k / 10, "to": (k + 1) / 10, "images": images[k - 3], "errors": errors[k - 3]}
+        for k in range(3, 10)
+    ]
 
 
 def trainings() -> list[Record]:

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from reports import rejects
 from reports.answers import on_experiments, on_theory
 from reports.budget_findings import findings
 from reports.budget_records import budget
@@ -18,6 +19,7 @@ from reports.tests.synthetic import (
     budgets,
     full_set,
     make,
+    provenance,
     theorems,
     trained,
     trainings,
@@ -100,7 +102,7 @@ def test_runs_of_one_model_are_pooled_by_object_scale() -> None:
     assert [panel.protocol for panel in panels] == ["smoke", "paper", "short"]
     curve = panels[1].curves[0]
     assert (curve.model, curve.runs) == ("cnn_28", 6)
-    assert {item.images for item in curve.bins} == {360}
+    assert {item.images for item in curve.bins} == {6 * 1428, 6 * 1432}
 
 
 def test_times_are_shown_for_each_device(full: Report) -> None:
@@ -146,3 +148,28 @@ def test_labels_grow_until_they_differ() -> None:
 )
 def test_numbers_in_words(text: str, expected: str) -> None:
     assert text == expected
+
+
+def test_every_row_of_the_tables_by_scale_names_its_protocol(full: Report) -> None:
+    tables = text_of(full).split("#### By scale: ")[1:]
+    assert len(tables) == 3
+    for text in tables:
+        protocol = text.split("protocol ")[1].split()[0]
+        rows = [line for line in text.split("Evidence:")[0].splitlines() if line[:4] == "| 0."]
+        assert len(rows) == 7
+        assert all(row.split("|")[2].strip() == protocol for row in rows)
+
+
+def test_rejected_trainings_and_missing_seeds_are_listed() -> None:
+    assert rejects.write(_gather(theorems())).text == ""
+    fine = [trained("cnn_28", 2.5, k) for k in range(6)]
+    text = rejects.write(_gather(fine)).text
+    assert "None of 6 finished trainings is rejected." in text
+    assert "Missing" not in text
+    wrong = dataclasses.replace(fine[3], data={"name": "mnist_scale", "hash": "00"})
+    again = trained("cnn_28", 2.4, 2, provenance=provenance(started="2025-02-01T00:00:00Z"))
+    text = rejects.write(_gather([*fine[:3], wrong, *fine[4:], again])).text
+    assert "2 of 7 finished trainings are rejected." in text
+    assert "| `cnn_28` | mnist_scale |  | 3 | 0 | paper | on data with a wrong hash |" in text
+    assert "| 2 | 0 | paper | recorded again later, with the same weights" in text
+    assert "| `cnn_28` | mnist_scale |  | paper | 3/0 |" in text

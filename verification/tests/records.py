@@ -8,6 +8,7 @@ from typing import Any
 
 from verification.claims import claims_of_training, load_claims
 from verification.evidence import Provenance, Record
+from verification.protocols import load_protocols
 from verification.verdicts import Verdict, judge
 
 CLAIMS = load_claims()
@@ -54,16 +55,22 @@ def make(identifier: str, **changes: object) -> Record:
 def trained(
     model: str, error: float, realisation: int, *, augmentation: bool = False, **changes: object
 ) -> Record:
-    """Make a record of a training with paper protocol on MNIST-scale."""
+    """Make a record of a training by the rules, on MNIST-scale with paper protocol."""
+    data: Any = changes.get("data", {"name": "mnist_scale"})
+    demands = load_protocols()[str(changes.get("protocol", "paper")), data["name"]]
+    known = realisation < len(demands.hashes)
     return make(
         "training",
         **{
             "subject": model,
             "claims": claims_of_training(CLAIMS, model, augmentation, "mnist_scale"),
-            "numbers": {"test_error": error},
-            "configuration": {"model": model, "augmentation": augmentation},
+            "numbers": {"test_error": error, "steps": demands.steps},
+            "configuration": {"model": model, "augmentation": augmentation, **demands.recipe},
             "protocol": "paper",
-            "data": {"name": "mnist_scale", "hash": str(realisation)},
+            "data": {
+                "name": "mnist_scale",
+                "hash": demands.hashes[realisation] if known else "none",
+            },
             "seeds": {"realisation": realisation, "seed": 7},
             **changes,
         },

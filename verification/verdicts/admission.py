@@ -3,8 +3,9 @@
 A record counts if it names the claim (a training record that names any claim also counts for the
 rankings of its model), has the kind the claim's rule reads, a protocol that is not lighter than the
 claim's, and ended as "finished".  Timings must be of the claim's batch and number of threads,
-where it names them.  Trainings must also come from a clean commit, be of the claim's
-model, augmentation and data, and count once for each data realisation and seed.  Checks and timings
+where it names them.  Trainings must also be of the claim's model, augmentation and data, be runs
+of their protocol as `compliance` has it (recipe, data, epochs, a clean commit), and count once for
+each data realisation and seed.  Checks and timings
 from uncommitted sources count, with a remark.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from verification.claims import Cell, Claim, Cost, Ranking, models_of
+from verification.compliance import objections
 from verification.evidence import Record
 from verification.verdicts.verdict import Findings, plural
 
@@ -94,9 +96,7 @@ def _objection(record: Record, claim: Claim) -> str:
         return mismatch
     if record.outcome != "finished":
         return record.outcome
-    if record.kind == "training" and record.provenance.dirty is not False:
-        return "trained from uncommitted or unknown sources"
-    return ""
+    return next(iter(objections(record)), "") if record.kind == "training" else ""
 
 
 def _matches(record: Record, claim: Cell | Ranking) -> bool:

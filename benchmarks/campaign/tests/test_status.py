@@ -111,3 +111,27 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line.main(["campaign", "status", *options, "--columns", "29"]) == 2
     assert capsys.readouterr().err.startswith("error: columns: 29 unknown here")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_check_names_what_breaks_the_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check(*options: str) -> int:
+        chosen = ["--columns", "28", "--methods", "cnn", "--realisations", "0", "1"]
+        folder = ["--evidence", str(tmp_path)]
+        return command_line.main(["campaign", "check", *folder, *chosen, *options])
+
+    write_record(make_record(), tmp_path)
+    write_record(make_record(replace(TASK, protocol="short"), outcome="failed"), tmp_path)
+    assert check() == 0
+    assert capsys.readouterr().out == (
+        "1 of 2 runs are there and follow the protocol, 1 are missing; 0 records rejected\n"
+    )
+    assert check("--complete") == 1
+    assert "realisation1-seed0: missing" in capsys.readouterr().out
+    wrong = make_record(replace(TASK, realisation=1), data={"name": "digits", "hash": "other"})
+    path = write_record(wrong, tmp_path)
+    assert check() == 1
+    assert f"{path.name}: cnn_28-digits-smoke-realisation1-seed0: on data with a wrong hash" in (
+        capsys.readouterr().out
+    )
