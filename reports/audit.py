@@ -42,14 +42,25 @@ class Result:
 Runner = Callable[[Sequence[str], int | None, float], str]
 
 
-def sample(material: Material, size: int, seed: int) -> list[Record]:
-    """Draw finished records that no later run replaced; all of them if there are not as many."""
-    eligible = [
+def candidates(material: Material) -> list[Record]:
+    """Finished records that no later run replaced."""
+    return [
         record
         for record in material.records
         if record.outcome == "finished" and record.digest not in material.superseded
     ]
-    return random.Random(seed).sample(eligible, min(size, len(eligible)))
+
+
+def within(
+    material: Material, records: Sequence[Record], limit: float, *, full: bool = False
+) -> list[Record]:
+    """Those records whose command takes at most `limit` seconds, by what it took before."""
+    return [r for r in records if _expected_seconds(material, r, full=full) <= limit]
+
+
+def sample(records: Sequence[Record], size: int, seed: int) -> list[Record]:
+    """Draw records at random; all of them if there are not as many."""
+    return random.Random(seed).sample(records, min(size, len(records)))
 
 
 def audit(
@@ -70,7 +81,7 @@ def audit(
     for command in dict.fromkeys(record.command for record in drawn):
         mine = [record for record in drawn if record.command == command]
         begun = mine[0].kind == "training" and not full
-        expected = _expected_seconds(material, command, begun=begun)
+        expected = _expected_seconds(material, mine[0], full=full)
         if expected > limit:
             reason = f"takes about {duration(expected)}, above the limit of {duration(limit)}"
             yield from (Result(record, SKIPPED, reason) for record in mine)
@@ -165,16 +176,13 @@ def _read(folder: Path) -> list[Record]:
         raise ValueError(f"the command left no readable record: {error}") from error
 
 
-def _expected_seconds(material: Material, command: str, *, begun: bool) -> float:
-    """How long the records of a command took together, each thing once."""
+def _expected_seconds(material: Material, record: Record, *, full: bool) -> float:
+    """How long the record's command took for all that it measures, or a training for one epoch."""
+    if record.kind == "training" and not full:
+        return record.provenance.wall_seconds / max(1, int(record.configuration["epochs"]))
     newest = {
-        record.key: record
-        for record in sorted(material.records, key=lambda r: r.provenance.started)
-        if record.command == command
+        (other.kind, other.subject): other
+        for other in sorted(material.records, key=lambda r: r.provenance.started)
+        if other.command == record.command
     }
-    if begun:
-        return max(
-            record.provenance.wall_seconds / max(1, int(record.configuration["epochs"]))
-            for record in newest.values()
-        )
-    return sum(record.provenance.wall_seconds for record in newest.values())
+    return sum(other.provenance.wall_seconds for other in newest.values())

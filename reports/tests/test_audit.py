@@ -10,11 +10,32 @@ from pathlib import Path
 import pytest
 
 from reports.__main__ import main
-from reports.audit import DIFFERS, FAILED, SAME, SKIPPED, Result, arguments_of, audit, sample, start
+from reports.audit import (
+    DIFFERS,
+    FAILED,
+    SAME,
+    SKIPPED,
+    Result,
+    arguments_of,
+    audit,
+    candidates,
+    sample,
+    start,
+    within,
+)
 from reports.audit import report as table_of
 from reports.material import Material
 from reports.remeasure import TOLERANCES, deviations, loss_deviations
-from reports.tests.synthetic import CLAIMS, budgets, counts, make, theorems, timings, trained
+from reports.tests.synthetic import (
+    CLAIMS,
+    budgets,
+    counts,
+    make,
+    theorems,
+    timings,
+    trained,
+    write_all,
+)
 from verification.__main__ import main as verify
 from verification.evidence import KINDS, Record, read_records, write_record
 
@@ -40,7 +61,7 @@ class Again:
 
     def __call__(self, arguments: Sequence[str], threads: int | None, seconds: float) -> str:
         self.calls.append(arguments)
-        assert threads is None or "time" in arguments
+        assert threads in (None, 2)  # only timings ask for theirs
         assert seconds > 300
         if "--first-epoch" in arguments:
             return f"note\n{json.dumps({'train_loss': self.loss})}\n"
@@ -160,11 +181,27 @@ def test_samples_are_random_repeatable_and_of_what_still_counts() -> None:
     newer = dataclasses.replace(
         old, provenance=dataclasses.replace(old.provenance, started="2025-02-01T00:00:00Z")
     )
-    everything = material([old, newer, *counts()])
+    everything = candidates(material([old, newer, *counts()]))
     drawn = sample(everything, 5, 1)
     assert drawn == sample(everything, 5, 1) != sample(everything, 5, 2)
-    assert len(sample(everything, 10**6, 0)) == 1 + len(counts())
-    assert old not in sample(everything, 10**6, 0)
+    assert len(sample(everything, 10**6, 0)) == len(everything) == 1 + len(counts())
+    assert old not in everything
+
+
+def test_only_what_the_limit_allows_is_drawn_and_nothing_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command takes as long as all its records together; a training one of its two epochs."""
+    records = [*theorems()[:2], TRAINING]
+    known = material(records)
+    assert within(known, records, 7.0) == [TRAINING]
+    assert within(known, records, 7.0, full=True) == []
+    assert within(known, records, 25.0) == records
+    write_all(theorems()[:2], tmp_path)
+    assert main(["--evidence", str(tmp_path), "--audit", "--limit", "1"]) == 1
+    printed = capsys.readouterr()
+    assert "Drawn from 0 of 2 records" in printed.out
+    assert "nothing was measured again" in printed.err
 
 
 def test_every_kind_has_a_tolerance_that_the_table_names() -> None:
