@@ -9,6 +9,7 @@ samples a kink. That error is one of sampling, and falls when everything is seen
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -67,13 +68,13 @@ class Scales(Plain):
         return used_batch_norm(channels)
 
 
-def smooth(module: nn.Module) -> nn.Module:
-    """The module with squares in place of ReLU."""
+def without_relu(module: nn.Module, instead: Callable[[], nn.Module] = Square) -> nn.Module:
+    """The module with something else, by default squares, in place of every ReLU."""
     for name, child in module.named_children():
         if isinstance(child, nn.ReLU):
-            setattr(module, name, Square())
+            setattr(module, name, instead())
         else:
-            smooth(child)
+            without_relu(child, instead)
     return module
 
 
@@ -132,7 +133,7 @@ def test_residual_blocks_keep_the_theorem(drawn, seed, extent, out_channels):
     """With the identity as shortcut, or a 1×1 convolution where the width changes."""
     torch.manual_seed(seed)
     basis = build_basis(drawn)
-    module = smooth(block(basis, extent, out_channels))
+    module = without_relu(block(basis, extent, out_channels))
     target = target_of(module, basis, lifts=False, extent=extent)
     probe = random_probe(target, seed, points=1, bumps=2, widths=WIDTHS)
     for fine, coarse in complete_pairs(target):
@@ -150,13 +151,8 @@ def test_strided_blocks_are_equivariant_and_move_by_whole_strides(stride):
     """Without nonlinearity: what a square doubles in frequency, a stride of 2 could not hold."""
     torch.manual_seed(0)
     basis = small_basis()
-    module = block(basis, 1, 3, stride)
-    for part in (module.activation, module.residual):
-        for name, child in part.named_children():
-            if isinstance(child, nn.ReLU):
-                setattr(part, name, nn.Identity())
-    target = target_of(module, basis, lifts=False, extent=1)
-    target = Target(**{**vars(target), "stride": stride})
+    module = without_relu(block(basis, 1, 3, stride), nn.Identity)
+    target = replace(target_of(module, basis, lifts=False, extent=1), stride=stride)
     probe = random_probe(target, 0, points=1, bumps=2, widths=WIDTHS)
     for pair in complete_pairs(target):
         check_theorem(target, probe, *pair).require()
@@ -190,7 +186,7 @@ class Reversed(nn.Module):
 def test_a_shortcut_with_scales_out_of_order_is_rejected():
     torch.manual_seed(0)
     basis = small_basis()
-    module = smooth(block(basis, 1, 2))
+    module = without_relu(block(basis, 1, 2))
     module.shortcut = Reversed()
     target = target_of(module, basis, lifts=False, extent=1)
     probe = random_probe(target, 0, points=1, bumps=2, widths=WIDTHS)
