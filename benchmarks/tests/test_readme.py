@@ -18,13 +18,21 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("code", blocks("python"), ids=["measure", "layers"])
+@pytest.mark.parametrize("code", blocks("python"), ids=["judge", "layers"])
 def test_python_blocks_run(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
     exec(compile(code, str(README), "exec"), names)
     printed = capsys.readouterr().out
     assert "FAILED" not in printed
-    assert printed.count("passed") == code.count("print(check_")
+    assert printed.count("PASSED: ") == code.count("print(verdict)")
+
+
+def test_a_layer_is_judged_in_ten_lines() -> None:
+    code = blocks("python")[0]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    broken = code.replace("/ sigma\n", "\n").replace("print(verdict)", "verdict.require()")
+    with pytest.raises(AssertionError, match=r"likely cause: amplitude: .* σ\^0 in place of σ\^-2"):
+        exec(compile(broken, str(README), "exec"), {})
 
 
 @pytest.mark.parametrize("command", blocks("bash"), ids=["budget"])
