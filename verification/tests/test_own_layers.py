@@ -137,7 +137,7 @@ def test_kornias_pyramid_is_a_lifting_of_the_widths_it_blurs_by():
     verdict = judged_pyramid(nominal)
     assert not verdict.passed
     # Off by less than 1 %, and seen.
-    assert verdict.of("scale_equivariance").error < 1e-2
+    assert (verdict.of("scale_equivariance").error or 1.0) < 1e-2
     assert verdict.of("scale_ratio").status is Status.PASSED
 
 
@@ -163,7 +163,7 @@ def test_a_convolution_over_a_pyramid_depends_on_position():
     assert verdict.of("integer_translation").status is Status.FAILED
     assert verdict.of("scale_ratio").status is Status.PASSED
     assert verdict.of("supports").status is Status.PASSED
-    assert verdict.of("scale_equivariance").error < 0.1
+    assert (verdict.of("scale_equivariance").error or 1.0) < 0.1
 
 
 def test_a_maximum_over_a_pyramid_is_judged_as_a_map():
