@@ -12,6 +12,7 @@ from reports.markdown import code, folded, paragraphs, picture, plain, table
 from reports.material import Material, Section
 from reports.measurements import Bin, Training
 from reports.wording import NOTHING, plural
+from verification.compliance import check
 from verification.evidence import Record
 
 EXPLANATION = (
@@ -81,8 +82,14 @@ def write(material: Material) -> Section:
 
 
 def by_scale(material: Material) -> list[Panel]:
-    """Pool the newest finished runs of each model that know the scales of their test images."""
-    found = measurements.read(material.latest("training"), "test_error", measurements.training)
+    """Pool the newest finished runs of each model that know the scales of their test images.
+
+    Runs that the checker rejects stay out: they have other recipes than their protocol's.
+    """
+    latest = material.latest("training")
+    rejected = {record.digest for record, _ in check(latest).rejected}
+    accepted = [record for record in latest if record.digest not in rejected]
+    found = measurements.read(accepted, "test_error", measurements.training)
     groups: dict[tuple[str, str, str], list[Training]] = defaultdict(list)
     for run in found:
         if run.by_scale:
