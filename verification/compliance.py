@@ -58,12 +58,22 @@ def objections(record: Record) -> list[str]:
     ]
 
 
+def shared_faults(records: Iterable[Record]) -> dict[str, str]:
+    """What a finished training shares with others that it must not, by the record's digest.
+
+    The very weights of another run, or data that differ from another's on the same realisation.
+    """
+    trainings = _finished(records)
+    return {
+        record.digest: reason
+        for rule in (_unequal_data, _copied)
+        for record, reason in rule(trainings)
+    }
+
+
 def check(records: Iterable[Record]) -> Check:
     """Apply all rules to the finished trainings among some records."""
-    trainings = sorted(
-        (r for r in records if r.kind == "training" and r.outcome == "finished"),
-        key=lambda r: (r.provenance.started, r.digest),
-    )
+    trainings = _finished(records)
     reasons: dict[str, list[str]] = {record.digest: objections(record) for record in trainings}
     for rule in (_repeated, _copied, _unequal_data):
         for record, reason in rule(trainings):
@@ -71,6 +81,14 @@ def check(records: Iterable[Record]) -> Check:
     rejected = [(r, reasons[r.digest]) for r in trainings if reasons[r.digest]]
     accepted = [record for record in trainings if not reasons[record.digest]]
     return Check(rejected, _missing(accepted))
+
+
+def _finished(records: Iterable[Record]) -> list[Record]:
+    """Finished trainings, the oldest first."""
+    return sorted(
+        (r for r in records if r.kind == "training" and r.outcome == "finished"),
+        key=lambda r: (r.provenance.started, r.digest),
+    )
 
 
 def _sources(record: Record, _: Protocol) -> str:

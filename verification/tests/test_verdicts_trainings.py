@@ -312,3 +312,19 @@ def test_a_ranking_is_rarely_judged_wrongly() -> None:
     assert wrong <= 0.05
     power = np.mean([2 * sign_flip_p(row - 0.4, "less") <= 0.05 for row in draws[:100]])
     assert power > 0.9
+
+
+# --- copies ------------------------------------------------------------------------------------
+
+
+def with_weights(record: Record, weights: str) -> Record:
+    return dataclasses.replace(record, numbers={**record.numbers, "weights": weights})
+
+
+def test_copied_runs_count_for_nothing_and_others_stay() -> None:
+    honest = [with_weights(run, f"{k}") for k, run in enumerate(trainings("cnn_28", PUBLISHED))]
+    assert len(verdict_of(CELL, honest).records) == 6
+    copied = [*honest[:5], with_weights(honest[5], "0")]
+    verdict = verdict_of(CELL, copied)
+    assert sorted(verdict.records) == sorted(run.digest for run in honest[1:5])
+    assert "the very weights of a run" in verdict.reason

@@ -4,9 +4,9 @@ A record counts if it names the claim (a training record that names any claim al
 rankings of its model), has the kind the claim's rule reads, a protocol that is not lighter than the
 claim's, and ended as "finished".  Timings must be of the claim's batch and number of threads,
 where it names them.  Trainings must also be of the claim's model, augmentation and data, be runs
-of their protocol as `compliance` has it (recipe, data, epochs, a clean commit), and count once for
-each data realisation and seed.  Checks and timings
-from uncommitted sources count, with a remark.
+of their protocol as `compliance` has it (recipe, data, epochs, a clean commit), share their weights
+with no other run, and count once for each data realisation and seed.  Checks and timings from
+uncommitted sources count, with a remark.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from verification.claims import Cell, Claim, Cost, Ranking, models_of
-from verification.compliance import objections
+from verification.compliance import objections, shared_faults
 from verification.evidence import Record
 from verification.verdicts.verdict import Findings, plural
 
@@ -35,10 +35,12 @@ def admit(claim: Claim, records: Iterable[Record]) -> Findings:
     """Select the records that count for a claim, with remarks on those that do not."""
     left_out: Counter[str] = Counter()
     counted = []
+    records = list(records)
+    faults = shared_faults(records)
     for record in records:
         if not bears_on(record, claim):
             continue
-        if objection := _objection(record, claim):
+        if objection := _objection(record, claim) or faults.get(record.digest, ""):
             left_out[objection] += 1
         else:
             counted.append(record)
