@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from scipy import stats
@@ -98,17 +98,24 @@ def _rules() -> str:
     )
 
 
+@cache
+def _interval(count: int, repetitions: int) -> tuple[float, float]:
+    """Exact 95 % interval of a share (Clopper and Pearson)."""
+    interval = stats.binomtest(count, repetitions).proportion_ci(0.95, "exact")
+    return float(interval.low), float(interval.high)
+
+
 def _judged(material: Material, record: Record) -> str:
     rows = []
     for rule, status, condition in worst(record.numbers):
         count, repetitions = condition[status], condition["repetitions"]
-        interval = stats.binomtest(count, repetitions).proportion_ci(0.95, "exact")
+        low, high = _interval(count, repetitions)
         rows.append(
             [
                 rule,
                 f"wrongly {status}",
                 f"{100 * count / repetitions:.1f}",
-                f"{100 * interval.low:.1f} to {100 * interval.high:.1f}",
+                f"{100 * low:.1f} to {100 * high:.1f}",
                 plain(_settings(condition)),
             ]
         )

@@ -36,10 +36,10 @@ def admit(claim: Claim, records: Iterable[Record]) -> Findings:
     left_out: Counter[str] = Counter()
     counted = []
     records = list(records)
-    faults = shared_faults(records)
-    for record in records:
-        if not bears_on(record, claim):
-            continue
+    bearing = [record for record in records if bears_on(record, claim)]
+    trained = any(record.kind == "training" for record in bearing)
+    faults = shared_faults(records) if trained else {}
+    for record in bearing:
         if objection := _objection(record, claim) or faults.get(record.digest, ""):
             left_out[objection] += 1
         else:

@@ -1,11 +1,13 @@
 """How many runs a verdict needs, from the spread and the difference that are known beforehand.
 
-Normal approximations, for planning only: no verdict rests on them.
+Normal approximations, for planning only: no verdict rests on them. Plans are remembered, since a
+report asks for the same ones many times.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
 
 from scipy import stats
 
@@ -16,6 +18,7 @@ POWER = 0.8
 MOST_RUNS = 100
 
 
+@cache
 def runs_for_cell(
     std: float, published_std: float, published_runs: int, margin: float, difference: float = 0.0
 ) -> int | None:
@@ -52,6 +55,7 @@ def fewest_pairs(family: int) -> int:
     return math.ceil(math.log2(family / LEVEL))
 
 
+@cache
 def pairs_for_ranking(difference: float, std: float, family: int) -> int | None:
     """Fewest pairs that support a ranking with a chance of 80 %.
 
