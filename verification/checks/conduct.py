@@ -64,20 +64,27 @@ def check_output_dtype(module: Module, x: Tensor, name: str) -> CheckResult:
 def check_follows_weights(module: nn.Module, x: Tensor, name: str) -> CheckResult:
     """After its weights have changed, a module answers as a copy that never had others.
 
-    Changed are all parameters: in place, through `.data`, by loading a state. The module must not
-    have been called before, so that the copy carries nothing over. The error counts values.
+    Changed are all parameters: in place, through `.data`, by loading a state. A copy of a module
+    that has been called may carry over what is kept too long: so answers that stay altogether what
+    they were, although every weight has grown by half, count as well. The error counts values.
     """
     ways = []
+    weighted = any(parameter.count_nonzero() for parameter in module.parameters())
     for way, change in _CHANGES.items():
         called, untouched = copy.deepcopy(module), copy.deepcopy(module)
         with torch.no_grad():
             called(x.clone())
-            called(x.clone())  # what is kept may be made by the first call and used by the second
+            # What is kept may be made by the first call and used by the second.
+            before = called(x.clone()).clone()
         for each in (called, untouched):
             change(each)
         with torch.no_grad():
-            if differing := _differing(untouched(x.clone()), called(x.clone())):
-                ways.append((way, differing))
+            after = called(x.clone())
+            differing = _differing(untouched(x.clone()), after)
+        if weighted and before.count_nonzero() and torch.equal(before, after):
+            differing = after.numel()
+        if differing:
+            ways.append((way, differing))
     told = "; ".join(f"{way}, {count} values" for way, count in ways) or "none"
     return CheckResult(
         "follows_weights",

@@ -42,9 +42,14 @@ def test_complete_bases_are_wide_enough(drawn):
     assert narrowest >= 1.7
 
 
-@given(st.sampled_from(WARP_KINDS), st.data())
-def test_warps_are_what_they_are_called(kind, data):
-    warp = data.draw(warps(kind))
+NAMED_WARPS = st.sampled_from(WARP_KINDS).flatmap(
+    lambda kind: st.tuples(st.just(kind), warps(kind))
+)
+
+
+@given(NAMED_WARPS)
+def test_warps_are_what_they_are_called(named):
+    kind, warp = named
     rows, columns = warp.ratios
     assert (rows == columns) == (kind != "anisotropic")
     assert (warp.shift != (0, 0)) == (kind == "translated")
