@@ -14,7 +14,7 @@ from verification.evidence import Record
 from verification.mutants.command import measure as measure_mutants
 
 MODELS = ("cnn_28", "sesn_scalar_28")
-CASES = 40
+CASES = 100
 ROUNDS = 5
 BATCH = 128
 

@@ -139,7 +139,8 @@ def test_unknown_arguments(
 
 
 @pytest.mark.parametrize(
-    ("name", "parts"), [("digits", "theory time"), ("mnist_scale", "theory data time")]
+    ("name", "parts"),
+    [("digits", "theory mutants time"), ("mnist_scale", "theory mutants data time")],
 )
 def test_main_job_does_every_part_in_order(
     name: str, parts: str, tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -156,6 +157,7 @@ def test_main_job_does_every_part_in_order(
 
     monkeypatch.setattr(data, "load", lambda *_: tiny)
     monkeypatch.setattr(theory, "measure", part("theory"))
+    monkeypatch.setattr(main_job, "measure_mutants", part("mutants"))
     monkeypatch.setattr(main_job, "measure_data", part("data"))
     monkeypatch.setattr(main_job, "measure_timing", part("time"))
     assert command_line.main(["all", "--data", name, *folders(tmp_path)]) == 0
