@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -239,7 +240,25 @@ def border(target: Target, seed: int) -> CheckResult:
     frame = (margin + margin + size - target.window) // target.stride + 1
     image = random_input(target, seed, batch=1, wider=frame)
     crop = slice(margin, margin + size)
-    return checks.check_border(target.layer, image, (crop, crop), stages, target.name, every=known)
+    every = known and _edges_are_felt(target)
+    return checks.check_border(target.layer, image, (crop, crop), stages, target.name, every=every)
+
+
+def _edges_are_felt(target: Target) -> bool:
+    """Whether the outermost taps of every filter weigh so much that rounding cannot hide them.
+
+    At ±10 σ a filter reaches a border in name only: no output there has to change.
+    """
+    felt = 100 * tolerance("integer_translation", target.dtype) ** 0.5
+    layer: Any = target.layer
+    basis, weight = layer.basis, layer.weight.detach().to("cpu", torch.float64)
+    for scale, support in enumerate(basis.supports):
+        begin = (basis.functions.shape[-1] - support) // 2
+        inside = slice(begin, begin + support)
+        filters = torch.tensordot(weight, basis.functions[:, scale, inside, inside], 1).abs()
+        if filters[..., 0, :].max() < felt * filters.sum(dim=(-1, -2)).max():
+            return False
+    return True
 
 
 # --- Filters and scales ---------------------------------------------------------------------------
