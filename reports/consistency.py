@@ -144,9 +144,13 @@ def _budget(record: Record, material: Material) -> Iterator[str]:
 def _timing(record: Record, material: Material) -> Iterator[str]:
     del material
     rounds = record.configuration.get("rounds")
-    for name, times in record.numbers["seconds"].items():
-        if rounds is not None and len(times) != rounds:
-            yield f"{plural(len(times), 'time')} of {name} for {rounds} rounds"
+    sizes = record.numbers.get("sizes")  # of a curve, whose times are [sizes][rounds]
+    for name, measured in record.numbers["seconds"].items():
+        if sizes is not None and len(measured) != len(sizes):
+            yield f"{plural(len(measured), 'point')} of {name} for {len(sizes)} sizes"
+        for times in measured if sizes is not None else [measured]:
+            if rounds is not None and len(times) != rounds:
+                yield f"{plural(len(times), 'time')} of {name} for {rounds} rounds"
     ratio = record.numbers.get("step_ratio")
     sides = [record.numbers["seconds"].get(name) for name in (record.subject, "cnn_28")]
     # The CNN beside itself was timed twice, once as each side.
