@@ -234,7 +234,7 @@ def _with_window(target: Target) -> tuple[Target, str]:
         try:
             x = _noise(target, side)
             answer = _centre(target, x)
-        except Exception:
+        except Exception:  # whatever a foreign layer raises, it does not take this size
             continue
         reach = _reach(target, x, answer)
         if reach is None:
@@ -278,7 +278,7 @@ def _changed_outside(x: Tensor, reach: int) -> Tensor:
 def _agrees(target: Target, x: Tensor, answer: Tensor) -> bool:
     try:
         return _same(target, _centre(target, x), answer)
-    except Exception:
+    except Exception:  # as above: a size that is not taken cannot agree
         return False
 
 

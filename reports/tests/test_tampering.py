@@ -158,6 +158,14 @@ def _ratio(content: dict[str, Any]) -> None:
     content["numbers"]["step_ratio"]["median"] /= 2
 
 
+def _point(content: dict[str, Any]) -> None:
+    content["numbers"]["seconds"]["layer"].pop()
+
+
+def _time(content: dict[str, Any]) -> None:
+    content["numbers"]["seconds"]["layer"][0].pop()
+
+
 def _rate(content: dict[str, Any]) -> None:
     content["numbers"]["cells"][0]["supported"] += 1
 
@@ -168,6 +176,8 @@ def _rate(content: dict[str, Any]) -> None:
         (first("budget"), _bound, "is not (√sampling + √truncation)²"),
         (first("budget"), _rows, "repetitions"),
         (first("theorem"), _cases, "cases tried and cases configured differ"),
+        (first("timing", subject="scaling_batch"), _point, "3 points of layer for 4 sizes"),
+        (first("timing", subject="scaling_batch"), _time, "of layer for 2 rounds"),
         (first("simulation"), _rate, "verdicts do not add up"),
         (first("equivariance", subject="panel_depth_wide"), _rows, "19 rows for 20 seeds"),
         (

@@ -116,7 +116,7 @@ def run_check(
                 result = replace(result, threshold=tolerance)
         except NotAffineError as error:
             return replace(blank, status=Status.NOT_APPLICABLE, reason=str(error))
-        except Exception as error:
+        except Exception as error:  # told as an outcome, with its type and words
             outcome = replace(blank, reason=_said(error))
         else:
             outcome = _of(result, blank)
