@@ -10,8 +10,11 @@ from sesn_impl import list_models
 from verification.claims import Cell, Claim
 from verification.protocols import load_protocols
 
-FIRST = ("cnn", "sesn_scalar", "sesn_vector")
-"""Methods of the paper's own question; all others are only compared with the two SESN."""
+FIRST = (
+    "cnn", "sesn_scalar", "sesn_vector",
+    "wrn_16_8", "wrn_16_8_sesn_a", "wrn_16_8_sesn_b", "wrn_16_8_sesn_c",
+)  # fmt: skip
+"""Methods of the paper's own question; all others are only compared with SESN."""
 
 _SIZE = re.compile(r"_(28|56)p?$")
 

@@ -12,7 +12,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 import torch
 from distributed import Scheduler, Worker
+from torch import nn
 
 from benchmarks import data, recipes, run, training
 from benchmarks.campaign import ledger
@@ -31,6 +32,7 @@ from benchmarks.campaign import work as work_module
 from benchmarks.campaign.cluster import PRELOADED
 from benchmarks.campaign.plan import Task
 from benchmarks.campaign.work import Settings, work
+from benchmarks.data.stl10 import BinaryFile
 from benchmarks.run import Run
 from benchmarks.tests.conftest import BATCH, make_tiny, make_tiny_network
 from verification import evidence
@@ -87,6 +89,39 @@ def slow_work(task: Task, settings: Settings) -> str:
 
         patch.setattr(Run, "_step", slow)
         return work(task, settings)
+
+
+def stl10_work(
+    files: Mapping[str, BinaryFile], pause: float, task: Task, settings: Settings
+) -> str:
+    """`work` on the given files in the place of STL-10's, two epochs of a small network."""
+    (settings.checkpoints / f"{task.name}.pid").write_text(str(os.getpid()))
+    with tiny_everything() as patch:
+        patch.setattr(data, "load", lambda name, _, folder: _stl10(name, folder, files))
+        patch.setitem(recipes.PAPER, "stl10", replace(recipes.STL10, batch=2, epochs=12))
+        patch.setattr(run, "create_model", _make_colour_network)
+        step = Run._step
+
+        def slow(*arguments: Any) -> None:
+            time.sleep(pause)
+            step(*arguments)
+
+        patch.setattr(Run, "_step", slow)
+        return work(task, settings)
+
+
+def _stl10(name: str, folder: Path | None, files: Mapping[str, BinaryFile]) -> data.DataSet:
+    assert name == "stl10"
+    return data.stl10.stl10(folder, files=files)
+
+
+def _make_colour_network(name: str) -> nn.Module:
+    """[B, 3, 96, 96] -> logits [B, 10]."""
+    assert name.startswith("wrn_16_8")
+    return nn.Sequential(
+        nn.AvgPool2d(24), nn.Flatten(), nn.Linear(48, 16), nn.BatchNorm1d(16), nn.ReLU(),
+        nn.Dropout(), nn.Linear(16, 10),
+    )  # fmt: skip
 
 
 def failing_work(task: Task, settings: Settings) -> str:
