@@ -1,8 +1,10 @@
 """Builds the layers of `sesn_impl` that the tests judge, from drawn arguments."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+from torch import Tensor, nn
 
 from sesn_impl import (
     LiftingConv2d,
@@ -18,7 +20,19 @@ from verification.warps import Warp
 WARP_SUPPORTS = {"wide": 25, "cut": 11}
 """Kernel sizes in pixels: 8 σ and less than 4 σ, as in published networks."""
 
+Run = Callable[[Tensor], Tensor]
 Layer = TypeVar("Layer", LiftingConv2d, ScaleConv2d)
+
+
+class Wrapped(nn.Module):
+    """A layer with something done to it: alter(layer, x) in place of layer(x)."""
+
+    def __init__(self, layer: Run, alter: Callable[[Run, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layer, self.alter = layer, alter
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.alter(self.layer, x)
 
 
 def build_basis(drawn: BasisArguments) -> SteerableBasis:
