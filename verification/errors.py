@@ -28,3 +28,18 @@ def equivariance_error(reference: ArrayLike, measured: ArrayLike) -> float:
     if energy == 0:
         raise ValueError("reference: is zero everywhere, so no relative error exists")
     return float(((a - b) ** 2).sum()) / energy
+
+
+def relative_change(reference: ArrayLike, other: ArrayLike) -> float:
+    """As `equivariance_error`, of values that may be anything: 0 between zeros, infinite against.
+
+    What is not finite, or of another shape, has changed by NaN or infinitely much.
+    """
+    a, b = np.asarray(reference, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    if a.shape != b.shape:
+        return np.inf
+    with np.errstate(invalid="ignore"):
+        energy, change = float((a**2).sum()), float(((a - b) ** 2).sum())
+    if energy == 0:
+        return 0.0 if change == 0 else np.inf
+    return change / energy

@@ -10,6 +10,7 @@ from verification.checks.conduct import (
     check_input_unchanged,
     check_output_dtype,
     check_state_complete,
+    with_another_past,
 )
 from verification.checks.equivariance import (
     check_integer_translation,
@@ -80,4 +81,5 @@ __all__ = [
     "check_zero_border",
     "expected_failures",
     "failing_pairs",
+    "with_another_past",
 ]

@@ -1,8 +1,8 @@
 """How each check of the registry is run on a target with a seed: (target, seed) -> result.
 
 The checks themselves are those of `verification.checks`; here their inputs are drawn, and of
-several pairs of scales the worst is told. Checks that only make sense of any callable (its output,
-its input after the call, the same call twice) are made here.
+several pairs of scales the worst is told. Made here are those that only a judge needs: whether the
+output is a function of scale and space at all, in other precisions and on other devices.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from verification import checks
 from verification.checks.result import CheckResult
+from verification.errors import relative_change
 from verification.judge import unknown
-from verification.judge.needs import padding_window, whole_ratio_pairs
+from verification.judge.needs import Need, padding_window, whole_ratio_pairs
 from verification.probe import complete_pairs, predict_pair, random_probe
 from verification.receptive_field import steerable_window
 from verification.scenes import Scene, random_scene
@@ -52,7 +53,7 @@ def _share(result: CheckResult) -> float:
 
 
 def output(target: Target, seed: int) -> CheckResult:
-    """Rank, batch, scales, finiteness, dtype and device of the output; counts what is wrong."""
+    """Rank, batch, scales, finiteness and device of the output; counts what is wrong."""
     x = random_input(target, seed)
     with torch.no_grad():
         y = target.layer(x)
@@ -82,45 +83,38 @@ def _wrong_with(y: object, x: Tensor, target: Target) -> Iterable[str]:
         yield f"the output has {y.shape[0]} entries for {len(x)} images"
     if y.device != x.device:
         yield f"the output is on {y.device}, the input on {x.device}"
-    if y.dtype != x.dtype:
-        yield f"the output is of {y.dtype}, the input of {x.dtype}"
     if not torch.isfinite(y).all():
         bad = int((~torch.isfinite(y)).sum())
         yield f"{bad} of {y.numel()} output values are NaN or infinite for finite input"
 
 
 def input_unchanged(target: Target, seed: int) -> CheckResult:
-    """The input after the call is the input before, bit for bit; counts the values that differ."""
-    x = random_input(target, seed)
-    before = x.clone()
-    with torch.no_grad():
-        target.layer(x)
-    return CheckResult(
-        "input_unchanged", target.name, float((x != before).sum()), 0.0,
-        "input values that the call has changed; others than none mean an operation in place",
-        configuration=target.configuration, seed=seed,
-    )  # fmt: skip
+    """See `verification.checks.check_input_unchanged`."""
+    return checks.check_input_unchanged(target.layer, random_input(target, seed), target.name)
 
 
 def determinism(target: Target, seed: int) -> CheckResult:
-    """Two calls with one input give one output, up to the rounding of sums in another order."""
+    """See `verification.checks.check_determinism`; up to the rounding of sums in another order."""
+    allowed = tolerance("batch_independence", target.dtype)
+    return checks.check_determinism(target.layer, random_input(target, seed), target.name, allowed)
+
+
+def output_dtype(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_output_dtype`.
+
+    A module is also converted to the other of float32 and float64: a cast that is written into it
+    shows in one of them alone.
+    """
     x = random_input(target, seed)
-    with torch.no_grad():
-        first, second = target.layer(x.clone()), target.layer(x.clone())
-    return CheckResult(
-        "determinism", target.name, _change(first, second),
-        tolerance("batch_independence", target.dtype),
-        "output of the same input twice; a larger error means noise, dropout at inference, or a "
-        "state that every call changes",
-        configuration=target.configuration, seed=seed,
-    )  # fmt: skip
+    results = [checks.check_output_dtype(target.layer, x, target.name)]
+    if Need.MODULE.met(target) and Need.PARAMETERS.met(target) and target.dtype in _OTHER:
+        other = _OTHER[target.dtype]
+        converted = copy.deepcopy(_module(target)).to(other)
+        results.append(checks.check_output_dtype(converted, x.to(other), target.name))
+    return worst(results)
 
 
-def _change(reference: Tensor, other: Tensor) -> float:
-    """Relative squared change; 0 between two outputs of zeros."""
-    a, b = reference.double(), other.double()
-    energy, change = float(a.square().sum()), float((a - b).square().sum())
-    return change / energy if energy else (0.0 if not change else float("inf"))
+_OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
 
 
 def batch_independence(target: Target, seed: int) -> CheckResult:
@@ -151,7 +145,7 @@ def dtype(target: Target, seed: int) -> CheckResult:
         with torch.no_grad():
             found.append(converted(x.to(precision)).double())
     return CheckResult(
-        "dtype", target.name, _change(*found), tolerance("response", torch.float32),
+        "dtype", target.name, relative_change(*found), tolerance("response", torch.float32),
         "output in float32 against float64; a larger error means filters that stay in one "
         "precision, are rounded, or are computed from rounded numbers",
         configuration=target.configuration, seed=seed,
@@ -204,6 +198,14 @@ def follows_weights(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_follows_weights`."""
     module = copy.deepcopy(_module(target))
     return checks.check_follows_weights(module, random_input(target, seed), target.name)
+
+
+def state_complete(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_state_complete`, with a copy in place of one built anew."""
+    module, x = copy.deepcopy(_module(target)), random_input(target, seed)
+    return checks.check_state_complete(
+        module, lambda: checks.with_another_past(module, x), x, target.name
+    )
 
 
 def exported(target: Target, seed: int) -> CheckResult:

@@ -62,9 +62,15 @@ _N = Need
 CHECKS: tuple[Check, ...] = (
     Check(
         "output",
-        "the output has one entry per image and scale, is finite, on the input's device and dtype",
-        "axes in another order, channels and scales folded, a division by zero, a cast",
+        "the output has one entry per image and scale, is finite, on the input's device",
+        "axes in another order, channels and scales folded, a division by zero",
         checks.output,
+    ),
+    Check(
+        "output_dtype",
+        "the output is of the input's dtype, in float32 and in float64",
+        "a `.float()` left over, filters of a fixed dtype that decide that of the output",
+        checks.output_dtype,
     ),
     Check(
         "input_unchanged",
@@ -263,6 +269,13 @@ CHECKS: tuple[Check, ...] = (
         "filters kept after a weight update, parameters missing from the state",
         checks.state_round_trip,
         (_N.MODULE, _N.PARAMETERS),
+    ),
+    Check(
+        "state_complete",
+        "a copy with another past answers as the layer once it has loaded its state",
+        "weights in a plain list, statistics in plain attributes, filters kept from older weights",
+        checks.state_complete,
+        (_N.MODULE,),
     ),
     Check(
         "follows_weights",

@@ -63,6 +63,20 @@ class _HiddenWeight(nn.Module):
         return y
 
 
+class _ListOfWeights(nn.Module):
+    """Its weight is a parameter, in a plain list that no state dict looks into."""
+
+    def __init__(self, layer: SteerableConv) -> None:
+        super().__init__()
+        self.layer = layer
+        self.weights = [nn.Parameter(layer.weight.detach().clone())]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The right answer."""
+        y: Tensor = torch.func.functional_call(self.layer, {"weight": self.weights[0]}, (x,))
+        return y
+
+
 def _in_place(layer: SteerableConv) -> nn.Module:
     def read(x: Tensor) -> Tensor:
         # The answer is right; the image that the caller still holds is another.
@@ -165,6 +179,14 @@ EXECUTION_MUTANTS = (
         ("state_complete",),
         "is not in the state",
         _HiddenWeight,
+        _LIFTING,
+    ),
+    Mutant(
+        "weights_in_list",
+        "Parameters in a plain list, where an `nn.ParameterList` was wanted.",
+        ("state_complete", "gradients"),
+        "is not in the state",
+        _ListOfWeights,
         _LIFTING,
     ),
     Mutant(

@@ -85,16 +85,16 @@ def crash(layer, x):
 @pytest.mark.parametrize(
     ("alter", "check", "status", "said"),
     [
-        (in_place, "input_unchanged", Status.FAILED, "operation in place"),
+        (in_place, "input_unchanged", Status.FAILED, "changed in place"),
         (nan, "output", Status.FAILED, "output values are NaN or infinite"),
         (nan, "response", Status.ERROR, "must be finite"),
-        (lambda f, x: f(x).float(), "output", Status.FAILED, "is of torch.float32"),
+        (lambda f, x: f(x).float(), "output_dtype", Status.FAILED, "output of dtype torch.float32"),
         (lambda f, x: f(x)[:, :, :2], "output", Status.FAILED, "2 entries on axis 2"),
         (lambda f, x: f(x)[:, :2].transpose(1, 2), "output", Status.FAILED, "the scale axis"),
         (lambda f, x: f(x).flatten(1, 2), "output", Status.FAILED, r"must be [B, C, S, H, W]"),
         (lambda f, x: [f(x)], "output", Status.FAILED, "is a list, not a tensor"),
         (lambda f, x: f(x)[:1], "output", Status.FAILED, "1 entries for 3 images"),
-        (lambda f, x: f(x) + torch.rand(()), "determinism", Status.FAILED, "dropout at inference"),
+        (lambda f, x: f(x) + torch.rand(()), "determinism", Status.FAILED, "a dropout that is"),
         (lambda f, x: f(x - x.mean(0)), "batch_independence", Status.FAILED, "images are mixed"),
         (crash, "output", Status.ERROR, "raised ZeroDivisionError: as layers do"),
     ],
@@ -105,6 +105,14 @@ def test_what_a_layer_does_is_a_finding_and_no_crash(alter, check, status, said)
     assert verdict.of(check).status is status
     assert said in verdict.of(check).reason
     assert verdict.of(check) in verdict.complaints
+
+
+def test_a_cast_that_the_layer_does_not_show_in_its_own_dtype_is_found():
+    target = intact("lifting", torch.float32)
+    cast = replace(target, layer=Wrapped(target.layer, lambda f, x: f(x).float()))
+    outcome = run_check(BY_NAME["output_dtype"], cast, 0)
+    assert outcome.status is Status.FAILED
+    assert "output of dtype torch.float32 for an input of torch.float64" in outcome.reason
 
 
 @pytest.mark.parametrize("alter", [crash, nan, lambda f, x: [f(x)]])

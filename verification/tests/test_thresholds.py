@@ -247,6 +247,7 @@ COUNTS = "counts what is wrong, and nothing may be"
 YES_OR_NO = "says yes or no"
 EXACT = {
     "output": Exact(COUNTS, wrapped(one_value_missing)),
+    "output_dtype": Exact(YES_OR_NO, mutated("output_downcast")),
     "input_unchanged": Exact(COUNTS, mutated("input_changed")),
     "device": Exact(YES_OR_NO, lambda t: replace(t, layer=LeftBehind(t.layer))),
     "border": Exact(COUNTS, wrapped(one_value_changed)),
@@ -257,6 +258,7 @@ EXACT = {
     "gradients": Exact(COUNTS, mutated("bias_detached")),
     "gradcheck": Exact("torch.autograd.gradcheck says yes or no", mutated("half_gradient")),
     "state_round_trip": Exact(COUNTS, lambda t: replace(t, layer=Forgetful(t.layer))),
+    "state_complete": Exact(COUNTS, mutated("weights_in_list")),
     "follows_weights": Exact(COUNTS, mutated("stale_cache")),
 }
 
