@@ -82,9 +82,12 @@ def _summary(state: Status, workers: int) -> str:
         text += f" ({diverged} of them diverged)"
     if done == total:
         return f"{text}; nothing is missing"
+    untimed = f"{state.untimed} runs never timed here"
+    if state.untimed == len(state.missing):
+        return f"{text}; {untimed}"
     text += f"; about {duration(state.remaining_seconds / workers)} remain on {workers} "
     text += "worker" if workers == 1 else "workers"
-    return text + (f", besides {state.untimed} runs never timed here" if state.untimed else "")
+    return text + (f", besides {untimed}" if state.untimed else "")
 
 
 def _seconds(task: Task, records: Sequence[Record]) -> float | None:

@@ -97,7 +97,7 @@ def test_counts_and_remaining_time(tmp_path: Path) -> None:
 def test_other_data_tell_the_time_too(tmp_path: Path) -> None:
     write_record(make_record(), tmp_path)
     tasks = [replace(TASK, data="mnist_scale", protocol="short")]
-    assert status(tasks, tmp_path, clean=True).remaining_seconds == pytest.approx(10 * 79 * 2.0)
+    assert status(tasks, tmp_path, clean=True).remaining_seconds == pytest.approx(5 * 79 * 2.0)
     write_record(make_record(tasks[0], outcome="diverged"), tmp_path)
     assert table(status(tasks, tmp_path, clean=True)).endswith(
         "1 of 1 runs finished (1 of them diverged); nothing is missing"
@@ -135,3 +135,8 @@ def test_check_names_what_breaks_the_rules(
     assert f"{path.name}: cnn_28-digits-smoke-realisation1-seed0: on data with a wrong hash" in (
         capsys.readouterr().out
     )
+
+
+def test_no_time_is_made_up_where_nothing_was_timed(tmp_path: Path) -> None:
+    last = table(status(TASKS, tmp_path, clean=True)).splitlines()[-1]
+    assert last == "0 of 8 runs finished; 8 runs never timed here"
