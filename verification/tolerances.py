@@ -105,6 +105,7 @@ TABLE = (
     _exact("max_projection", "rounding", "values are selected, not computed"),
     _exact("ranks", "rounding", "counts scales whose rank differs"),
     _exact("border", "rounding", "counts outputs that see the border and must not, or must"),
+    _exact("padding", "rounding", "counts scales that are padded otherwise than the others"),
     _exact("zero_border", "rounding", "counts outputs that a frame of zeros changes"),
     _exact("gradcheck", "rounding", "counts gradients that are not the differences of outputs"),
     _exact("gradients", "rounding", "counts parameters that are not used"),

@@ -2,7 +2,7 @@
 
 from verification.budget import basis_ranks
 from verification.checks.backward import check_gradient_density, check_gradient_equivariance
-from verification.checks.border import check_border, check_zero_border
+from verification.checks.border import check_border, check_padding, check_zero_border
 from verification.checks.budget import check_error_budget
 from verification.checks.conduct import (
     check_determinism,
@@ -70,6 +70,7 @@ __all__ = [
     "check_max_projection",
     "check_memory_format",
     "check_output_dtype",
+    "check_padding",
     "check_ranks",
     "check_response",
     "check_scale_axis_shift",

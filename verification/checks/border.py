@@ -2,7 +2,8 @@
 
 Padding invents what lies outside the image. An output whose receptive field lies inside sees none
 of it, so it is what it would be in a larger image, at the place that the crop was taken from:
-equivariance to translation, and the width of the border, in one comparison.
+equivariance to translation, and the width of the border, in one comparison. What padding invents
+shows when the image is framed: by the right frame nothing changes.
 """
 
 from __future__ import annotations
@@ -75,34 +76,75 @@ def check_zero_border(
 
     Raises ValueError for a margin that is no multiple of the stride.
     """
-    if margin % stride:
-        raise ValueError(f"margin={margin!r}: must be a multiple of the stride, {stride}")
-    with torch.no_grad():
-        alone = layer(image)
-        begin = margin // stride
-        rows, columns = (slice(begin, begin + side) for side in alone.shape[-2:])
-        differing = {
-            mode: int(
-                _differs(alone, layer(_framed(image, margin, mode))[..., rows, columns]).sum()
-            )
-            for mode in _FRAMES
-        }
+    changed = _changed_by_frames(layer, image, margin, stride)
+    differing = int(changed["constant"].sum())
     cause = ""
-    if differing["constant"]:
-        others = [mode for mode, count in differing.items() if count == 0]
+    if differing:
+        others = [name for mode, name in _FRAMES.items() if not changed[mode].any()]
         cause = f"; the padding is {others[0] if others else 'no known one'}"
     return CheckResult(
         "zero_border",
         name,
-        float(differing["constant"]),
+        float(differing),
         0.0,
         f"outputs of an image that are others in a frame of {margin} zeros{cause}",
         configuration=f"image {tuple(image.shape)}, {image.dtype}",
     )
 
 
-_FRAMES = ("constant", "circular", "reflect", "replicate")
-"""How an image may go on beyond its border, by the names of `torch.nn.functional.pad`."""
+def check_padding(
+    layer: Callable[[Tensor], Tensor], image: Tensor, margin: int, stride: int, name: str
+) -> CheckResult:
+    """Beyond the border of an image all scales of an output [B, C, S, H', W'] see the same.
+
+    Whether that is zeros or something else does not matter. A scale that sees no border agrees with
+    all others, and one whose padding is none of the known ones is not judged. Arguments as of
+    `check_zero_border`; the error counts the scales that see something else than most.
+
+    Raises ValueError for a margin that is no multiple of the stride.
+    """
+    changed = _changed_by_frames(layer, image, margin, stride)
+    touched = {
+        mode: changes.movedim(2, 0).flatten(1).any(dim=1) for mode, changes in changed.items()
+    }
+    scales = range(len(touched["constant"]))
+    kinds = [[mode for mode in _FRAMES if not touched[mode][scale]] for scale in scales]
+    usual = max(_FRAMES, key=lambda mode: sum(mode in kind for kind in kinds))
+    odd = {scale: kind[0] for scale, kind in enumerate(kinds) if kind and usual not in kind}
+    told = "; ".join(f"scale {scale} is padded by {_FRAMES[kind]}" for scale, kind in odd.items())
+    unknown = [str(scale) for scale, kind in enumerate(kinds) if not kind]
+    return CheckResult(
+        "padding",
+        name,
+        float(len(odd)),
+        0.0,
+        f"padding of each scale: {told or 'no scale is padded otherwise than the others'}"
+        f"{', the others by ' + _FRAMES[usual] if odd else ''}"
+        f"{'; not known of scales ' + ', '.join(unknown) if unknown else ''}",
+        configuration=f"image {tuple(image.shape)}, {image.dtype}",
+    )
+
+
+_FRAMES = {
+    "constant": "zeros", "circular": "circular", "reflect": "reflect", "replicate": "replicate",
+}  # fmt: skip
+"""How an image may go on beyond its border: `torch.nn.functional.pad`'s name, and ours."""
+
+
+def _changed_by_frames(
+    layer: Callable[[Tensor], Tensor], image: Tensor, margin: int, stride: int
+) -> dict[str, Tensor]:
+    """For each kind of frame: which outputs of an image are others when it is framed so."""
+    if margin % stride:
+        raise ValueError(f"margin={margin!r}: must be a multiple of the stride, {stride}")
+    begin = margin // stride
+    with torch.no_grad():
+        alone = layer(image)
+        rows, columns = (slice(begin, begin + side) for side in alone.shape[-2:])
+        return {
+            mode: _differs(alone, layer(_framed(image, margin, mode))[..., rows, columns])
+            for mode in _FRAMES
+        }
 
 
 def _differs(expected: Tensor, found: Tensor) -> Tensor:

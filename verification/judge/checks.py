@@ -246,6 +246,18 @@ def border(target: Target, seed: int) -> CheckResult:
     return checks.check_border(target.layer, image, (crop, crop), stages, target.name, every=every)
 
 
+def padding(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_padding`, with a frame as wide as the layer's padding."""
+    window = padding_window(target)
+    if window is None:
+        raise ValueError(f"padding of {target.name}: must be known")
+    margin = -(-window.padding // target.stride) * target.stride
+    # A reflection needs an image that is wider than the frame.
+    beyond = max(0, margin + 1 - target.window)
+    x = random_input(target, seed, wider=2 + -(-beyond // target.stride))
+    return checks.check_padding(target.layer, x, margin, target.stride, target.name)
+
+
 def _edges_are_felt(target: Target) -> bool:
     """Whether the outermost taps of every filter weigh so much that rounding cannot hide them.
 

@@ -95,6 +95,7 @@ class Need(enum.Enum):
     WHOLE_BASIS_RATIO = "no two scales of the basis have a whole ratio"
     PIXELS = "the outputs of the scales are of unequal sizes, so only their centres are read"
     PADDING = "its output sizes are not those of one window with padding at stride 1"
+    PADDED = "the layer does not pad"
 
     @property
     def why_not(self) -> str:
@@ -124,4 +125,5 @@ _MET: dict[Need, Callable[[Target], bool]] = {
     Need.WHOLE_BASIS_RATIO: _basis_has_whole_ratio,
     Need.PIXELS: lambda t: not getattr(t.layer, "centre_only", False),
     Need.PADDING: lambda t: padding_window(t) is not None,
+    Need.PADDED: lambda t: (window := padding_window(t)) is None or window.padding > 0,
 }

@@ -127,6 +127,13 @@ CHECKS: tuple[Check, ...] = (
         (_N.SCALES, _N.PIXELS, _N.PADDING),
     ),
     Check(
+        "padding",
+        "all scales go on in the same way beyond the border of the image",
+        "padding by reflection, repetition or wrap-around at one scale, by zeros at another",
+        checks.padding,
+        (_N.SCALES, _N.PIXELS, _N.PADDING, _N.PADDED),
+    ),
+    Check(
         "response",
         "the layer answers as its documented filters do",
         "axes swapped, filters flipped, misnormalised, shifted, of another order or width; no bias",

@@ -137,6 +137,20 @@ def _circular(layer: SteerableConv) -> nn.Module:
     return _OtherBorder(layer, "circular")
 
 
+class _MixedBorder(nn.Module):
+    """A layer that pads by reflection at one of its scales, by zeros at the others."""
+
+    def __init__(self, layer: SteerableConv, scale: int = 1) -> None:
+        super().__init__()
+        self.layer, self.scale = layer, scale
+        self.reflecting = _OtherBorder(layer, "reflect")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The answer, that of one scale to the reflected image."""
+        chosen = torch.arange(len(self.layer.basis.scales)) == self.scale
+        return torch.where(chosen[:, None, None], self.reflecting(x), self.layer(x))
+
+
 def _border_lost(layer: SteerableConv) -> nn.Module:
     # Pixels beyond half of the largest support, counted from the border, are never read.
     reach = max(1, min(layer.basis.supports) // 2)
@@ -251,6 +265,14 @@ EXECUTION_MUTANTS = (
         ("zero_border",),
         "the padding is circular",
         _circular,
+        _PADDED,
+    ),
+    Mutant(
+        "reflected_at_one_scale",
+        "`padding_mode='reflect'` tried out at one scale and left there.",
+        ("padding", "zero_border"),
+        "scale 1 is padded by reflect, the others by zeros",
+        _MixedBorder,
         _PADDED,
     ),
     Mutant(

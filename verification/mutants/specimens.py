@@ -72,6 +72,11 @@ class Subject:
             self.module, self.x, reach, self._documented.stride, self.name
         )
 
+    def padding(self) -> CheckResult:
+        """`check_padding`, with the same frame."""
+        reach = BASIS.kernel_size // 2
+        return checks.check_padding(self.module, self.x, reach, self._documented.stride, self.name)
+
 
 Check = Callable[[Subject], CheckResult]
 
@@ -202,7 +207,7 @@ SPECIMENS: Mapping[str, Specimen] = {
     "padded": Specimen(
         _seeded(lambda: LiftingConv2d(2, 3, BASIS, stride=2, padding=10)),
         (3, 2, 15, 15),
-        {**_CONVOLUTION, "zero_border": Subject.zero_border},
+        {**_CONVOLUTION, "zero_border": Subject.zero_border, "padding": Subject.padding},
     ),
     "scale": Specimen(
         _seeded(lambda: ScaleConv2d(2, 3, BASIS, 2)), (3, 2, 3, _SIDE, _SIDE), _CONVOLUTION

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sesn_impl import LiftingConv2d, ScaleConv1x1, ScaleConv2d, hermite_basis_a
-from verification.checks import check_border
+from verification.checks import check_border, check_padding
 from verification.errors import equivariance_error
 from verification.profiles import active, cases
 from verification.receptive_field import (
@@ -165,6 +165,41 @@ def test_another_receptive_field_is_rejected(size):
 def test_the_kind_of_padding_does_not_matter_inside():
     image, crop = framed(stages_of(LAYER), 15, (1, 1), 0)
     check_border(mirrored, image, crop, [stages_of(LAYER)], "mirrored", every=False).require()
+
+
+def padded_by(mode: str, *scales: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The layer, with another padding at some scales; "constant" for one of ones."""
+
+    def layer(x: torch.Tensor) -> torch.Tensor:
+        y = LAYER(x).clone()
+        value = 1.0 if mode == "constant" else None
+        framed = LAYER(F.pad(x, [7] * 4, mode=mode, value=value))[..., 7:-7, 7:-7]
+        for scale in scales:
+            y[:, :, scale] = framed[:, :, scale]
+        return y
+
+    return layer
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_one_padding_for_all_scales_passes_and_another_at_one_is_named(mode):
+    image = noise((2, 1, 12, 12), 0)
+    check_padding(LAYER, image, 3, 1, "zeros").require()
+    check_padding(padded_by(mode, 0, 1), image, 3, 1, mode).require()
+    for scale in (0, 1):
+        result = check_padding(padded_by(mode, scale), image, 3, 1, mode)
+        result.require_failure("one scale is padded otherwise")
+        assert f"scale {scale} is padded by {mode}, the others by zeros" in result.finding
+
+
+def test_a_padding_that_is_not_known_accuses_nobody():
+    """Ones beyond the border of one scale, zeros at the other: told, not judged."""
+    image = noise((2, 1, 12, 12), 0)
+    result = check_padding(padded_by("constant", 1), image, 3, 1, "ones")
+    result.require()
+    assert "not known of scales 1" in result.finding
+    with pytest.raises(ValueError, match="margin=3: must be a multiple of the stride, 2"):
+        check_padding(LAYER, image, 3, 2, "stride")
 
 
 def test_an_image_that_ends_with_the_crop_is_named():

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import verification
@@ -71,6 +72,28 @@ def test_the_wrong_layout_is_a_finding():
     folded = Relaid(build_lifting(BASIS, 0), "list")
     verdict = check_scale_equivariance(folded, SCALES)
     assert 'a list needs layout="list"' in verdict.of("output").reason
+
+
+class Reflecting(nn.Module):
+    """A correct layer that pads by reflection, at some scales only if they are named."""
+
+    def __init__(self, *scales):
+        super().__init__()
+        self.layer, self.scales = build_lifting(BASIS, 0, padding=5), scales
+
+    def forward(self, x):
+        y = self.layer(x)
+        z = self.layer(F.pad(x, [5] * 4, mode="reflect"))[..., 5:-5, 5:-5]
+        chosen = torch.tensor([n in self.scales for n in range(len(SCALES))])
+        return torch.where(chosen[:, None, None], z, y) if self.scales else z
+
+
+def test_a_padding_of_its_own_at_one_scale_is_named():
+    only = ["border", "padding", "integer_translation", "scaled_copies"]
+    check_scale_equivariance(Reflecting(), SCALES, checks=only).require()
+    verdict = check_scale_equivariance(Reflecting(2), SCALES, checks=only)
+    assert [o.check for o in verdict.complaints] == ["padding"]
+    assert "scale 2 is padded by reflect, the others by zeros" in verdict.of("padding").reason
 
 
 def test_layers_on_scale_and_space_and_dropped_ends():

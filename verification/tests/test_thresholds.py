@@ -33,6 +33,10 @@ def small() -> Target:
     return describe(build_lifting(hermite_basis_a(7, (0.7, 1.4), 2), 0))
 
 
+def padded() -> Target:
+    return describe(build_lifting(hermite_basis_a(7, (0.7, 1.4), 2), 0, padding=3))
+
+
 def wide() -> Target:
     """Filters that lose so little that most responses are decided."""
     return describe(build_lifting(hermite_basis_a(25, (1.0, 1.5, 2.25), 2), 0))
@@ -251,6 +255,7 @@ EXACT = {
     "input_unchanged": Exact(COUNTS, mutated("input_changed")),
     "device": Exact(YES_OR_NO, lambda t: replace(t, layer=LeftBehind(t.layer))),
     "border": Exact(COUNTS, wrapped(one_value_changed)),
+    "padding": Exact(COUNTS, mutated("reflected_at_one_scale"), padded),
     "supports": Exact(COUNTS, misnamed, wide),
     "local_winner": Exact(COUNTS, wrapped(reversed_scales), wide),
     "local_invariance": Exact(COUNTS, wrapped(with_gains), wide),
