@@ -171,7 +171,7 @@ def padded_by(mode: str, *scales: int) -> Callable[[torch.Tensor], torch.Tensor]
     """The layer, with another padding at some scales; "constant" for one of ones."""
 
     def layer(x: torch.Tensor) -> torch.Tensor:
-        y = LAYER(x).clone()
+        y: torch.Tensor = LAYER(x).clone()
         value = 1.0 if mode == "constant" else None
         framed = LAYER(F.pad(x, [7] * 4, mode=mode, value=value))[..., 7:-7, 7:-7]
         for scale in scales:
