@@ -1,11 +1,16 @@
-"""What a layer with the wrong answers does instead of what its documentation says.
+"""What a layer with the wrong answers does instead: mistakes that are named by their filters.
 
-A layer that is linear is known by its answers to single pixels: those are its filters. They are
-compared with the documented ones, and with what the documented ones would become by each of many
-simple mistakes; the mistake that gives the measured filters is named.
+A layer that is linear is known by its answers to single pixels: those are its filters. There are
+two yardsticks for them, and both have the same form: what the right filters would become by each of
+many simple mistakes, and how much of the difference that explains.
+
+- Filters that are documented (`explain`): the mistake that gives the measured ones is named.
+- Filters that nobody has documented (`between_scales`): those of one scale say what those of the
+  next should be, by σ⁻²ψ(t/σ).
 """
 
+from verification.diagnosis.between_scales import diagnose, diagnose_against
 from verification.diagnosis.explain import explain
 from verification.diagnosis.filters import documented_filters, measure_filters
 
-__all__ = ["documented_filters", "explain", "measure_filters"]
+__all__ = ["diagnose", "diagnose_against", "documented_filters", "explain", "measure_filters"]

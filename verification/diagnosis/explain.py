@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from verification.diagnosis.alike import best_factor
 from verification.diagnosis.filters import Case, Filters, measure_filters
 from verification.diagnosis.mistakes import MISTAKES, Explanation
 from verification.errors import equivariance_error
@@ -65,7 +66,7 @@ def _about_bias(case: Case, rounding: float) -> Iterator[str]:
     allowed = 10 * rounding**0.5 * max(float(np.abs(wanted).max()), 1e-300)
     if (np.abs(found - wanted[:, None]) <= allowed).all():
         return
-    times = float((found[:, 0] @ wanted) / (wanted @ wanted)) if wanted.any() else 0.0
+    times = best_factor(found[:, 0], wanted) if wanted.any() else 0.0
     if (np.abs(found) <= allowed).all():
         yield "the bias is not added"
     elif (np.abs(found - found[:, :1]) > allowed).any():

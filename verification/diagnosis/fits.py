@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment, minimize_scalar
 
 from verification.continuum import HermiteAtom, sampled_filters
+from verification.diagnosis.alike import best_factor
 from verification.diagnosis.filters import Case
 from verification.errors import equivariance_error
 from verification.probe import known_filters
@@ -24,7 +25,7 @@ Polynomial = Callable[[FloatArray, list[float]], Any]
 def gain(case: Case, scale: int) -> float:
     """The factor on the documented filters of a scale."""
     measured, wanted = (k[:, :, :, scale].ravel() for k in (case.measured.kernels, case.documented))
-    return float(measured @ wanted / (wanted @ wanted))
+    return best_factor(measured, wanted)
 
 
 def evaluated(

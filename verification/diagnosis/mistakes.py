@@ -16,6 +16,7 @@ from numpy.polynomial.hermite_e import hermeval
 
 from verification.continuum import HermiteAtom
 from verification.diagnosis import fits
+from verification.diagnosis.alike import TURNS, other_orders
 from verification.diagnosis.filters import Case, Reads
 from verification.probe import known_filters
 from verification.signals import FloatArray
@@ -26,25 +27,13 @@ _MOST_SCALES = 4
 
 def another_geometry(case: Case) -> Iterator[Explanation]:
     """The filters turned or mirrored."""
-    kernels = case.documented
-    yield "rows and columns exchanged", kernels.swapaxes(-1, -2)
-    yield (
-        "filters turned by 180°, a convolution in place of a correlation",
-        kernels[..., ::-1, ::-1],
-    )
-    yield "filters mirrored, rows upside down", kernels[..., ::-1, :]
-    yield "filters mirrored, columns back to front", kernels[..., ::-1]
-    yield "filters turned by 90°", np.rot90(kernels, 1, (-2, -1))
-    yield "filters turned by 90°", np.rot90(kernels, -1, (-2, -1))
+    for words, turn in TURNS.items():
+        yield f"filters: {words}", turn(case.documented)
 
 
 def another_order_of_scales(case: Case) -> Iterator[Explanation]:
     """Filters or outputs of other scales."""
-    if case.scales > _MOST_SCALES:
-        orders = [tuple(reversed(range(case.scales)))]
-    else:
-        orders = list(itertools.permutations(range(case.scales)))[1:]
-    for order in orders:
+    for order in other_orders(case.scales, _MOST_SCALES):
         yield (
             f"scales in another order: outputs in place of those of scales {order}",
             case.documented[:, :, :, list(order)],

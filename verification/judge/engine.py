@@ -16,8 +16,9 @@ import torch
 from torch import nn
 
 from verification.checks.result import CheckResult
-from verification.judge.diagnosis import diagnose, diagnose_against, pairs_of
-from verification.judge.reading import NotAffineError, documented, read_filters
+from verification.diagnosis import diagnose, diagnose_against
+from verification.diagnosis.pairs import pairs_of
+from verification.diagnosis.reading import NotAffineError, documented, read_filters
 from verification.judge.registry import CHECKS, Check, named
 from verification.judge.verdict import Outcome, Status, Verdict
 from verification.probe import complete_pairs
@@ -64,7 +65,7 @@ def judge(
 
 
 def explain(target: Target, verdict: Verdict, seed: int) -> list[str]:
-    """What the failed checks of filters point at: see `verification.judge.diagnosis`."""
+    """What the failed checks of filters point at: see `verification.diagnosis`."""
     failed = {o.check for o in verdict if o.status is Status.FAILED}
     pairs = complete_pairs(target)
     if not failed & _EXPLAINED or target.output != "scales" or not pairs:

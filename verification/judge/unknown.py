@@ -19,10 +19,12 @@ from scipy.optimize import minimize_scalar
 
 from verification.checks.circumstances import about
 from verification.checks.result import CheckResult
+from verification.diagnosis.copies import copy_of
+from verification.diagnosis.pairs import pairs_of
+from verification.diagnosis.reading import NotAffineError, ReadFilters, read_filters
+from verification.diagnosis.supports import out_of_proportion
+from verification.diagnosis.suspicions import best_ratio
 from verification.errors import equivariance_error
-from verification.judge.copies import copy_of
-from verification.judge.diagnosis import best_ratio, out_of_proportion, pairs_of
-from verification.judge.reading import NotAffineError, ReadFilters, read_filters
 from verification.probe import Probe, complete_pairs, random_probe, responses
 from verification.signals import FloatArray
 from verification.targets import Target
@@ -198,7 +200,7 @@ def estimate_ratios(target: Target, seed: int) -> list[float]:
 
 
 def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> float:
-    """As `diagnosis.best_ratio`, from responses to rescaled images alone."""
+    """As `suspicions.best_ratio`, from responses to rescaled images alone."""
     probe = random_probe(target, seed, points=8)
     near = responses(target, probe)[..., fine]
     near = near - near.mean(dim=0)

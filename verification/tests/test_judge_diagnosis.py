@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from sesn_impl import hermite_basis_a
 from verification.continuum import axis_filter
+from verification.diagnosis import diagnose, diagnose_against
+from verification.diagnosis.copies import copy_of, degrees
+from verification.diagnosis.pairs import pairs_of
+from verification.diagnosis.reading import NotAffineError, ReadFilters, documented, read_filters
+from verification.diagnosis.supports import support
 from verification.errors import equivariance_error
-from verification.judge.copies import copy_of, degrees
-from verification.judge.diagnosis import diagnose, diagnose_against, pairs_of, support
-from verification.judge.reading import NotAffineError, ReadFilters, documented, read_filters
 from verification.probe import complete_pairs
 from verification.profiles import cases
 from verification.strategies import complete_bases, cut_off_bases, seeds
@@ -192,9 +194,9 @@ FAULTS = {
         "orientation: ",
     ),
     "a reshape is missing its permute": (numbered_by_scale(), "axes: "),
-    "look at how σ enters": (
+    "weights that are not shared over scales": (
         filters(derivatives(1.5), derivatives(2.1)[::-1], derivatives(3.0)),
-        "the filters of scales",
+        "functions: ",
     ),
     "7, 7, 7 pixels": (filters(*(derivatives(s, reach=3.2 / s) for s in SCALES)), "support: "),
 }
@@ -206,6 +208,44 @@ def test_a_mistake_is_named(words):
     said = diagnosis(found)
     assert said[0].startswith(cause), said
     assert words in said[0], said
+
+
+def weighed(*factors: np.ndarray) -> ReadFilters:
+    """Nine filters of six functions at each scale; factors: [6], or [3, 3, 6], of each scale."""
+    weights = np.random.default_rng(4).standard_normal((3, 3, 6))
+    pixels = np.arange(SIDE, dtype=float) - SIDE // 2
+    taps = []
+    for sigma, own in zip(SCALES, factors, strict=True):
+        inside = np.abs(pixels) <= round(4 * sigma)
+        atoms = [
+            np.outer(axis_filter(pixels, n, sigma), axis_filter(pixels, m, sigma))
+            * np.outer(inside, inside)
+            for n in range(3)
+            for m in range(3 - n)
+        ]
+        taps.append(np.einsum("oib,byx->oiyx", own * weights, np.stack(atoms)))
+    return filters(*taps)
+
+
+def test_functions_with_factors_of_their_own_are_named():
+    """As when each is divided by its own sum, norm or maximum: the factors are found, too."""
+    rng = np.random.default_rng(5)
+    ones, factors = np.ones(6), np.array([1.0, 0.5, 1.3, 0.7, 1.6, 0.8])
+    (said,) = diagnosis(weighed(ones, factors, factors))
+    assert said.startswith(
+        "functions: the filters of scales 0 and 1 are made of the same functions"
+    )
+    # The coarser of two is the yardstick: its factors are those of the finer, turned over.
+    assert "from 0.625 to 2: every function is normalised at each scale by itself" in said
+    (said,) = diagnosis(weighed(*(rng.standard_normal((3, 3, 6)) for _ in SCALES)))
+    assert said.endswith(
+        "weights that are not shared over scales (explains 100 % of the difference)"
+    )
+    # What one factor explains is not put down to six, and one of other widths to none.
+    assert diagnosis(weighed(ones, 2 * ones, 2 * ones))[0].startswith("amplitude: ")
+    found = weighed(ones, ones, ones)
+    moved = replace(found, taps=np.roll(found.taps, 1, axis=-1) + found.taps[..., ::-1, :])
+    assert not any(said.startswith("functions: ") for said in diagnosis(moved))
 
 
 def test_filters_that_are_copies_are_not_accused():

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 import verification.__main__
-from sesn_impl import ScaleConv2d
+from sesn_impl import ScaleConv2d, hermite_basis_a
 from verification import check_scale_equivariance
 from verification.judge import Status, Verdict, judge
+from verification.mutants.mutant import with_functions
 from verification.profiles import cases
 from verification.strategies import complete_bases, cut_off_bases, seeds
 from verification.targets import describe
@@ -73,7 +74,8 @@ def make(mistake=""):
     return layer, {"scales": SCALES, "layout": "BSCHW"}
 '''
 MISTAKES = {
-    "rounded": "look at how σ enters the filter: in every place, and unrounded",
+    "rounded": "look at how σ enters the filter: in every place, and unrounded; and whether each "
+    "function is normalised at each scale by itself",
     "half the power": "the ratio that fits best is 1.2, 1.2, you said 1.43, 1.4, its power 0.5",
     "transposed": "orientation: scales 1 and 2 are rows and columns exchanged to each other",
     "gain": "each scale is normalised by itself, or has a gain of its own",
@@ -103,6 +105,19 @@ def test_a_mistake_in_it_is_pointed_at(scratch, mistake):
     assert not verdict.passed
     assert verdict.of("scaled_copies").status is Status.FAILED
     assert MISTAKES[mistake] in verdict.findings[0], verdict
+
+
+def test_functions_that_are_each_divided_by_their_own_sum_are_named():
+    """At every scale by itself: in the plane it changes nothing, on pixels it does."""
+    layer = build_lifting(hermite_basis_a(15, (1.0, 1.5, 2.25), 2), 0)
+    functions = layer.basis.functions
+    normalised = with_functions(layer, functions / functions.abs().sum((-1, -2), keepdim=True))
+    verdict = check_scale_equivariance(
+        normalised.forward, (1.0, 1.5, 2.25), in_channels=2, lifts=True, window=15,
+        dtype=torch.float64, checks=["scaled_copies", "scale_equivariance"],
+    )  # fmt: skip
+    assert verdict.of("scaled_copies").status is Status.FAILED
+    assert "every function is normalised at each scale by itself" in verdict.findings[0]
 
 
 # --- Public libraries -----------------------------------------------------------------------------
