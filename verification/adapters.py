@@ -18,11 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from verification.judge.unknown import estimate_ratios
+from verification.options import LAYOUTS, Options
 from verification.targets import Target, describe
 from verification.tolerances import tolerance
 
-LAYOUTS = ("BCSHW", "BSCHW", "B(CS)HW", "B(SC)HW", "list")
-ENDS = ("zero", "wrap", "drop")
 _SIDES = (17, 33, 65, 129, 257)
 _CHANNELS = (1, 3, 2, 4, 8, 16, 32, 64)
 _UNKNOWN_RATIO = math.sqrt(2.0)
@@ -102,59 +101,66 @@ class Adapted(nn.Module):
         return torch.stack(centres, dim=2)[..., None, None]
 
 
+class OnDevice(nn.Module):
+    """A layer that runs elsewhere: its inputs are brought there, its outputs back."""
+
+    def __init__(self, layer: Callable[..., object], device: str) -> None:
+        super().__init__()
+        self.layer, self.device = layer, device
+
+    def forward(self, x: Tensor | list[Tensor]) -> object:
+        """[...] -> what the layer gives, on the device that x came from."""
+        if isinstance(x, Tensor):
+            return _brought(self.layer(x.to(self.device)), x.device)
+        return _brought(self.layer([t.to(self.device) for t in x]), x[0].device)
+
+
+def _brought(y: object, device: torch.device) -> object:
+    if isinstance(y, list | tuple):
+        return [_brought(each, device) for each in y]
+    return y.to(device) if isinstance(y, Tensor) else y
+
+
 def prepare(
-    layer: Callable[..., object] | Target,
-    scales: Sequence[float] | float | None = None,
-    *,
-    layout: str = "BCSHW",
-    in_channels: int | None = None,
-    lifts: bool | None = None,
-    scale_extent: int = 1,
-    ends: str = "zero",
-    stride: int | None = None,
-    window: int | None = None,
-    dtype: torch.dtype | None = None,
-    output: str | None = None,
-    name: str | None = None,
+    layer: Callable[..., object] | Target, options: Options | None = None
 ) -> tuple[Target, tuple[str, ...]]:
     """The target of a layer, and notes on what was found out about it.
 
-    scales: σ of each output scale in any unit, growing; or the ratio of neighbours alone; without
-    them the ratio that fits best is estimated. ends: what stands for the input scales above the
-    largest: zeros, the smallest ones ("wrap"), or nothing, so that there are fewer outputs
-    ("drop"). output: "scales", "map" or "classes", by default by its number of axes. Else as
-    `verification.targets.Target`.
-
-    Raises ValueError for what cannot be a target, and whatever the layer raises.
+    A ready `Target` is left as it is. Raises ValueError for what cannot be a target, and whatever
+    the layer raises.
     """
     if isinstance(layer, Target):
         return layer, ()
-    if ends not in ENDS:
-        raise ValueError(f"ends={ends!r}: must be one of {', '.join(ENDS)}")
-    if scales is None and layout == "BCSHW" and _is_steerable(layer):
-        return describe(layer, name), ()  # type: ignore[arg-type]
+    options = options or Options()
+    scales, layout, extent = options.scales, options.layout, options.scale_extent
+    stride, window = options.stride, options.window
+    elsewhere = options.device is not None and torch.device(options.device).type != "cpu"
+    if scales is None and layout == "BCSHW" and _is_steerable(layer) and not elsewhere:
+        return describe(layer, options.name), ()  # type: ignore[arg-type]
     grid = tuple(scales) if isinstance(scales, Sequence) else None
-    missing = scale_extent - 1 if ends == "drop" else 0
+    missing = extent - 1 if options.ends == "drop" else 0
     adapted: Run = layer  # type: ignore[assignment]
+    if options.device is not None and elsewhere:
+        adapted = OnDevice(layer, options.device)
     if layout != "BCSHW" or missing:
-        adapted = Adapted(layer, layout, None if grid is None else len(grid) - missing, missing)
+        adapted = Adapted(adapted, layout, None if grid is None else len(grid) - missing, missing)
     notes: list[str] = []
-    dtype = _dtype_of(layer) if dtype is None else dtype
+    dtype = options.dtype or _dtype_of(layer)
     trial = _Trial(adapted, dtype, None if grid is None else len(grid), window)
-    channels, lifted, y = trial.first(in_channels, lifts)
-    kind = output or {5: "scales", 4: "map", 2: "classes"}.get(y.ndim, "scales")
+    channels, lifted, y = trial.first(options.in_channels, options.lifts)
+    kind = options.output or {5: "scales", 4: "map", 2: "classes"}.get(y.ndim, "scales")
     count = y.shape[2] if kind == "scales" and y.ndim == 5 else 1
     ratio = scales if isinstance(scales, int | float) else _UNKNOWN_RATIO
     if grid is None:
         grid = tuple(float(ratio) ** i for i in range(max(count, 2 if kind != "scales" else count)))
     target = Target(
-        name=name or type(layer).__name__,
+        name=options.name or type(layer).__name__,
         layer=adapted,
         scales=grid,
         in_channels=channels,
         window=window or trial.side,
         lifts=lifted,
-        scale_extent=scale_extent,
+        scale_extent=extent,
         stride=stride or 1,
         dtype=dtype,
         output=kind,

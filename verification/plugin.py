@@ -43,18 +43,17 @@ def pytest_collection_modifyitems(
         return
     from verification.judge.engine import warn_unmatched  # noqa: PLC0415
     from verification.judge.front import Judgement  # noqa: PLC0415
-    from verification.judge.loading import expectations, load  # noqa: PLC0415
+    from verification.judge.loading import declared, expectations, load  # noqa: PLC0415
     from verification.judge.registry import CHECKS, named  # noqa: PLC0415
 
     try:
         layer, options = load(origin, config.getoption("impl_seed"))
-        expected = dict(options.pop("expected_failures", {}))
+        described, expected = declared({"name": origin.partition(":")[2], **options})
         expected |= expectations(config.getoption("impl_expect_failure"))
     except ValueError as error:
         raise pytest.UsageError(f"--impl: {error}") from error
     warn_unmatched(expected)
-    options = {"name": origin.partition(":")[2], **options}
-    judgement = Judgement(layer, options, config.getoption("impl_seed"), origin=origin)
+    judgement = Judgement(layer, described, config.getoption("impl_seed"), origin=origin)
     items[:] = [_item(session, judgement, check, expected) for check in named(None, CHECKS)]
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 from verification.judge.verdict import Outcome, Status, Verdict
+from verification.options import shell_arguments
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +24,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     layer = parser.add_argument_group("layer", "what the factory does not say itself")
     layer.add_argument("--scales", type=float, nargs="+", metavar="SIGMA", help="of its outputs")
     layer.add_argument("--ratio", type=float, help="of neighbouring scales, in place of --scales")
-    layer.add_argument(
-        "--adapter", dest="layout", metavar="LAYOUT",
-        help="of the axes: BCSHW (default), BSCHW, B(CS)HW, B(SC)HW or list",
-    )  # fmt: skip
-    layer.add_argument("--scale-extent", type=int, metavar="K", help="input scales per output (1)")
-    layer.add_argument("--ends", help="of the scale axis: zero (default), wrap or drop")
-    layer.add_argument("--in-channels", type=int, metavar="C", help="found out if not given")
-    layer.add_argument("--window", type=int, metavar="N", help="input side; found out if not given")
+    for name, described in shell_arguments().items():
+        flag = described.pop("flag")
+        layer.add_argument(flag, dest=name, **described)
     parser.add_argument(
         "--check", action="append", metavar="NAME", help="only this one (may be repeated)"
     )
@@ -52,17 +49,18 @@ def run(options: argparse.Namespace) -> int:
     not to be written.
     """
     from verification.judge.front import check_scale_equivariance  # noqa: PLC0415
-    from verification.judge.loading import expectations, load  # noqa: PLC0415
+    from verification.judge.loading import declared, expectations, load  # noqa: PLC0415
 
     expected = expectations(options.expect_failure)
     layer, said = load(options.origin, options.seed)
     said = {"name": options.origin.partition(":")[2], **said, **_given(options)}
-    expected = {**said.pop("expected_failures", {}), **expected}
+    described, known = declared(said)
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         verdict = check_scale_equivariance(
-            layer, checks=options.check, expected_failures=expected, tolerance=options.tolerance,
-            seed=options.seed, origin=_replayed(options), **said,
+            layer, checks=options.check, expected_failures={**known, **expected},
+            tolerance=options.tolerance, seed=options.seed, origin=_replayed(options),
+            **vars(described),
         )  # fmt: skip
     print(as_table(verdict))
     if options.json is not None:
@@ -77,10 +75,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(f"--ratio {options.ratio:g}: must not be given with --scales")
     given = {
         "scales": tuple(options.scales) if options.scales else options.ratio,
-        **{
-            name: getattr(options, name)
-            for name in ("layout", "scale_extent", "ends", "in_channels", "window")
-        },
+        **{name: getattr(options, name) for name in shell_arguments()},
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -90,12 +85,11 @@ def _replayed(options: argparse.Namespace) -> str:
     words = [options.origin]
     if options.scales:
         words += ["--scales", *(f"{scale:.17g}" for scale in options.scales)]
-    names = {"ratio": "ratio", "layout": "adapter", "scale_extent": "scale-extent", "ends": "ends"}
-    names |= {"in_channels": "in-channels", "window": "window", "tolerance": "tolerance"}
-    for name, option in names.items():
+    flags = {name: described["flag"] for name, described in shell_arguments().items()}
+    for name, flag in {"ratio": "--ratio", **flags, "tolerance": "--tolerance"}.items():
         value = getattr(options, name)
         if value is not None:
-            words += [f"--{option}", f"'{value}'" if name == "layout" else str(value)]
+            words += [flag, shlex.quote(str(value))]
     return " ".join(words)
 
 

@@ -49,8 +49,11 @@ def judge(
     origin: "package.module:factory" and options, from which replay lines are made.
     on_outcome: called after each check.
 
-    Raises ValueError for an unknown check; warns of expectations that match none.
+    Raises ValueError for an unknown check, or a tolerance that is not positive; warns of
+    expectations that match none.
     """
+    if tolerance is not None and not tolerance > 0:
+        raise ValueError(f"tolerance={tolerance!r}: must be positive")
     expected = dict(expected_failures or {})
     warn_unmatched(expected)
     outcomes = []

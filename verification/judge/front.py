@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pytest
-import torch
 
 from verification.adapters import prepare
 from verification.judge.engine import judge, replay_line, run_check, warn_unmatched
 from verification.judge.registry import CHECKS, Check, named
 from verification.judge.verdict import Outcome, Status, Verdict
+from verification.options import Options
 from verification.targets import Target
 
 
@@ -21,16 +21,6 @@ def check_scale_equivariance(
     layer: Callable[..., object] | Target,
     scales: Sequence[float] | float | None = None,
     *,
-    layout: str = "BCSHW",
-    in_channels: int | None = None,
-    lifts: bool | None = None,
-    scale_extent: int = 1,
-    ends: str = "zero",
-    stride: int | None = None,
-    window: int | None = None,
-    dtype: torch.dtype | None = None,
-    output: str | None = None,
-    name: str | None = None,
     checks: Iterable[str] | None = None,
     expected_failures: Mapping[str, str] | None = None,
     tolerance: float | None = None,
@@ -38,26 +28,26 @@ def check_scale_equivariance(
     raise_on_failure: bool = False,
     origin: str = "",
     on_outcome: Callable[[Outcome], None] | None = None,
+    **options: Any,  # noqa: ANN401  (as Options has them)
 ) -> Verdict:
     """Judges a layer: an outcome for every check, and sentences on what is wrong.
 
     layer: a callable, or a ready `Target`. scales: σ of its output scales, or the ratio of
-    neighbours; estimated if not given. layout to name: see `verification.adapters.prepare`.
+    neighbours; estimated if not given. options: layout, lifts, scale_extent, ends, stride, window,
+    in_channels, dtype, device, output, name: see `verification.options.Options`.
     checks: names of the registry, by default all that are not slow. expected_failures: a reason for
     each check that is known to fail. tolerance: largest relative squared error of equivariance, in
     place of the threshold that is derived. seed: of all random inputs.
 
-    Raises ValueError for an unknown check, layout or output; AssertionError if the layer fails and
-    `raise_on_failure` is set. What a layer does wrong is never raised otherwise.
+    Raises ValueError for an unknown check or option, or a value that is not allowed; AssertionError
+    if the layer fails and `raise_on_failure` is set. What a layer does wrong is never raised
+    otherwise.
     """
     known = tuple(check.name for check in named(checks, CHECKS))
-    label = name or getattr(layer, "name", None) or type(layer).__name__
+    said = Options.of({**options, "scales": scales})
+    label = said.name or getattr(layer, "name", None) or type(layer).__name__
     try:
-        target, notes = prepare(
-            layer, scales, layout=layout, in_channels=in_channels, lifts=lifts, ends=ends,
-            scale_extent=scale_extent, stride=stride, window=window, dtype=dtype, output=output,
-            name=name,
-        )  # fmt: skip
+        target, notes = prepare(layer, said)
     except Exception as error:
         if isinstance(error, ValueError) and str(error).startswith(_MISTAKES):
             raise
@@ -70,7 +60,7 @@ def check_scale_equivariance(
     return verdict
 
 
-_MISTAKES = ("layout=", "ends=", "scales=", "output=", "scale_extent=", "window=", "in_channels=")
+_MISTAKES = tuple(f"{each.name}=" for each in fields(Options))
 """How errors begin that are the caller's, not the layer's."""
 
 
@@ -87,11 +77,11 @@ def _unusable(name: str, error: Exception, check: str, seed: int) -> Verdict:
 class Judgement:
     """A layer to be judged check by check: prepared once, when it is first needed.
 
-    options: keyword arguments of `check_scale_equivariance` that describe the layer.
+    options: what is said of the layer.
     """
 
     layer: Callable[..., object] | Target
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=Options)
     seed: int = 0
     tolerance: float | None = None
     origin: str = ""
@@ -99,13 +89,13 @@ class Judgement:
     @property
     def name(self) -> str:
         """How the layer is called in test names."""
-        named_layer = self.options.get("name") or getattr(self.layer, "name", None)
+        named_layer = self.options.name or getattr(self.layer, "name", None)
         return str(named_layer or getattr(self.layer, "__name__", type(self.layer).__name__))
 
     @functools.cached_property
     def target(self) -> Target:
         """The prepared target; raises what the layer raises."""
-        return prepare(self.layer, **self.options)[0]
+        return prepare(self.layer, self.options)[0]
 
     def outcome(self, check: Check) -> Outcome:
         """One check's outcome, whatever the layer does."""
@@ -145,7 +135,7 @@ def parametrize_with_checks(
     expected_failures: Mapping[str, str] | None = None,
     tolerance: float | None = None,
     seed: int = 0,
-    **options: Any,  # noqa: ANN401  (as check_scale_equivariance takes them)
+    **options: Any,  # noqa: ANN401  (as Options has them)
 ) -> pytest.MarkDecorator:
     """One test for each layer and check, for a test file of one's own.
 
@@ -156,11 +146,11 @@ def parametrize_with_checks(
     A check that does not apply is skipped with its reason; an expected failure is a strict xfail,
     so that it fails once it passes. Arguments as of `check_scale_equivariance`.
 
-    Raises ValueError for an unknown check.
+    Raises ValueError for an unknown check or option, or a value that is not allowed.
     """
     expected = dict(expected_failures or {})
     warn_unmatched(expected)
-    described = {**options, "scales": scales}
+    described = Options.of({**options, "scales": scales})
     chosen = named(checks, CHECKS)
     parameters = []
     for judgement in (Judgement(layer, described, seed, tolerance) for layer in layers):

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from verification.options import Options
 from verification.targets import Target
 
 Made = tuple[Callable[..., object] | Target, dict[str, Any]]
@@ -33,8 +34,9 @@ def load(origin: str, seed: int = 0) -> Made:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ValueError(f"{origin!r}: {module_name} cannot be imported: {error}") from error
+    except Exception as error:  # whatever a foreign module does when it is imported
+        told = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{origin!r}: {module_name} cannot be imported: {told}") from error
     factory = getattr(module, factory_name, None)
     if not callable(factory):
         raise ValueError(f"{origin!r}: {module_name} has no callable {factory_name}")
@@ -48,6 +50,20 @@ def load(origin: str, seed: int = 0) -> Made:
     if not (callable(layer) or isinstance(layer, Target)) or not isinstance(options, Mapping):
         raise ValueError(f"{origin!r}: must return a layer, a Target, or (layer, options)")
     return layer, dict(options)
+
+
+def declared(options: dict[str, Any]) -> tuple[Options, dict[str, str]]:
+    """What a factory says of its layer, and its expected failures: reasons by check.
+
+    Raises ValueError for an option that does not exist, or a value that is not allowed.
+    """
+    expected = options.get("expected_failures", {})
+    if not isinstance(expected, Mapping) or not all(
+        isinstance(word, str) for pair in expected.items() for word in pair
+    ):
+        raise ValueError(f"expected_failures={expected!r}: must be a reason for each check")
+    rest = {name: value for name, value in options.items() if name != "expected_failures"}
+    return Options.of(rest), dict(expected)
 
 
 def expectations(pairs: list[str]) -> dict[str, str]:

