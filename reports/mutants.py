@@ -19,7 +19,7 @@ EXPLANATION = (
     "mistake each, and judged against the documentation of the intact one by every check that "
     "applies to them: ✔ the check rejects the layer, ✔✔ its finding also names the mistake, · it "
     "has nothing against it, empty: it does not apply. Beside ✔✔ stands how many times its "
-    "threshold the error is (a count where nothing at all is tolerated)."
+    "threshold the error is (the error itself, mostly a count, where nothing at all is tolerated)."
 )
 NOT_MEASURED = "**Not run.** `python -m verification mutants` measures it in a minute."
 REJECTED, NAMED, PASSED = "✔", "✔✔", "·"
