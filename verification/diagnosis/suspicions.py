@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 
 from verification.diagnosis.alike import TURNS, Turn, other_orders
@@ -106,15 +107,18 @@ def ratio(pairs: Sequence[Pair]) -> Iterator[Suspicion]:
     yield Suspicion("ratio", says, share)
 
 
-def best_ratio(pair: Pair, widest: float = 4.0) -> float:
+def best_ratio(pair: Pair, widest: float = 4.0, within: NDArray[np.bool_] | None = None) -> float:
     """The ratio, from 1/widest to widest, by which the coarse filters explain the fine ones best.
 
-    Up to a factor: the largest normalised correlation over the pixels that both reach.
+    Up to a factor: the largest normalised correlation over the pixels that both reach, and of
+    those over the ones `within` (by default all).
     """
+    found = pair.found if within is None else pair.found * within
 
     def misfit(log_ratio: float) -> float:
         copy = pair.copied(math.exp(log_ratio))
-        return -_correlation(pair.found * copy.common, copy.wanted, pair.found)
+        wanted = copy.wanted if within is None else copy.wanted * within
+        return -_correlation(found * copy.common, wanted, found)
 
     span = math.log(widest)
     grid = np.linspace(-span, span, 57)

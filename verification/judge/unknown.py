@@ -172,7 +172,7 @@ def scale_ratio(target: Target, seed: int) -> CheckResult:
 
     The error is |log(best/claimed)| in half steps of the claimed scales, of the worst pair.
     """
-    estimates = estimate_ratios(target, seed)
+    estimates = estimate_ratios(target, seed, where_claimed=True)
     claimed = [target.scales[j] / target.scales[i] for i, j in complete_pairs(target)]
     off = [
         abs(math.log(best / said)) / (math.log(said) / 2)
@@ -190,13 +190,19 @@ def scale_ratio(target: Target, seed: int) -> CheckResult:
     )
 
 
-def estimate_ratios(target: Target, seed: int) -> list[float]:
-    """For each complete pair of neighbouring scales, the ratio that fits best, up to a factor."""
+def estimate_ratios(target: Target, seed: int, *, where_claimed: bool = False) -> list[float]:
+    """For each complete pair of neighbouring scales, the ratio that fits best, up to a factor.
+
+    where_claimed: judged by what both filters reach at the claimed ratio alone. Elsewhere the
+    claimed ratio has nothing to say, and of filters that are cut off and rounded to one size a
+    ratio near 1 would explain more, for it leaves nothing out of sight.
+    """
     try:
         filters = read_filters(target, seed)
     except NotAffineError:
         return [_ratio_of_answers(target, seed, *pair) for pair in complete_pairs(target)]
-    return [best_ratio(pair) for pair in pairs_of(filters, target.scales, complete_pairs(target))]
+    pairs = pairs_of(filters, target.scales, complete_pairs(target))
+    return [best_ratio(p, within=p.copied().common if where_claimed else None) for p in pairs]
 
 
 def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> float:
