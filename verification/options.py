@@ -7,7 +7,7 @@ may return them in a dictionary, and the shell has an argument for each that can
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
@@ -79,7 +79,7 @@ class Options:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ValueError(f"{name}={value!r}: must be a whole number of at least 1")
-        _require_scales(self.scales)
+        object.__setattr__(self, "scales", _checked(self.scales))
         if self.dtype is not None and not (
             isinstance(self.dtype, torch.dtype) and self.dtype.is_floating_point
         ):
@@ -97,19 +97,30 @@ class Options:
         return cls(**said)
 
 
-def _require_scales(scales: object) -> None:
+def _checked(scales: object) -> tuple[float, ...] | float | None:
+    """Plain numbers, whatever kind of sequence they came in."""
     if scales is None:
-        return
+        return None
     if isinstance(scales, int | float):
         if not 1 < scales < math.inf:
             raise ValueError(
                 f"scales={scales!r}: a ratio of neighbours must be above 1, and finite"
             )
-        return
-    numbers = list(scales) if isinstance(scales, Sequence) else []
-    real = all(isinstance(sigma, int | float) and math.isfinite(sigma) for sigma in numbers)
-    if not numbers or not real or any(b <= a for a, b in pairwise([0.0, *numbers])):
-        raise ValueError(f"scales={scales!r}: must be positive and grow, or be a ratio above 1")
+        return float(scales)
+    allowed = f"scales={scales!r}: must be positive and grow, or be a ratio above 1"
+    if not isinstance(scales, Iterable):
+        raise ValueError(allowed)
+    given = list(scales)
+    if any(isinstance(sigma, str | bytes) for sigma in given):
+        raise ValueError(allowed)
+    try:
+        numbers = tuple(float(sigma) for sigma in given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(allowed) from error
+    finite = all(math.isfinite(sigma) for sigma in numbers)
+    if not numbers or not finite or any(b <= a for a, b in pairwise([0.0, *numbers])):
+        raise ValueError(allowed)
+    return numbers
 
 
 def _require_device(device: str) -> None:

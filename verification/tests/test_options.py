@@ -5,6 +5,7 @@ import sys
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -56,6 +57,13 @@ MISTAKES = [
     ({"device": "cuda:99"}, "device='cuda:99': must be one that torch has here: cpu"),
     ({"layuot": "BCSHW"}, "option 'layuot': must be one of scales, layout"),
 ]
+
+
+@pytest.mark.parametrize(
+    "scales", [[1, 2, 3], np.array([1, 2, 3]), torch.tensor([1.0, 2.0, 3.0]), range(1, 4)]
+)
+def test_scales_may_come_in_any_sequence(scales):
+    assert Options(scales=scales).scales == (1.0, 2.0, 3.0)
 
 
 @pytest.mark.parametrize(("said", "message"), MISTAKES)
