@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -24,14 +25,19 @@ def check_determinism(module: Module, x: Tensor, name: str, allowed: float = 0.0
     """
     with torch.no_grad():
         first, second = module(x.clone()), module(x.clone())
-    differing = _differing(first, second)
+    error = relative_change(first.double().cpu(), second.double().cpu())
+    reason = (
+        f"{_differing(first, second)} output values differ between two calls with the same input: "
+        "something random or remembered has a part in them, such as a dropout that is left on"
+    )
+    if math.isnan(error):
+        reason = "output values that are not finite cannot be compared between two calls"
     return CheckResult(
         "determinism",
         name,
-        relative_change(first.double().cpu(), second.double().cpu()),
+        error,
         allowed,
-        f"{differing} output values differ between two calls with the same input: something random "
-        "or remembered has a part in them, such as a dropout that is left on",
+        reason,
         configuration=_described(x),
     )
 

@@ -117,6 +117,8 @@ def _by_own_filters(
         _answers(target, probe, fine, taps) for taps in (copy.wanted + own, copy.doubt, own)
     )
     size = float((near**2).sum())
+    if size == 0:
+        raise ValueError(f"answers at scale {fine}: are zero everywhere, so that no error exists")
     offset = filters.bias[coarse]
     parts = [math.sqrt(float((part**2).sum()) / size) for part in (perfect + offset - far, doubt)]
     return CheckResult(

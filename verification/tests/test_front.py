@@ -20,7 +20,7 @@ from verification.judge.front import Judgement
 from verification.judge.loading import expectations, load
 from verification.judge.registry import CHECKS
 from verification.options import LAYOUTS, Options
-from verification.tests.layers import build_lifting, build_scale_conv
+from verification.tests.layers import Wrapped, build_lifting, build_scale_conv
 
 SCALES = (1.0, 1.5, 2.25)
 BASIS = hermite_basis_a(11, SCALES, 3)
@@ -113,6 +113,23 @@ def test_strides_windows_and_channels_are_found():
     assert (target.in_channels, target.lifts, target.stride) == (2, True, 2)
     assert target.window == 13
     assert prepare(layer)[0].filters is not None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_window_is_found_though_most_answers_are_zero(seed):
+    """One channel behind a ReLU: of a single image, changes often leave no trace."""
+    layer = build_lifting(BASIS, seed, padding=5)
+    rectified = Wrapped(layer, lambda layer, x: layer(x)[:, :1].relu())
+    target, _ = prepare(rectified, Options(scales=SCALES))
+    assert target.window == 11
+
+
+def test_answers_that_are_zero_everywhere_are_no_equivariance():
+    layer = build_lifting(BASIS, 0, padding=5)
+    only = ["scale_equivariance"]
+    verdict = check_scale_equivariance(lambda x: 0 * layer(x), SCALES, checks=only)
+    assert not verdict.passed
+    assert "are zero everywhere" in verdict.of("scale_equivariance").reason
 
 
 def test_unknown_scales_are_estimated_and_told():
