@@ -152,7 +152,7 @@ def test_determinism_is_to_the_bit_unless_rounding_is_granted():
     check_determinism(torch.zeros_like, x, "zeros").require()
     infinite = check_determinism(lambda x: x / 0, x, "infinite")
     infinite.require_failure("nothing can be compared")
-    assert infinite.reason == (
+    assert infinite.finding == (
         "output values that are not finite cannot be compared between two calls"
     )
 
