@@ -119,6 +119,12 @@ def _check(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     begin, tasks = time.time(), _tasks(options)
     deadline = None if options.budget is None else begin + options.budget
+    if options.threads is not None and options.threads < 1:
+        raise ValueError(f"threads={options.threads}: must be 1 or more")
+    for name in ("evidence", "checkpoints"):
+        folder = getattr(options, name)
+        if any(path.is_file() for path in (folder, *folder.parents)):
+            raise ValueError(f"{name}={folder}: there is a file where a folder is needed")
     provenance = current_provenance()
     clean = provenance.dirty is False
     if not clean:
@@ -136,6 +142,9 @@ def _run(options: argparse.Namespace) -> int:
         threads=options.threads or (threads_per_worker(len(variables)) if variables else None),
         deadline=deadline,
     )
+    if settings.over:
+        print(_summary(Counter(), state, 0.0))
+        return 0
     if options.scheduler:
         outcomes = execute(state.missing, settings, options.scheduler, report=_report)
     else:

@@ -86,6 +86,14 @@ def test_budget_becomes_a_deadline(
     assert calls[1][1].deadline == 1000 + 25 * 60
 
 
+def test_without_time_no_worker_is_started(
+    tmp_path: Path, calls: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "--budget", "0s") == 0
+    assert calls == []
+    assert capsys.readouterr().out.endswith("0 s: nothing; 0 of 2 runs finished\n")
+
+
 def test_scheduler_by_address_and_its_loss(
     tmp_path: Path,
     calls: Calls,
@@ -119,6 +127,8 @@ def test_gpus(tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> 
     [
         (["--gpus", "1000"], "gpus=1000: torch finds"),
         (["--workers", "0"], "workers=0: must be 1 or more"),
+        (["--threads", "0"], "threads=0: must be 1 or more"),
+        (["--checkpoints", f"{__file__}/runs"], f"checkpoints={__file__}/runs: there is a file"),
     ],
 )
 def test_mistakes_are_named(
