@@ -98,7 +98,7 @@ def stl10_work(
     (settings.checkpoints / f"{task.name}.pid").write_text(str(os.getpid()))
     with tiny_everything() as patch:
         patch.setattr(data, "load", lambda name, _, folder: _stl10(name, folder, files))
-        patch.setitem(recipes.PAPER, "stl10", replace(recipes.STL10, batch=2, epochs=12))
+        patch.setitem(recipes.PAPER, "stl10", replace(recipes.STL10, batch=2, epochs=24))
         patch.setattr(run, "create_model", _make_colour_network)
         step = Run._step
 
