@@ -8,7 +8,7 @@ itself, in closed form or along one line, and told with the share of the differe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -115,17 +115,24 @@ def best_ratio(pair: Pair, widest: float = 4.0, within: NDArray[np.bool_] | None
     """
     found = pair.found if within is None else pair.found * within
 
-    def misfit(log_ratio: float) -> float:
-        copy = pair.copied(math.exp(log_ratio))
+    def misfit(ratio: float) -> float:
+        copy = pair.copied(ratio)
         wanted = copy.wanted if within is None else copy.wanted * within
         return -_correlation(found * copy.common, wanted, found)
 
+    return ratio_of_least(misfit, widest, tried=57)
+
+
+def ratio_of_least(misfit: Callable[[float], float], widest: float, tried: int) -> float:
+    """Where a misfit is least from 1/widest to widest: the best of the ratios tried, refined."""
     span = math.log(widest)
-    grid = np.linspace(-span, span, 57)
-    start = grid[int(np.argmin([misfit(x) for x in grid]))]
+    grid = np.linspace(-span, span, tried)
+    start = grid[int(np.argmin([misfit(math.exp(x)) for x in grid]))]
     step = grid[1] - grid[0]
-    found = minimize_scalar(misfit, bounds=(start - step, start + step), method="bounded")
-    return float(math.exp(found.x))
+    least = minimize_scalar(
+        lambda x: misfit(math.exp(x)), bounds=(start - step, start + step), method="bounded"
+    )
+    return float(math.exp(least.x))
 
 
 def _correlation(found: FloatArray, wanted: FloatArray, whole: FloatArray) -> float:

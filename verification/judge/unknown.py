@@ -15,7 +15,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 
 from verification.checks.circumstances import about
 from verification.checks.result import CheckResult
@@ -23,7 +22,7 @@ from verification.diagnosis.copies import copy_of
 from verification.diagnosis.pairs import pairs_of
 from verification.diagnosis.reading import NotAffineError, ReadFilters, read_filters
 from verification.diagnosis.supports import out_of_proportion
-from verification.diagnosis.suspicions import best_ratio
+from verification.diagnosis.suspicions import best_ratio, ratio_of_least
 from verification.errors import equivariance_error
 from verification.probe import Probe, complete_pairs, random_probe, responses
 from verification.signals import FloatArray
@@ -213,19 +212,14 @@ def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> floa
     near = responses(target, probe)[..., fine]
     near = near - near.mean(dim=0)
 
-    def misfit(log_ratio: float) -> float:
-        moved = probe.rescaled(math.exp(log_ratio), coarse - fine)
+    def misfit(ratio: float) -> float:
+        moved = probe.rescaled(ratio, coarse - fine)
         far = responses(target, moved)[..., coarse]
         far = far - far.mean(dim=0)
         size = math.sqrt(float(near.square().sum()) * float(far.square().sum()))
         return -float((near * far).sum()) / size if size else 0.0
 
-    span = math.log(_WIDEST)
-    grid = np.linspace(-span, span, 29)
-    start = grid[int(np.argmin([misfit(x) for x in grid]))]
-    step = grid[1] - grid[0]
-    found = minimize_scalar(misfit, bounds=(start - step, start + step), method="bounded")
-    return float(math.exp(found.x))
+    return ratio_of_least(misfit, _WIDEST, tried=29)
 
 
 # --- Outputs without a scale axis -----------------------------------------------------------------
