@@ -118,7 +118,7 @@ def recipe_for(protocol: str, data_name: str) -> Recipe:
     short: a twelfth of the published epochs (5 on MNIST-scale; a sixth on digits, whose epochs are
     short) in one cycle of the learning rate; all else, data and seeds included, as published. One
     cycle comes close to the accuracy of the step schedule in far fewer epochs, so that CNN, SESN
-    scalar and SESN vector are ranked over all six realisations within three hours of one core. Its
+    scalar and SESN vector can be ranked over all six realisations in hours on one core. Its
     errors are not the published ones: it supports rankings and no table cell.
     smoke: a few epochs of the same, about a hundred steps on MNIST-scale and digits. Shows that a
     run goes from end to end and that the network learns, and supports nothing.
