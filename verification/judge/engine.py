@@ -76,7 +76,7 @@ def explain(target: Target, verdict: Verdict, seed: int) -> list[str]:
     with _undisturbed(target.layer, seed):
         try:
             filters = read_filters(target, seed)
-        except Exception:
+        except Exception:  # a foreign layer raises anything; the checks have told it as errors
             return []
     found = []
     if failed & _OWN or (target.filters is None and "scale_equivariance" in failed):
