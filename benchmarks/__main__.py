@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import data, main_job, theory
+from benchmarks.allocator import keep_freed_memory
 from benchmarks.campaign import command as campaign
 from benchmarks.campaign.execute import SchedulerError
 from benchmarks.campaign.lock import UnderwayError, underway
@@ -216,4 +217,5 @@ def _add_device_option(parser: _Parser) -> None:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())

@@ -13,7 +13,12 @@ from dask.system import CPU_COUNT
 from distributed import Nanny, Scheduler, SpecCluster
 from distributed.utils import get_mp_context
 
-PRELOADED = ["distributed", "benchmarks.campaign.work", "torch._dynamo"]
+PRELOADED = [
+    "benchmarks.campaign.preload",
+    "distributed",
+    "benchmarks.campaign.work",
+    "torch._dynamo",
+]
 """Modules that a worker needs, the last of them at the optimiser's first step."""
 DEATHS = 20
 """So often may workers die of one run before it is given up: each goes on from its checkpoint."""
@@ -25,8 +30,7 @@ _CONFIGURATION = {
     "distributed.scheduler.work-stealing": False,
     # A run computes for minutes without giving the interpreter back: no reason to complain.
     "distributed.admin.tick.limit": "1h",
-    # Without Dask's own variables, one of which has malloc give every block back at once: page
-    # faults then double the time of a training step.
+    # Without Dask's own variables, which are about threads, and about memory as `preload` is.
     "distributed.nanny.pre-spawn-environ": {},
 }
 _HOST = "127.0.0.1"

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import data
+from benchmarks.allocator import keep_freed_memory
 from benchmarks.campaign.ledger import finished_record
 from benchmarks.campaign.lock import UnderwayError, underway
 from benchmarks.campaign.plan import Task
@@ -56,6 +57,7 @@ def work(task: Task, settings: Settings) -> str:
     with _ONE_AT_A_TIME:
         if settings.over:
             return POSTPONED
+        keep_freed_memory()  # for foreign workers, which Dask starts by its own settings
         if settings.threads:
             torch.set_num_threads(settings.threads)
         try:

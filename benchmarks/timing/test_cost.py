@@ -21,6 +21,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.allocator import keep_freed_memory
 from benchmarks.recipes import MNIST_SCALE
 from benchmarks.run import make_optimiser
 from benchmarks.timing import (
@@ -44,6 +45,12 @@ DEVICE = torch.device(os.environ.get(DEVICE_VARIABLE, "cpu"))
 AGREEMENT = 1e-5  # of the largest logit: both forms sum the same products in another order
 
 Work = Callable[[], Tensor]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_is_kept() -> None:
+    """As in trainings: page faults would be timed otherwise, most where there is most to keep."""
+    keep_freed_memory()
 
 
 @pytest.fixture(scope="module")

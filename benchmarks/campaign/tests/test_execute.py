@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import resource
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ import pytest
 from dask.system import CPU_COUNT
 from distributed import Client
 
+from benchmarks.campaign import work as work_module
 from benchmarks.campaign.cluster import environments, local_cluster, threads_per_worker
 from benchmarks.campaign.execute import FAILURES_IN_A_ROW, SchedulerError, execute
 from benchmarks.campaign.ledger import finished
@@ -130,19 +133,35 @@ def test_own_workers_restart_see_their_gpu_and_stop_in_time(tmp_path: Path) -> N
     assert len(read_records(settings.evidence)) == len(TASKS)
 
 
-def variables_of_a_worker() -> dict[str, str]:
-    return dict(os.environ)
+def variables_and_page_faults_of_a_worker() -> tuple[dict[str, str], int]:
+    """Faults: at the second time that a block of 100 MiB is filled."""
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        _ = b"x" * (100 << 20)
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    return dict(os.environ), after - before
 
 
-def test_workers_keep_their_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By Dask's default malloc gives it back at once, which doubles the time of a training step."""
+def test_own_workers_keep_their_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Dask's default malloc gives it back at once, which can double the time of a training."""
     name = "MALLOC_TRIM_THRESHOLD_"
     assert name in dask.config.get("distributed.nanny.pre-spawn-environ")
     monkeypatch.delenv(name, raising=False)
     with local_cluster([{"SESN_TEST": "1"}]) as own, Client(own) as client:
-        found = client.submit(variables_of_a_worker).result()
+        found, faults = client.submit(variables_and_page_faults_of_a_worker).result()
     assert found["SESN_TEST"] == "1"
     assert name not in found
+    if platform.libc_ver()[0] == "glibc":
+        assert faults < 1000  # of 25,600 pages
+
+
+def test_foreign_workers_are_told_to_keep_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+    monkeypatch.setattr(work_module, "keep_freed_memory", lambda: told.append(True))
+    work_module.work(TASK, make_settings(tmp_path))
+    assert told == [True]
 
 
 def test_no_scheduler_there(tmp_path: Path) -> None:
