@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, Self
 
 import torch
@@ -22,6 +23,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 
 from sesn_impl.basis import SteerableBasis
 from sesn_impl.correlation import Correlation, correlation
+from sesn_impl.maximum import larger
 from sesn_impl.plan import Geometry, choose
 
 _MOST_PLANS = 8
@@ -94,9 +96,7 @@ class _SteerableConv2d(nn.Module):
         respond = self._responder(x)
         y = respond(0)
         for scale in range(1, self.basis.num_scales):
-            other = respond(scale)
-            # A selection keeps one bit per pixel for its gradient; a maximum would keep both.
-            y = torch.where((other > y) | other.isnan(), other, y)
+            y = larger(y, respond(scale))
         return y if self.bias is None else y + self.bias[:, None, None]
 
     def _slices(self, x: Tensor) -> list[Tensor]:
@@ -284,6 +284,7 @@ class ScaleConv1x1(nn.Module):
 class ScaleMaxProjection(nn.Module):
     """Maximum over the scale axis: [B, C, S, H, W] -> [B, C, H, W].
 
+    Where scales are equal, the gradient goes to the smallest.
     Raises ValueError for an input without a scale axis. Source: SESN, section 4.4.
     """
 
@@ -291,8 +292,7 @@ class ScaleMaxProjection(nn.Module):
         """[B, C, S, H, W] -> [B, C, H, W]."""
         if x.ndim != 5:
             raise ValueError(f"x of shape {tuple(x.shape)}: must be [B, C, S, H, W]")
-        # Not amax, whose gradient costs twice as much: it is shared where scales are equal.
-        return x.max(dim=2).values
+        return reduce(larger, x.unbind(2))
 
 
 class _KeptFilters:
