@@ -1,0 +1,71 @@
+"""The larger of two responses is torch's maximum; its gradient goes to one of the two."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sesn_impl.maximum import larger
+
+FIRST = (1.0, 5.0, 2.0, -math.inf, math.nan, 1.0, math.inf, -0.5)
+SECOND = (3.0, 4.0, 2.0, 1.0, 1.0, math.nan, math.inf, -math.inf)
+TO_SECOND = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def operands(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    return torch.tensor(FIRST, dtype=dtype), torch.tensor(SECOND, dtype=dtype)
+
+
+def random_operands() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    first, second = torch.randn(2, 3, 4, generator=generator, dtype=torch.float64)
+    return first.requires_grad_(), second.requires_grad_()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_value_and_gradient(dtype: torch.dtype) -> None:
+    first, second = operands(dtype)
+    first.requires_grad_()
+    second.requires_grad_()
+    y = larger(first, second)
+    torch.testing.assert_close(y, torch.maximum(first, second), rtol=0, atol=0, equal_nan=True)
+    incoming = torch.arange(1, 9, dtype=dtype)
+    to_first, to_second = torch.autograd.grad(y, (first, second), incoming)
+    assert torch.equal(to_second, incoming * torch.tensor(TO_SECOND, dtype=dtype))
+    assert torch.equal(to_first, incoming - to_second)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8])
+def test_numbers_without_gradients(dtype: torch.dtype) -> None:
+    first, second = torch.tensor([1, 4], dtype=dtype), torch.tensor([2, 3], dtype=dtype)
+    assert larger(first, second).tolist() == [2, 4]
+
+
+# torch's own forward mode is written in what torch has given up.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")
+def test_derivatives_of_both_modes_and_orders() -> None:
+    assert torch.autograd.gradcheck(larger, random_operands(), check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(
+        lambda a, b: larger(a**2, b**2), random_operands(), check_fwd_over_rev=True
+    )
+
+
+def test_batched_by_vmap() -> None:
+    first, second = (operand.detach() for operand in random_operands())
+
+    def gradient(a: Tensor, b: Tensor) -> Any:
+        return torch.func.grad(lambda a: larger(a, b).sum())(a)
+
+    assert torch.equal(torch.func.vmap(larger)(first, second), torch.maximum(first, second))
+    expected = (first >= second).to(first)
+    assert torch.equal(torch.func.vmap(gradient)(first, second), expected)
+
+
+def test_compiled() -> None:
+    first, second = operands()
+    compiled = torch.compile(larger, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(first, second), larger(first, second), equal_nan=True)
