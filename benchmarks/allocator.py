@@ -1,8 +1,8 @@
 """Freed memory stays with the process: torch asks for the same large blocks at every step.
 
-The C library maps a large block from the system and gives it back as soon as it is freed, so that at
-every step each of its pages is cleared, and a page fault, again. Under the settings that Dask starts
-its workers with, this can cost more time than the training itself.
+The C library maps a large block from the system and gives it back as soon as it is freed, so that
+at every step each of its pages is cleared, and a page fault, again. Under the settings that Dask
+starts its workers with, this can cost more time than the training itself.
 """
 
 from __future__ import annotations

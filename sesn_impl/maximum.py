@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_Context = Any  # torch types no attribute of it
+
 
 class _Larger(torch.autograd.Function):
     """Keeps one byte per element for the gradient; torch's own maximum keeps both operands.
@@ -23,7 +25,7 @@ class _Larger(torch.autograd.Function):
 
     @staticmethod
     def setup_context(
-        ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]
+        ctx: _Context, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]
     ) -> None:
         is_second = output[1]
         ctx.mark_non_differentiable(is_second)
@@ -31,13 +33,13 @@ class _Larger(torch.autograd.Function):
         ctx.save_for_forward(is_second)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: _Context, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         (is_second,) = ctx.saved_tensors
         to_second = grad * is_second.view(torch.uint8)
         return grad - to_second, to_second
 
     @staticmethod
-    def jvp(ctx: Any, first: Tensor, second: Tensor) -> tuple[Tensor, None]:
+    def jvp(ctx: _Context, first: Tensor, second: Tensor) -> tuple[Tensor, None]:
         (is_second,) = ctx.saved_tensors
         return torch.where(is_second, second, first), None
 
