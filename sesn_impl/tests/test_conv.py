@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
-import pickle
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -22,112 +19,28 @@ from sesn_impl import (
     ScaleConv2d,
     ScaleMaxProjection,
     SteerableBasis,
-    hermite_basis_a,
-    hermite_basis_b,
 )
-from sesn_impl.basis import support_at
-from sesn_impl.correlation import Columns
 from sesn_impl.plan import Way
+from sesn_impl.tests.against_textbook import (
+    BASIS,
+    Layer,
+    LayerType,
+    assert_same,
+    computed_by,
+    input_for,
+    layers,
+    one_thread,
+    randomise,
+    response_and_gradients,
+    seeds,
+    ways,
+)
 from sesn_impl.tests.textbook import TextbookLiftingConv2d, TextbookScaleConv2d, textbook_twin
-
-# Inputs and weights are of unit size, so errors are compared with the larger of 1 and the result.
-# Both forms sum the same products in another order: a few hundred roundings of 2⁻²⁴ or 2⁻⁵³.
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-13}
-
-Layer = LiftingConv2d | ScaleConv2d
-LayerType = type[LiftingConv2d] | type[ScaleConv2d]
-BASIS = hermite_basis_a(7, (1.0, 1.5, 2.0), 3)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """On tensors this small, threads only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@st.composite
-def bases(draw: st.DrawFn) -> SteerableBasis:
-    """Bases of both kinds with 1-3 scales, V up to 9, supports down to a single pixel."""
-    smallest, ratio = draw(st.floats(0.8, 2.0)), draw(st.floats(1.1, 2.0))
-    scales = [smallest * ratio**i for i in range(draw(st.integers(1, 3)))]
-    kernel_size = draw(st.sampled_from([1, 3, 5, 7, 9]))
-    if support_at(scales[0], kernel_size, scales[-1]) == 1:  # odd functions vanish on one pixel
-        return hermite_basis_a(kernel_size, scales, 1)
-    effective_size = draw(st.integers(1, 3))
-    if draw(st.booleans()):
-        return hermite_basis_a(kernel_size, scales, effective_size)
-    max_order, mult = draw(st.integers(0, 2)), draw(st.floats(1.2, 2.0))
-    return hermite_basis_b(kernel_size, scales, effective_size, max_order=max_order, mult=mult)
-
-
-@st.composite
-def layers(draw: st.DrawFn) -> Layer:
-    """Lifting and scale convolutions with random coefficients, float32 or float64."""
-    basis = draw(bases())
-    in_channels, out_channels = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    options: dict[str, Any] = {
-        "stride": draw(st.integers(1, 3)),
-        "padding": draw(st.integers(0, basis.kernel_size)),
-        "bias": draw(st.booleans()),
-    }
-    layer: Layer
-    if draw(st.booleans()):
-        layer = LiftingConv2d(in_channels, out_channels, basis, **options)
-    else:
-        extent = draw(st.integers(1, basis.num_scales))
-        layer = ScaleConv2d(in_channels, out_channels, basis, extent, **options)
-    return randomise(layer.to(draw(st.sampled_from(list(TOLERANCE)))), draw(seeds))
-
-
-seeds = st.integers(0, 2**32 - 1)
-
-
-def randomise(layer: Layer, seed: int) -> Layer:
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.normal_(generator=generator)
-    return layer
-
-
-def input_for(layer: Layer, seed: int, extra: tuple[int, int] = (5, 3)) -> Tensor:
-    """[B, C_in, H, W] or [B, C_in, S, H, W], `extra` pixels larger than the layer's smallest."""
-    smallest = max(1, layer.basis.kernel_size - 2 * layer.padding)
-    scales = [layer.basis.num_scales] if isinstance(layer, ScaleConv2d) else []
-    shape = [2, layer.in_channels, *scales, smallest + extra[0], smallest + extra[1]]
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(shape, dtype=layer.weight.dtype, generator=generator)
-
-
-def response_and_gradients(layer: nn.Module, x: Tensor, seed: int) -> list[Tensor]:
-    """The layer's response to x, and the gradients of a random functional of it."""
-    x = x.clone().requires_grad_()
-    y: Tensor = layer(x)
-    functional = torch.randn(y.shape, dtype=y.dtype, generator=torch.Generator().manual_seed(seed))
-    return [y.detach(), *torch.autograd.grad((y * functional).sum(), [x, *layer.parameters()])]
-
-
-def assert_same(actual: Iterable[Tensor], expected: Iterable[Tensor]) -> None:
-    for a, e in zip(actual, expected, strict=True):
-        assert a.shape == e.shape
-        assert a.dtype == e.dtype
-        error, size = (a - e).abs().max().item(), max(1.0, e.abs().max().item())
-        assert error <= TOLERANCE[a.dtype] * size
-
-
-@contextmanager
-def computed_by(way: Way | None) -> Iterator[None]:
-    """All layers correlate in this way, whatever it costs; None: as they choose."""
-    with pytest.MonkeyPatch.context() as patch:
-        if way is not None:
-            patch.setattr("sesn_impl.conv.choose", lambda *_: way)
-        yield
-
-
-ways = st.sampled_from([None, "direct", "columns", "spectral"])
+    yield from one_thread()
 
 
 @settings(deadline=None, derandomize=True, max_examples=200)
@@ -205,140 +118,6 @@ def test_textbook_form_is_the_formula() -> None:
         mixed = mixed + conv.weight[0, c, 1, n] * (above * psi[n]).sum()
     torch.testing.assert_close(lift(x[:, :, scale])[0, 0, scale, 1, 0], lifted)
     torch.testing.assert_close(conv(x)[0, 0, scale, 1, 0], mixed)
-
-
-def change_in_place(layer: Layer) -> None:
-    with torch.no_grad():
-        layer.weight.mul_(1.5)
-
-
-def change_through_data(layer: Layer) -> None:
-    layer.weight.data[0, 0].mul_(1.5)
-
-
-def change_by_optimiser(layer: Layer) -> None:
-    x = input_for(layer, 2)
-    with torch.enable_grad():
-        torch.autograd.backward(layer(x).square().mean())
-    torch.optim.SGD(layer.parameters(), lr=0.1).step()
-
-
-def change_by_state(layer: Layer) -> None:
-    layer.load_state_dict({name: 2 * tensor for name, tensor in layer.state_dict().items()})
-
-
-def change_dtype(layer: Layer) -> None:
-    layer.double()
-
-
-def change_basis(layer: Layer) -> None:
-    layer.basis = hermite_basis_a(7, (1.1, 1.6, 2.1), 3)
-    layer.functions = layer.basis.functions.to(layer.functions)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        change_in_place, change_through_data, change_by_optimiser, change_by_state, change_dtype,
-        change_basis,
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("layer_type", [LiftingConv2d, ScaleConv2d])
-@pytest.mark.parametrize("way", [None, "direct", "columns", "spectral"])
-def test_filters_kept_for_inference_follow_every_change(
-    layer_type: LayerType, change: Callable[[Layer], None], way: Way | None
-) -> None:
-    layer = randomise(layer_type(2, 3, BASIS, padding=3), 0)
-    with computed_by(way), torch.inference_mode():
-        before = layer(input_for(layer, 1))
-        assert torch.equal(layer(input_for(layer, 1)), before)
-    change(layer)
-    with computed_by(way), torch.no_grad():
-        after, expected = (f(input_for(layer, 1)) for f in (layer, textbook_twin(layer)))
-    assert_same([after], [expected])
-    assert (after - before).abs().max() > 0.01  # so the comparison can see a stale filter
-
-
-def test_filters_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, made = LiftingConv2d(1, 1, BASIS, padding=3), []
-    original = Columns.filters
-
-    def counted(way: Columns, coefficients: Tensor, scale: int) -> Tensor:
-        made.append(scale)
-        return original(way, coefficients, scale)
-
-    monkeypatch.setattr(Columns, "filters", counted)
-    with torch.no_grad():
-        layer(torch.ones(1, 1, 9, 9))
-        layer(torch.ones(1, 1, 9, 9))
-    assert made == [0, 1, 2]
-
-
-@pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
-def test_weights_may_be_batched(way: Way) -> None:
-    """Several sets of weights at once, also without gradients, where filters are kept."""
-    layer = randomise(LiftingConv2d(2, 3, BASIS, padding=3), 0)
-    x = input_for(layer, 1)
-    sets = {name: torch.stack([p, 2 * p]).detach() for name, p in layer.named_parameters()}
-    with computed_by(way), torch.no_grad():
-        expected = layer(x)
-        both = torch.func.vmap(lambda weights: torch.func.functional_call(layer, weights, x))(sets)
-        assert_same([both[0], both[1], layer(x)], [expected, 2 * expected, expected])
-
-
-def networks() -> list[nn.Module]:
-    lift = randomise(LiftingConv2d(2, 3, BASIS, padding=3), 0)
-    conv = randomise(ScaleConv2d(2, 3, BASIS, scale_extent=2, padding=3), 0)
-    return [lift, conv, ProjectedConv2d(conv)]
-
-
-@pytest.mark.parametrize("index", range(3))
-def test_compiled_and_exported_layers_give_the_same(index: int) -> None:
-    network = networks()[index]
-    x = input_for(network if index < 2 else network.conv, 1)  # type: ignore[arg-type]
-    expected = network(x)
-    compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
-    exported = torch.export.export(network, (x,)).module()
-    assert_same([compiled(x), exported(x)], [expected, expected])
-
-
-@pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
-def test_second_derivatives(way: Way) -> None:
-    layer = randomise(ScaleConv2d(1, 2, BASIS, scale_extent=2, padding=3), 0).double()
-    x = input_for(layer, 1, (3, 2)).requires_grad_()
-    with computed_by(way):
-        assert torch.autograd.gradcheck(ProjectedConv2d(layer), x)
-        assert torch.autograd.gradgradcheck(layer, x)
-
-
-@pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
-def test_inference_may_come_before_training(way: Way) -> None:
-    layer = randomise(ScaleConv2d(2, 3, BASIS, padding=3), 0)
-    x = input_for(layer, 1)
-    with computed_by(way):
-        with torch.inference_mode():
-            layer(x)
-        actual = response_and_gradients(layer, x, 2)
-    assert_same(actual, response_and_gradients(textbook_twin(layer), x, 2))
-
-
-def test_plans_of_many_sizes_are_forgotten() -> None:
-    layer = randomise(LiftingConv2d(1, 1, BASIS), 0)
-    twin = textbook_twin(layer)
-    for extra in (*range(12), 0):
-        x = input_for(layer, 0, (extra, 0))
-        assert_same([layer(x)], [twin(x)])
-    assert len(layer._plans) == 8
-
-
-def test_copies_and_pickles_hold_no_plans() -> None:
-    layer = randomise(LiftingConv2d(1, 1, BASIS), 0)
-    x = input_for(layer, 0)
-    with torch.no_grad():
-        y = layer(x)
-        for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
-            assert not other._plans
-            assert torch.equal(other(x), y)
 
 
 @pytest.mark.parametrize("layer_type", [LiftingConv2d, ScaleConv2d])

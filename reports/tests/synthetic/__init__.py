@@ -1,0 +1,57 @@
+"""Invented records of every format, for tests alone: none of their numbers was measured."""
+
+from reports.tests.synthetic.costs import COMPARED, comparison, scalings, timings
+from reports.tests.synthetic.records import CLAIMS, make, provenance, write_all
+from reports.tests.synthetic.theory import (
+    OLD_BUDGET,
+    budgets,
+    counts,
+    mutants,
+    panels,
+    raster,
+    simulation,
+    theorems,
+)
+from reports.tests.synthetic.trainings import networks, trained, trainings
+from verification.evidence import Record
+
+__all__ = [
+    "CLAIMS",
+    "COMPARED",
+    "OLD_BUDGET",
+    "budgets",
+    "comparison",
+    "counts",
+    "full_set",
+    "make",
+    "mutants",
+    "networks",
+    "panels",
+    "provenance",
+    "raster",
+    "scalings",
+    "simulation",
+    "theorems",
+    "timings",
+    "trained",
+    "trainings",
+    "write_all",
+]
+
+
+def full_set() -> list[Record]:
+    """Some records of every kind and outcome."""
+    return [
+        *theorems(),
+        *counts(),
+        *budgets(),
+        *raster(),
+        *panels(),
+        *trainings(),
+        *timings(),
+        *scalings(),
+        *comparison(),
+        *networks(),
+        *mutants(),
+        simulation(),
+    ]

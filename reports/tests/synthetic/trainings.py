@@ -1,0 +1,110 @@
+"""Invented trainings, and networks before and after them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from reports.tests.synthetic.records import CLAIMS, day, make, provenance
+from verification.claims import Cell, claims_of_training
+from verification.evidence import Record
+from verification.protocols import load_protocols
+
+
+def trained(
+    model: str,
+    error: float,
+    realisation: int = 0,
+    *,
+    protocol: str = "paper",
+    data: str = "mnist_scale",
+    augmentation: bool = False,
+    **changes: Any,
+) -> Record:
+    demands = load_protocols()[protocol, data]
+    known = realisation < len(demands.hashes)
+    values = {
+        "claims": claims_of_training(CLAIMS, model, augmentation, data),
+        "configuration": {
+            "model": model, "augmentation": augmentation, "data": data, **demands.recipe,
+        },
+        "protocol": protocol,
+        "data": {"name": data, "hash": demands.hashes[realisation] if known else "none"},
+        "seeds": {"realisation": realisation, "seed": 0},
+        "command": f"python -m benchmarks train --model {model} --protocol {protocol}",
+    }  # fmt: skip
+    numbers = {"test_error": error, "by_scale": _by_scale(error), "steps": demands.steps}
+    return make("training", model, numbers, **values | changes)
+
+
+def _by_scale(error: float) -> list[dict[str, Any]]:
+    """10,000 images, so that an error with two decimals is a whole number of them."""
+    images = [1428, 1428, 1428, 1428, 1428, 1428, 1432]
+    wrong = 0 if math.isnan(error) else round(100 * error)
+    errors = [wrong // 7 for _ in images]
+    errors[0] += wrong - sum(errors)
+    return [
+        {"from": k / 10, "to": (k + 1) / 10, "images": images[k - 3], "errors": errors[k - 3]}
+        for k in range(3, 10)
+    ]
+
+
+def trainings() -> list[Record]:
+    """Six paper runs of two cells, one pair of short runs, smoke runs, and unhappy endings."""
+    published = {c.model: c for c in CLAIMS if isinstance(c, Cell) and c.column == "28"}
+    spread = (-0.1, -0.06, -0.02, 0.02, 0.06, 0.1)
+    full = [
+        trained(model, round(published[model].value + shift + offset, 2), k)
+        for model, shift in (("cnn_28", 0.0), ("sesn_scalar_28", 0.5))
+        for k, offset in enumerate(spread)
+    ]
+    short = [
+        trained(name, error + 0.1 * k, k, protocol="short")
+        for name, error in (("sesn_vector_28", 3.0), ("dss_scalar_28", 3.2))
+        for k in range(3)
+    ]
+    smoke = [
+        trained(name, error, protocol="smoke", data="digits")
+        for name, error in (("cnn_28", 31.2), ("sesn_scalar_28", 27.5))
+    ]
+    unhappy = [
+        trained("sicnn_28", 2.4, 1, provenance=provenance(dirty=True, started=day(3))),
+        trained("ss_cnn_28", 2.3, outcome="failed", provenance=provenance(commit=None, dirty=None)),
+        trained("ss_cnn_28", 2.3, 1, outcome="aborted"),
+        trained("sesn_vector_28", float("nan"), 2, outcome="diverged"),
+        trained("cnn_28", 2.2, 0, provenance=provenance(started=day(9))),
+    ]
+    return [*full, *short, *smoke, *unhappy]
+
+
+def networks() -> list[Record]:
+    """A plain network whose error doubles in training, and one whose error stays."""
+    return [
+        make(
+            "equivariance",
+            name,
+            {
+                "factors": [0.5, 2.0],
+                "test_error": [3.0, 4.0],
+                "states": {
+                    state: {
+                        "blocks": [
+                            _pair(level * (growth if i else 1)) for level in (0.1, 0.2, 0.4)
+                        ],
+                        "own_steps": _pair(0.05) if stepped else {"error": [[]], "chance": [[]]},
+                        "unchanged": [[0.5, 0.7]] * 2,
+                        "chance": [[0.1, 0.1]] * 2,
+                        "wrong": [[0.05, 0.4, 0.2]] * 2,
+                    }
+                    for i, state in enumerate(("untrained", "trained"))
+                },
+            },
+            configuration={"model": name, "networks": "before and after training"},
+            command="python -m benchmarks networks --seed 0 --trainings 2",
+        )
+        for name, growth, stepped in (("cnn_28", 2.0, False), ("sesn_scalar_28", 1.0, True))
+    ]
+
+
+def _pair(share: float) -> dict[str, list[list[float]]]:
+    return {"error": [[share, share]] * 2, "chance": [[1.0, 1.0]] * 2}
