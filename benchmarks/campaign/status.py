@@ -13,6 +13,9 @@ from benchmarks.campaign.plan import Task
 from verification.evidence import Record, read_records
 from verification.protocols import load_protocols
 
+_LATEST = 3
+"""So many of the newest records tell how long a step takes."""
+
 
 @dataclass(frozen=True)
 class Status:
@@ -91,25 +94,33 @@ def _summary(state: Status, workers: int) -> str:
 
 
 def _seconds(task: Task, records: Sequence[Record]) -> float | None:
-    """Seconds of a whole run: steps of the protocol by the median time of a step in records.
+    """Seconds of a whole run: steps of the protocol by the time of a step in records.
 
-    Records of the same network and augmentation on any data, those of the same data first. The
-    time of a step has its share of validation in it.
+    Records of the same network: those of the same augmentation before others, then those of the
+    same data; of them the newest few, for programs and machines change. The time of a step has its
+    share of validation in it.
     """
-    steps = [(record, _step_seconds(record)) for record in records if _is_alike(record, task)]
-    own = [time for record, time in steps if record.configuration.get("data") == task.data]
-    times = own or [time for _, time in steps]
-    if not times:
+    timed = [record for record in records if _is_of_network(record, task)]
+    if not timed:
         return None
-    return load_protocols()[task.protocol, task.data].steps * statistics.median(times)
+    closest = max(_likeness(record, task) for record in timed)
+    alike = [record for record in timed if _likeness(record, task) == closest]
+    alike.sort(key=lambda record: (record.provenance.started, record.digest))
+    step = statistics.median(map(_step_seconds, alike[-_LATEST:]))
+    return load_protocols()[task.protocol, task.data].steps * step
 
 
-def _is_alike(record: Record, task: Task) -> bool:
-    setting = (record.configuration.get("model"), record.configuration.get("augmentation"))
+def _likeness(record: Record, task: Task) -> tuple[bool, bool]:
+    configuration = record.configuration
+    augmentation = configuration.get("augmentation") is task.augmentation
+    return augmentation, configuration.get("data") == task.data
+
+
+def _is_of_network(record: Record, task: Task) -> bool:
     return (
         record.kind == "training"
         and record.outcome == "finished"
-        and setting == (task.model, task.augmentation)
+        and record.configuration.get("model") == task.model
     )
 
 

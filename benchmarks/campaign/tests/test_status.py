@@ -11,13 +11,14 @@ import pytest
 from benchmarks import __main__ as command_line
 from benchmarks.campaign.ledger import finished, finished_record
 from benchmarks.campaign.lock import underway
-from benchmarks.campaign.plan import plan
+from benchmarks.campaign.plan import Task, plan
 from benchmarks.campaign.status import status, table
 from benchmarks.campaign.tests.conftest import TASK, make_provenance, make_record
 from benchmarks.data import DataSet
 from benchmarks.training import train
 from verification.claims import load_claims
 from verification.evidence import RecordError, write_record
+from verification.protocols import load_protocols
 
 TASKS = plan(
     load_claims(), data="digits", protocol="smoke", columns=["28", "28+"],
@@ -84,13 +85,13 @@ def test_counts_and_remaining_time(tmp_path: Path) -> None:
     assert set(state.finished) == {TASK}
     assert state.underway == {TASKS[1]}
     assert len(state.missing) == len(TASKS) - 1
-    # 80 steps of 2 s each; only the other realisation of the same cell is of known duration.
-    assert state.remaining_seconds == pytest.approx(160)
-    assert state.untimed == len(TASKS) - 2
+    # 80 steps of 2 s each; known are the other realisation and both with augmentation.
+    assert state.remaining_seconds == pytest.approx(3 * 160)
+    assert state.untimed == len(TASKS) - 4
     lines = table(state, workers=2).splitlines()
     assert lines[1].split() == ["28", "cnn_28", "1", "0", "1", "3", "min"]
     assert lines[-1] == (
-        "1 of 8 runs finished; about 80 s remain on 2 workers, besides 6 runs never timed here"
+        "1 of 8 runs finished; about 4 min remain on 2 workers, besides 4 runs never timed here"
     )
 
 
@@ -102,6 +103,25 @@ def test_other_data_tell_the_time_too(tmp_path: Path) -> None:
     assert table(status(tasks, tmp_path, clean=True)).endswith(
         "1 of 1 runs finished (1 of them diverged); nothing is missing"
     )
+
+
+def test_the_newest_of_the_most_alike_tell_the_time(tmp_path: Path) -> None:
+    def remaining() -> float:
+        return status([replace(TASK, realisation=5)], tmp_path, clean=True).remaining_seconds
+
+    def finish(task: Task, step: float, day: int) -> None:
+        demands = load_protocols()[task.protocol, task.data]
+        session = {"commit": "0" * 40, "dirty": False, "first_step": 0, "seconds": step * 80}
+        numbers = {"test_error": 3.0, "steps": demands.steps, "sessions": [session]}
+        made = make_provenance(started=f"2026-01-{day:02d}T00:00:00Z")
+        write_record(make_record(task, numbers=numbers, provenance=made), tmp_path)
+
+    augmented = next(task for task in TASKS if task.model == "cnn_28" and task.augmentation)
+    finish(augmented, step=9.0, day=20)
+    assert remaining() == pytest.approx(80 * 9.0)
+    for day, step in enumerate((8.0, 4.0, 3.0, 1.0), start=1):
+        finish(replace(TASK, realisation=day), step, day)
+    assert remaining() == pytest.approx(80 * 3.0)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
