@@ -16,19 +16,24 @@ _BATCH = 256  # bounds memory; the result does not depend on it
 
 
 def mistakes(
-    model: nn.Module, split: Split, prepare: Callable[[Tensor], Tensor], device: torch.device
+    model: nn.Module,
+    split: Split,
+    prepare: Callable[[Tensor], Tensor],
+    device: torch.device,
+    between: Callable[[], object] | None = None,
 ) -> Tensor:
     """Which images of a split are classified wrongly: bool [N] on the CPU.
 
-    prepare: images uint8 [B, C, H, W] on `device` -> what the model takes. The model is left in
-    evaluation mode.
+    prepare: images uint8 [B, C, H, W] on `device` -> what the model takes. between: called before
+    every batch; what it raises ends the pass. The model is left in evaluation mode.
     """
     model.eval()
-    with torch.inference_mode():
-        guesses = [
-            model(prepare(images.to(device))).argmax(dim=1).cpu()
-            for images in torch.split(split.images, _BATCH)
-        ]
+    guesses = []
+    for images in torch.split(split.images, _BATCH):
+        if between:
+            between()
+        with torch.inference_mode():
+            guesses.append(model(prepare(images.to(device))).argmax(dim=1).cpu())
     return torch.cat(guesses) != split.labels
 
 

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 from benchmarks import data, theory
+from benchmarks.campaign.lock import underway
+from benchmarks.campaign.plan import run_name
 from benchmarks.data.evidence import measure_data
 from benchmarks.devices import find_device
 from benchmarks.timing.measure import measure as measure_timing
@@ -25,7 +27,8 @@ def run(data_name: str, data_dir: Path | None, evidence: Path, checkpoints: Path
     With MNIST-scale also the hashes of all its realisations.
 
     data_name: "digits", which ships inside scikit-learn, or "mnist_scale", which needs MNIST.
-    Raises DataError if the data are missing or damaged, before anything is measured.
+    Raises DataError if the data are missing or damaged, before anything is measured; UnderwayError
+    if somebody else is at one of the trainings.
     """
     device = find_device("cpu")
     images = data.load(data_name, 0, data_dir)
@@ -44,9 +47,10 @@ def run(data_name: str, data_dir: Path | None, evidence: Path, checkpoints: Path
         done("six realisations of MNIST-scale", measure_data(data_dir, evidence), begin)
     for model in MODELS:
         begin = time.perf_counter()
-        record = train(
-            model, images, "smoke", device=device, checkpoint_dir=checkpoints, evidence=evidence
-        )
+        with underway(evidence, run_name(model, False, data_name, "smoke", 0, 0)):
+            record = train(
+                model, images, "smoke", device=device, checkpoint_dir=checkpoints, evidence=evidence
+            )
         done(f"training of {model} on {data_name}", [record], begin)
     begin = time.perf_counter()
     timings = measure_timing(rounds=ROUNDS, batch=BATCH, device=device, evidence=evidence)

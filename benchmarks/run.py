@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -135,8 +135,11 @@ class Run:
                 if self.diverged:
                     return
 
-    def numbers(self) -> dict[str, Any]:
-        """Test the selected weights, unless the run diverged, and return what a record keeps."""
+    def numbers(self, between: Callable[[], object] | None = None) -> dict[str, Any]:
+        """Test the selected weights, unless the run diverged, and return what a record keeps.
+
+        between: called before every batch of the test; may raise.
+        """
         at = self.progress
         numbers: dict[str, Any] = {
             "best_epoch": at.best_epoch,
@@ -152,7 +155,8 @@ class Run:
         if self.diverged:
             return numbers
         self.model.load_state_dict(self.best)
-        wrong = mistakes(self.model, self.data.test, self.data.normalisation, self.device)
+        test, normalise = self.data.test, self.data.normalisation
+        wrong = mistakes(self.model, test, normalise, self.device, between)
         errors = at.validation_error
         return numbers | {
             "test_error": percent(wrong),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ from verification.claims import claims_of_training, load_claims
 from verification.evidence import Postponed, Record, measuring
 from verification.provenance import current_provenance
 
-CHECKPOINT_STEPS = 100  # besides the end of every epoch
+CHECKPOINT_SECONDS = 60.0  # at the most, between two checkpoints; besides the end of every epoch
 
 
 def train(
@@ -39,7 +40,7 @@ def train(
     seed: int = 0,
     device: torch.device | str = "cpu",
     checkpoint_dir: Path | None = None,
-    checkpoint_steps: int = CHECKPOINT_STEPS,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     evidence: Path | None = None,
     stop: Callable[[], bool] | None = None,
     progress: bool = True,
@@ -48,12 +49,14 @@ def train(
 
     augmentation: whether images are scaled by 0.5 to 2 at random, beyond what the recipe does.
     seed: 0 or more; together with the data's realisation it seeds all that is random.
-    checkpoint_dir: where the run leaves its state after every epoch and every `checkpoint_steps`
-    steps of one, and finds it again after an interruption; None: nowhere.
+    checkpoint_dir: where the run leaves its state after every epoch, and after any step that ends
+    `checkpoint_seconds` or more after the last time, and finds it again after an interruption;
+    None: nowhere. A state left by uncommitted sources is of no use to committed ones.
     evidence: folder that the record is written to, also that of a run that fails; None: nowhere.
     Once the record is there, the checkpoint is removed.
-    stop: asked after every step; True ends the session by Postponed, with the state in the
-    checkpoint and no record, so that the same call goes on from there.
+    stop: asked after every step and before every batch of the test; True ends the session by
+    Postponed, with the state in the checkpoint and no record, so that the same call goes on from
+    there.
     progress: whether a bar is drawn, if standard error is a terminal.
 
     The record's numbers: `test_error` and `validation_error` in percent, of the weights of
@@ -74,7 +77,7 @@ def train(
         "data": data.identity,
         "seeds": {"realisation": data.realisation, "seed": seed},
     }
-    checkpoint = checkpoint_dir and checkpoint_dir / _checkpoint_name(model_name, identity)
+    checkpoint = checkpoint_dir and checkpoint_dir / checkpoint_name(model_name, identity)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         run = Run(model_name, data, recipe, augmentation=augmentation, seed=seed, device=device)
         if checkpoint:
@@ -88,8 +91,8 @@ def train(
             folder=evidence,
             **identity,
         ) as measurement:
-            _work(run, checkpoint, checkpoint_steps, stop, progress=progress)
-            measurement.numbers.update(run.numbers())
+            _work(run, checkpoint, checkpoint_seconds, stop, progress=progress)
+            measurement.numbers.update(run.numbers(lambda: _check_time(run, stop)))
             measurement.outcome = "diverged" if run.diverged else "finished"
     if checkpoint and evidence:
         remove_checkpoint(checkpoint)
@@ -105,11 +108,30 @@ def configuration_of(
     return what | recipe_for(protocol, data_name).description()
 
 
+def forget_checkpoint(record: Record, checkpoint_dir: Path) -> None:
+    """Remove the state that a recorded run left behind, if it was killed right after its record."""
+    identity = {
+        "configuration": record.configuration,
+        "protocol": record.protocol,
+        "data": record.data,
+        "seeds": record.seeds,
+    }
+    model_name = str(record.configuration["model"])
+    remove_checkpoint(checkpoint_dir / checkpoint_name(model_name, identity))
+
+
 def _resume(run: Run, checkpoint: Path) -> None:
     state = load_checkpoint(checkpoint, run.device)
     if state is None:
         return
     try:
+        if current_provenance().dirty is False and _is_uncommitted(state):
+            tqdm.write(
+                f"{checkpoint}: left by uncommitted sources, whose runs count for nothing; "
+                "beginning anew",
+                file=sys.stderr,
+            )
+            return
         run.restore(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
@@ -118,10 +140,14 @@ def _resume(run: Run, checkpoint: Path) -> None:
         ) from error
 
 
+def _is_uncommitted(state: dict[str, Any]) -> bool:
+    return any(session["dirty"] is not False for session in state["progress"]["sessions"])
+
+
 def _work(
     run: Run,
     checkpoint: Path | None,
-    checkpoint_steps: int,
+    checkpoint_seconds: float,
     stop: Callable[[], bool] | None,
     *,
     progress: bool,
@@ -138,19 +164,27 @@ def _work(
         "seconds": 0.0,
     }
     run.progress.sessions.append(session)
-    total = run.recipe.epochs * run.steps_per_epoch
+    total, saved = run.recipe.epochs * run.steps_per_epoch, begin
     # disable=None: no bar where standard error is not a terminal.
     hidden = None if progress else True
     with tqdm(total=total, initial=run.position, unit="step", disable=hidden) as bar:
         for _ in run.advance():
-            session["seconds"] = time.perf_counter() - begin
+            now = time.perf_counter()
+            session["seconds"] = now - begin
             _show(bar, run)
             postponed = stop is not None and stop() and not run.finished
-            due = run.progress.step % checkpoint_steps == 0 or postponed
+            due = run.progress.step == 0 or now - saved >= checkpoint_seconds or postponed
             if checkpoint and due and not run.diverged:
                 save_checkpoint(run.state(), checkpoint)
+                saved = time.perf_counter()
             if postponed:
                 raise Postponed(f"stopped after {run.position} of {total} steps")
+
+
+def _check_time(run: Run, stop: Callable[[], bool] | None) -> None:
+    """The weights are in the checkpoint: what is lost of a test is a test, which takes no step."""
+    if stop is not None and stop():
+        raise Postponed(f"stopped in the test after {run.position} steps")
 
 
 def _show(bar: tqdm, run: Run) -> None:
@@ -178,7 +212,7 @@ def check(model_name: str, data_name: str, seed: int) -> None:
         raise ValueError(f"seed={seed!r}: must be 0 or more")
 
 
-def _checkpoint_name(model_name: str, identity: dict[str, Any]) -> str:
+def checkpoint_name(model_name: str, identity: dict[str, Any]) -> str:
     """Name by what is run, so that no two runs share a checkpoint and a changed recipe has none."""
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     return f"{model_name}-{digest.hexdigest()[:16]}.pt"

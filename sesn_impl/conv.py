@@ -290,9 +290,10 @@ class ScaleMaxProjection(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, S, H, W] -> [B, C, H, W]."""
-        if x.ndim != 5:
-            raise ValueError(f"x of shape {tuple(x.shape)}: must be [B, C, S, H, W]")
-        return reduce(larger, x.unbind(2))
+        if x.ndim != 5 or not x.shape[2]:
+            raise ValueError(f"x of shape {tuple(x.shape)}: must be [B, C, S, H, W] with S > 0")
+        first, *others = x.unbind(2)
+        return reduce(larger, others, first) if others else first.clone()
 
 
 class _KeptFilters:

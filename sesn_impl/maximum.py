@@ -47,7 +47,8 @@ class _Larger(torch.autograd.Function):
 def larger(first: Tensor, second: Tensor) -> Tensor:
     """The elementwise maximum of two tensors of one shape; where they are equal, of the first.
 
-    NaN if either is. The gradient goes to the one that is larger, and to the first of equals.
+    NaN if either is. The gradient goes to the one that is larger, and to the first of equals; one
+    that is not finite makes both NaN.
     """
     if torch.compiler.is_compiling():  # which fuses the passes, and cannot trace both derivatives
         return torch.where((second > first) | second.isnan(), second, first)

@@ -18,6 +18,7 @@ from verification.protocols import Protocol, load_protocols
 
 UNCOMMITTED = "trained from uncommitted or unknown sources"
 
+_PARTS = ("best_epoch", "curves", "sessions", "steps", "test_error", "weights")
 _ROUNDING = 1e-9  # percent; the same quotient of whole numbers, written and read again
 
 
@@ -45,17 +46,17 @@ class Check:
 def objections(record: Record) -> list[str]:
     """Say why a finished training is not a run of its protocol; empty if it is.
 
-    The texts go on after a number: "1 trained from uncommitted or unknown sources".
+    Of one that diverged, what lies before its end.  The texts go on after a number: "1 trained from
+    uncommitted or unknown sources".
     """
     data = record.data or {}
     demands = load_protocols().get((record.protocol, data.get("name", "")))
     if demands is None:
         return [f"of no known protocol ({record.protocol} on {data.get('name')})"]
-    return [
-        text
-        for rule in (_sources, _recipe, _data, _epochs, _selection, _errors)
-        if (text := rule(record, demands))
-    ]
+    rules = [_sources, _recipe, _data]
+    if record.outcome != "diverged":
+        rules += [_parts, _epochs, _selection, _errors]
+    return [text for rule in rules if (text := rule(record, demands))]
 
 
 def shared_faults(records: Iterable[Record]) -> dict[str, str]:
@@ -75,9 +76,10 @@ def check(records: Iterable[Record]) -> Check:
     """Apply all rules to the finished trainings among some records."""
     trainings = _finished(records)
     reasons: dict[str, list[str]] = {record.digest: objections(record) for record in trainings}
-    for rule in (_repeated, _copied, _unequal_data):
-        for record, reason in rule(trainings):
-            reasons[record.digest].append(reason)
+    # What counts for nothing supersedes nothing.
+    repeated = _repeated([record for record in trainings if not reasons[record.digest]])
+    for record, reason in [*repeated, *_copied(trainings), *_unequal_data(trainings)]:
+        reasons[record.digest].append(reason)
     rejected = [(r, reasons[r.digest]) for r in trainings if reasons[r.digest]]
     accepted = [record for record in trainings if not reasons[record.digest]]
     return Check(rejected, _missing(accepted))
@@ -115,13 +117,19 @@ def _data(record: Record, demands: Protocol) -> str:
     return "" if right else "on data with a wrong hash"
 
 
+def _parts(record: Record, _: Protocol) -> str:
+    """What is not there cannot be checked."""
+    lacking = [name for name in _PARTS if record.numbers.get(name) in (None, "", [], {})]
+    return f"without {', '.join(lacking)}" if lacking else ""
+
+
 def _epochs(record: Record, demands: Protocol) -> str:
     steps, curves = record.numbers.get("steps"), record.numbers.get("curves", {})
     if steps != demands.steps:
         return f"with incomplete epochs ({steps} of {demands.steps} steps)"
     lengths = {name: len(values) for name, values in curves.items()}
     if lengths and not demands.validation:
-        del lengths["validation_error"]
+        lengths.pop("validation_error", None)
     short = sorted(name for name, length in lengths.items() if length != demands.epochs)
     return f"with incomplete epochs ({', '.join(short)})" if short else ""
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from verification.fields import check_mapping, check_text, is_integer, is_number
@@ -64,7 +65,8 @@ def current_provenance(device: str = "cpu", started: datetime | None = None) -> 
     """Provenance of a run that starts now (or at `started`), with a wall time of 0 seconds.
 
     `device` is "cpu" or the name of the accelerator.  The commit is that of the checkout which
-    holds this very file; an installed copy has none.
+    holds this very file, as it was when this was first asked for in this process, which goes on by
+    what it has loaded; an installed copy has none.
     """
     import torch  # noqa: PLC0415  (reading records must not load torch)
 
@@ -91,6 +93,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
+@cache
 def _checkout(root: Path) -> tuple[str | None, bool | None]:
     """Commit of the checkout at `root` and whether its sources differ from it."""
     top = _git(root, "rev-parse", "--show-toplevel")

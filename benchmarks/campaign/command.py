@@ -15,7 +15,7 @@ import torch
 from benchmarks import data
 from benchmarks.campaign.cluster import environments, local_cluster, threads_per_worker
 from benchmarks.campaign.execute import FAILED, execute
-from benchmarks.campaign.ledger import run_of
+from benchmarks.campaign.ledger import final, run_of
 from benchmarks.campaign.plan import Task, plan
 from benchmarks.campaign.status import Status, duration, status, table
 from benchmarks.campaign.work import Settings
@@ -105,12 +105,14 @@ def _check(options: argparse.Namespace) -> int:
     for record, reasons in found.rejected:
         print(f"{record.filename}: {run_of(record)}: {'; '.join(reasons)}")
     rejected = {record.digest for record, _ in found.rejected}
-    done = {run_of(r) for r in records if r.outcome == "finished" and r.digest not in rejected}
+    done = {run_of(r) for r in records if final(r, clean=True) and r.digest not in rejected}
+    diverged = {run_of(r) for r in records if r.outcome == "diverged"}
     missing = [task.name for task in tasks if task.name not in done]
     for name in missing if options.complete else []:
         print(f"{name}: missing")
     print(
-        f"{len(done)} of {len(tasks)} runs are there and follow the protocol, {len(missing)} are "
+        f"{len(done)} of {len(tasks)} runs are there and follow the protocol"
+        f"{f' ({len(diverged)} of them diverged)' if diverged else ''}, {len(missing)} are "
         f"missing; {len(rejected)} records rejected"
     )
     return 1 if rejected or (missing and options.complete) else 0
@@ -134,10 +136,13 @@ def _run(options: argparse.Namespace) -> int:
     print(table(state, len(variables) or 1), flush=True)
     if not state.missing:
         return 0
+    data_dir = data.given_data_dir(options.data_dir)  # the variable may be another one elsewhere
     settings = Settings(
         evidence=options.evidence.resolve(),
         checkpoints=options.checkpoints.resolve(),
-        data_dir=options.data_dir and options.data_dir.resolve(),
+        commit=provenance.commit,
+        clean=clean,
+        data_dir=data_dir and data_dir.resolve(),
         device="cuda" if options.gpus else "cpu",
         threads=options.threads or (threads_per_worker(len(variables)) if variables else None),
         deadline=deadline,
@@ -145,11 +150,11 @@ def _run(options: argparse.Namespace) -> int:
     if settings.over:
         print(_summary(Counter(), state, 0.0))
         return 0
+    # A mistake about the data is one line here, instead of one for each run.
+    data.load(options.data, state.missing[0].realisation, options.data_dir)
     if options.scheduler:
         outcomes = execute(state.missing, settings, options.scheduler, report=_report)
     else:
-        # A mistake about the data is one line here, instead of one for each run.
-        data.load(options.data, state.missing[0].realisation, options.data_dir)
         with local_cluster(variables) as cluster:
             outcomes = execute(state.missing, settings, cluster, report=_report)
     after = status(tasks, options.evidence, clean=clean)

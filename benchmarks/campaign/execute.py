@@ -13,13 +13,13 @@ from distributed import Client, Future, wait
 from distributed.comm.core import CommClosedError
 
 from benchmarks.campaign.plan import Task
-from benchmarks.campaign.work import ELSEWHERE, Settings, work
+from benchmarks.campaign.work import ELSEWHERE, POSTPONED, Settings, work
 
 FAILED = "failed"
 FAILURES_IN_A_ROW = 3
 """After so many, something is wrong with more than a run: no other one is begun."""
 
-_PATIENCE = 60  # seconds to wait for a first worker
+_PATIENCE = 60  # seconds to wait for a worker, where there is none
 _POLL = 1.0  # seconds; how long it takes to notice a new worker
 
 Report = Callable[[Task, str, str], None]
@@ -43,7 +43,8 @@ def execute(
     A run whose worker died is begun again, where its checkpoint is, on another worker. One that
     another campaign is at is asked for again until it is finished. At the deadline, runs under way
     are left at their next step and no other is begun.
-    Raises SchedulerError where the scheduler cannot be reached or goes away.
+    Raises SchedulerError where the scheduler cannot be reached or goes away, or no worker is left
+    and none comes.
     """
     try:
         with Client(cluster) as client:
@@ -70,10 +71,16 @@ class _Execution:
         self.futures: dict[Future[Any], Task] = {}
         self.outcomes: Counter[str] = Counter()
         self.failures = 0
+        self.last_seen = time.monotonic()
 
     def all(self) -> Counter[str]:
         while (self.waiting and not self._stopped) or self.futures:
-            while self.waiting and len(self.futures) < self._workers() and not self._stopped:
+            workers = self._workers()
+            if self.settings.over and not workers:
+                self._postpone()
+                break
+            # At least one, so that a task waits at the scheduler for the next worker to come.
+            while self.waiting and len(self.futures) < max(1, workers) and not self._stopped:
                 self._submit(self.waiting.popleft())
             for future in self._ended():
                 self._note(future, self.futures.pop(future))
@@ -84,8 +91,19 @@ class _Execution:
         return self.settings.over or self.failures >= FAILURES_IN_A_ROW
 
     def _workers(self) -> int:
-        """At least one, so that a task waits at the scheduler for the next worker to come."""
-        return max(1, len(self.client.nthreads()))
+        workers = len(self.client.nthreads())
+        if workers:
+            self.last_seen = time.monotonic()
+        elif time.monotonic() - self.last_seen > _PATIENCE:
+            raise TimeoutError(f"no worker for {_PATIENCE} seconds")
+        return workers
+
+    def _postpone(self) -> None:
+        """Nobody is there to tell that the time is up."""
+        self.client.cancel(list(self.futures))
+        for task in self.futures.values():
+            self.outcomes[POSTPONED] += 1
+            self.report(task, POSTPONED, "")
 
     def _submit(self, task: Task) -> None:
         key = f"{task.name}-{uuid4().hex}"

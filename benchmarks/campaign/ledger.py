@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.campaign.plan import Task, run_name
 from benchmarks.training import configuration_of
+from verification.compliance import UNCOMMITTED, objections
 from verification.evidence import Record, read_record, read_records
-from verification.protocols import load_protocols
 
 FINAL = ("finished", "diverged")
 
@@ -25,7 +25,7 @@ def finished(evidence: Path, tasks: Iterable[Task], *, clean: bool) -> dict[Task
     found = {}
     for record in sorted(records, key=lambda r: (r.provenance.started, r.digest)):
         task = wanted.get(_identity(record))
-        if task and _final(record, task, clean=clean):
+        if task and final(record, clean=clean):
             found[task] = record
     return found
 
@@ -39,9 +39,18 @@ def finished_record(evidence: Path, task: Task, *, clean: bool) -> Record | None
     found = [
         record
         for record in map(read_record, paths)
-        if _identity(record) == _identity_of_task(task) and _final(record, task, clean=clean)
+        if _identity(record) == _identity_of_task(task) and final(record, clean=clean)
     ]
     return max(found, key=lambda r: (r.provenance.started, r.digest), default=None)
+
+
+def final(record: Record, *, clean: bool) -> bool:
+    """Whether a record ends its run: by the very rules that later decide whether it counts.
+
+    clean: whether only records of committed sources do.
+    """
+    faults = [fault for fault in objections(record) if clean or fault != UNCOMMITTED]
+    return record.outcome in FINAL and not faults
 
 
 def run_of(record: Record) -> str:
@@ -70,16 +79,3 @@ def _identity_of_task(task: Task) -> str:
 
 def _text(*parts: object) -> str:
     return json.dumps(parts, sort_keys=True)
-
-
-def _final(record: Record, task: Task, *, clean: bool) -> bool:
-    sessions = record.numbers.get("sessions", [])
-    committed = record.provenance.dirty is False and not any(s.get("dirty") for s in sessions)
-    return record.outcome in FINAL and _is_right(record, task) and (committed or not clean)
-
-
-def _is_right(record: Record, task: Task) -> bool:
-    """Whether the record's data are those of the protocol, as far as that knows them."""
-    hashes = load_protocols()[task.protocol, task.data].hashes
-    known = task.realisation < len(hashes)
-    return not known or (record.data or {}).get("hash") == hashes[task.realisation]

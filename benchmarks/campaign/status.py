@@ -94,11 +94,10 @@ def _summary(state: Status, workers: int) -> str:
 
 
 def _seconds(task: Task, records: Sequence[Record]) -> float | None:
-    """Seconds of a whole run: steps of the protocol by the time of a step in records.
+    """Seconds of a whole run, its test included, as records of the same network tell.
 
-    Records of the same network: those of the same augmentation before others, then those of the
-    same data; of them the newest few, for programs and machines change. The time of a step has its
-    share of validation in it.
+    Those of the same augmentation before others, then those of the same data; of them the newest
+    few, for programs and machines change. The time of a step has its share of validation in it.
     """
     timed = [record for record in records if _is_of_network(record, task)]
     if not timed:
@@ -106,8 +105,10 @@ def _seconds(task: Task, records: Sequence[Record]) -> float | None:
     closest = max(_likeness(record, task) for record in timed)
     alike = [record for record in timed if _likeness(record, task) == closest]
     alike.sort(key=lambda record: (record.provenance.started, record.digest))
+    demands = load_protocols()[task.protocol, task.data]
     step = statistics.median(map(_step_seconds, alike[-_LATEST:]))
-    return load_protocols()[task.protocol, task.data].steps * step
+    test = statistics.median(map(_test_seconds, alike[-_LATEST:]))
+    return demands.steps * step + demands.test * test
 
 
 def _likeness(record: Record, task: Task) -> tuple[bool, bool]:
@@ -128,3 +129,10 @@ def _step_seconds(record: Record) -> float:
     numbers = record.numbers
     seconds = float(sum(session["seconds"] for session in numbers["sessions"]))
     return seconds / int(numbers["steps"])
+
+
+def _test_seconds(record: Record) -> float:
+    """Seconds for each test image: what the last session took besides its steps."""
+    last = record.numbers["sessions"][-1]
+    images = load_protocols()[record.protocol, record.configuration["data"]].test
+    return max(0.0, record.provenance.wall_seconds - float(last["seconds"])) / images

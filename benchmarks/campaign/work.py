@@ -16,7 +16,7 @@ from benchmarks.campaign.ledger import finished_record
 from benchmarks.campaign.lock import UnderwayError, underway
 from benchmarks.campaign.plan import Task
 from benchmarks.devices import find_device
-from benchmarks.training import train
+from benchmarks.training import forget_checkpoint, train
 from verification.evidence import Postponed, current_provenance
 
 ALREADY = "already finished"
@@ -31,12 +31,15 @@ _ONE_AT_A_TIME = threading.Lock()
 class Settings:
     """What all runs of a campaign share; the folders are the same for every worker.
 
+    commit, clean: of the sources that the campaign was started from; its workers must have them.
     threads: of torch in each worker; None: as the worker has it.
     deadline: seconds since the epoch at which a run is left at its next step; None: never.
     """
 
     evidence: Path
     checkpoints: Path
+    commit: str | None
+    clean: bool
     data_dir: Path | None = None
     device: str = "cpu"
     threads: int | None = None
@@ -51,12 +54,13 @@ class Settings:
 def work(task: Task, settings: Settings) -> str:
     """Train one run if it is missing, from its checkpoint if there is one.
 
-    Returns the outcome of its record, or ALREADY, ELSEWHERE or POSTPONED. Raises what `train` and
-    `data.load` do.
+    Returns the outcome of its record, or ALREADY, ELSEWHERE or POSTPONED. Raises ValueError for a
+    worker of other sources than the campaign's, and what `train` and `data.load` do.
     """
     with _ONE_AT_A_TIME:
         if settings.over:
             return POSTPONED
+        _check_sources(settings)
         keep_freed_memory()  # for foreign workers, which Dask starts by its own settings
         if settings.threads:
             torch.set_num_threads(settings.threads)
@@ -71,8 +75,8 @@ def work(task: Task, settings: Settings) -> str:
 
 def _train(task: Task, settings: Settings) -> str:
     # Asked again under the lock: another campaign may have finished it in the meantime.
-    clean = current_provenance().dirty is False
-    if finished_record(settings.evidence, task, clean=clean):
+    if record := finished_record(settings.evidence, task, clean=settings.clean):
+        forget_checkpoint(record, settings.checkpoints)
         return ALREADY
     record = train(
         task.model,
@@ -87,6 +91,20 @@ def _train(task: Task, settings: Settings) -> str:
         progress=False,
     )
     return record.outcome
+
+
+def _check_sources(settings: Settings) -> None:
+    own = current_provenance()
+    if (own.commit, own.dirty is False) != (settings.commit, settings.clean):
+        raise ValueError(
+            f"this worker's sources are {_sources(own.commit, own.dirty is False)}, the campaign's "
+            f"are {_sources(settings.commit, settings.clean)}: start workers and campaign from "
+            "checkouts of one commit"
+        )
+
+
+def _sources(commit: str | None, clean: bool) -> str:
+    return f"{commit[:7] if commit else 'no checkout'}{'' if clean else ' with changes'}"
 
 
 @lru_cache(maxsize=2)

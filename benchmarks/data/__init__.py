@@ -12,6 +12,7 @@ from benchmarks.data.dataset import (
     Split,
     unit_range,
 )
+from benchmarks.data.locations import given_data_dir
 
 NAMES = ("digits", "mnist_scale", "stl10")
 
@@ -23,6 +24,7 @@ __all__ = [
     "DataWarning",
     "Normalisation",
     "Split",
+    "given_data_dir",
     "load",
     "unit_range",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from benchmarks.data import DataSet
 from benchmarks.run import Run
 from benchmarks.tests.conftest import EPOCHS, STEPS
 from benchmarks.training import train
-from verification.evidence import Record, read_records
+from verification.evidence import Postponed, Record, read_records
 
 TIMED = {"step_seconds", "sessions"}
 
@@ -46,10 +49,10 @@ def interrupt_at(
     monkeypatch.setattr(owner, name, interrupted)
 
 
-def run_to_interruption(data: DataSet, folder: Path, *, every: int = 1) -> None:
+def run_to_interruption(data: DataSet, folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train("cnn_28", data, "paper", augmentation=True, checkpoint_dir=folder,
-              checkpoint_steps=every)  # fmt: skip
+              checkpoint_seconds=0)  # fmt: skip
 
 
 @pytest.fixture
@@ -92,11 +95,11 @@ def test_interrupted_run_ends_bit_identical(
 def test_run_interrupted_again_and_again(
     tiny: DataSet, expected: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Checkpoints every second step: the third step of every start is the last, and is lost."""
+    """The third step of every start is the last, and is lost."""
     for _ in range(5):
         with monkeypatch.context() as patch:
-            interrupt_at(patch, Run, "_step", 3)
-            run_to_interruption(tiny, tmp_path, every=2)
+            interrupt_at(patch, Run, "_step", 3, after=True)
+            run_to_interruption(tiny, tmp_path)
     record = train("cnn_28", tiny, "paper", augmentation=True, checkpoint_dir=tmp_path)
     assert outcome(record) == expected
     firsts = [session["first_step"] for session in record.numbers["sessions"]]
@@ -129,7 +132,7 @@ def test_published_network_ends_bit_identical(
     with monkeypatch.context() as patch:
         interrupt_at(patch, Run, "_step", 3)
         with pytest.raises(KeyboardInterrupt):
-            train(model_name, tiny_data, "smoke", checkpoint_dir=tmp_path, checkpoint_steps=1)
+            train(model_name, tiny_data, "smoke", checkpoint_dir=tmp_path, checkpoint_seconds=0)
     resumed = train(model_name, tiny_data, "smoke", checkpoint_dir=tmp_path)
     assert outcome(resumed) == outcome(straight)
 
@@ -141,12 +144,62 @@ def test_checkpoint_goes_once_the_record_is_there(
     with monkeypatch.context() as patch:
         interrupt_at(patch, Run, "_step", 3)
         with pytest.raises(KeyboardInterrupt):
-            train("cnn_28", tiny, "smoke", checkpoint_dir=runs, checkpoint_steps=1,
+            train("cnn_28", tiny, "smoke", checkpoint_dir=runs, checkpoint_seconds=0,
                   evidence=evidence)  # fmt: skip
     assert len(list(runs.iterdir())) == 1
     train("cnn_28", tiny, "smoke", checkpoint_dir=runs, evidence=evidence)
     assert list(runs.iterdir()) == []
     assert sorted(record.outcome for record in read_records(evidence)) == ["aborted", "finished"]
+
+
+def test_checkpoints_come_with_time(
+    tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever an epoch takes, no more than a minute is lost: here each step takes 25 seconds."""
+    saved: list[tuple[int, int]] = []
+    clock, ticking = itertools.count(step=25.0), False
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock) if ticking else 0.0)
+
+    def save(state: dict[str, Any], _: Path) -> None:
+        saved.append((state["progress"]["epoch"], state["progress"]["step"]))
+
+    monkeypatch.setattr(training, "save_checkpoint", save)
+    train("cnn_28", tiny, "smoke", checkpoint_dir=tmp_path)
+    epochs = [(epoch + 1, 0) for epoch in range(len(saved))]
+    assert saved == epochs
+    saved.clear()
+    ticking = True
+    train("cnn_28", tiny, "smoke", checkpoint_dir=tmp_path)
+    assert set(epochs) < set(saved)
+
+
+def test_what_uncommitted_sources_left_is_not_gone_on_with(
+    tiny: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A commit later, the run would end as one that counts for nothing."""
+    provenance = train("cnn_28", tiny, "smoke").provenance
+    with monkeypatch.context() as patch:
+        dirty = replace(provenance, dirty=True)
+        patch.setattr(training, "current_provenance", lambda _="cpu": dirty)
+        interrupt_at(patch, Run, "_step", STEPS + 2)
+        run_to_interruption(tiny, tmp_path)
+    record = train("cnn_28", tiny, "paper", augmentation=True, checkpoint_dir=tmp_path)
+    assert [s["first_step"] for s in record.numbers["sessions"]] == [0]
+    assert "left by uncommitted sources" in capfd.readouterr().err
+
+
+def test_time_may_be_up_in_the_test(tiny: DataSet, tmp_path: Path) -> None:
+    """What is lost then is the test alone."""
+    steps = train("cnn_28", tiny, "smoke").numbers["steps"]
+    asked = itertools.count(1)
+    with pytest.raises(Postponed, match=f"in the test after {steps} steps"):
+        train("cnn_28", tiny, "smoke", checkpoint_dir=tmp_path, stop=lambda: next(asked) > steps)
+    record = train("cnn_28", tiny, "smoke", checkpoint_dir=tmp_path)
+    assert [s["first_step"] for s in record.numbers["sessions"]] == [0, steps]
+    assert outcome(record) == outcome(train("cnn_28", tiny, "smoke"))
 
 
 def test_other_runs_do_not_share_the_checkpoint(tiny: DataSet, tmp_path: Path) -> None:

@@ -171,5 +171,5 @@ def test_rejected_trainings_and_missing_seeds_are_listed() -> None:
     text = rejects.write(_gather([*fine[:3], wrong, *fine[4:], again])).text
     assert "2 of 7 finished trainings are rejected." in text
     assert "| `cnn_28` | mnist_scale |  | 3 | 0 | paper | on data with a wrong hash |" in text
-    assert "| 2 | 0 | paper | recorded again later, with the same weights" in text
+    assert "| 2 | 0 | paper | recorded again later, with other weights" in text
     assert "| `cnn_28` | mnist_scale |  | paper | 3/0 |" in text

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sesn_impl import ScaleMaxProjection
 from sesn_impl.maximum import larger
 
 FIRST = (1.0, 5.0, 2.0, -math.inf, math.nan, 1.0, math.inf, -0.5)
@@ -69,3 +70,22 @@ def test_compiled() -> None:
     first, second = operands()
     compiled = torch.compile(larger, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(first, second), larger(first, second), equal_nan=True)
+    first.nan_to_num_().requires_grad_()
+    second.nan_to_num_().requires_grad_()
+    grads = [
+        torch.autograd.grad(form(first, second).sum(), (first, second))
+        for form in (larger, compiled)
+    ]
+    assert all(map(torch.equal, *grads))
+
+
+@pytest.mark.parametrize("scales", [1, 2])
+def test_projection_never_shares_memory_with_its_input(scales: int) -> None:
+    x = torch.ones(1, 1, scales, 2, 2)
+    ScaleMaxProjection()(x).zero_()
+    assert x.all()
+
+
+def test_projection_needs_a_scale() -> None:
+    with pytest.raises(ValueError, match=r"\(1, 1, 0, 2, 2\): must be .* with S > 0"):
+        ScaleMaxProjection()(torch.ones(1, 1, 0, 2, 2))

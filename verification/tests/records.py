@@ -64,7 +64,14 @@ def trained(
         **{
             "subject": model,
             "claims": claims_of_training(CLAIMS, model, augmentation, "mnist_scale"),
-            "numbers": {"test_error": error, "steps": demands.steps},
+            "numbers": {
+                "test_error": error,
+                "steps": demands.steps,
+                "best_epoch": 1,
+                "curves": {"train_loss": [1.0] * demands.epochs},
+                "sessions": [{"dirty": False}],
+                "weights": f"{model} {augmentation} {error} {realisation} {changes}",
+            },
             "configuration": {"model": model, "augmentation": augmentation, **demands.recipe},
             "protocol": "paper",
             "data": {

@@ -56,6 +56,11 @@ def test_a_run_by_the_rules() -> None:
         (change(RIGHT, data={"name": "mnist_scale", "hash": "00"}), "on data with a wrong hash"),
         (change(RIGHT, seeds={"realisation": 1, "seed": 7}), "on data with a wrong hash"),
         (change(RIGHT, seeds={"realisation": 0}), "without realisation or seed"),
+        (numbered(test_error=None), "without test_error"),
+        (numbered(weights=""), "without weights"),
+        (numbered(sessions=[]), "without sessions"),
+        (numbered(curves={}), "without curves"),
+        (numbered(best_epoch=None), "without best_epoch"),
         (numbered(steps=4739), "with incomplete epochs (4739 of 4740 steps)"),
         (numbered(curves=CURVES | {"train_loss": [1.0]}), "with incomplete epochs (train_loss)"),
         (numbered(best_epoch=3), "with weights of epoch 3 (selected by validation: 2)"),
@@ -84,6 +89,19 @@ def test_a_run_that_is_recorded_twice_counts_once() -> None:
     assert "with other weights" in reasons[0]
 
 
+def test_what_counts_for_nothing_supersedes_nothing() -> None:
+    unclean = dirty(later(RIGHT))
+    ((rejected, reasons),) = check([unclean, RIGHT]).rejected
+    assert (rejected, len(reasons)) == (unclean, 1)
+
+
+def test_a_run_that_diverged_has_only_its_beginning_to_be_judged_by() -> None:
+    diverged = change(RIGHT, outcome="diverged", numbers={"steps": 17})
+    assert objections(diverged) == []
+    assert "uncommitted" in objections(dirty(diverged))[0]
+    assert "wrong hash" in objections(change(diverged, data={"name": "mnist_scale", "hash": ""}))[0]
+
+
 def test_a_copied_run_is_found_on_both_sides() -> None:
     copies = [
         change(trained("cnn_28", 2.5, k), numbers=FULL) for k in range(2)
@@ -99,7 +117,11 @@ def test_other_data_without_a_known_hash() -> None:
         configuration = {"model": "wrn_16_8", "augmentation": False, **demands.recipe}
         return change(
             RIGHT, configuration=configuration, data={"name": "stl10", "hash": content},
-            seeds={"realisation": 0, "seed": seed}, numbers={"steps": demands.steps},
+            seeds={"realisation": 0, "seed": seed},
+            numbers=FULL | {
+                "steps": demands.steps, "weights": f"{seed} {content}",
+                "curves": {"train_loss": [1.0] * demands.epochs, "validation_error": []},
+            },
         )  # fmt: skip
 
     assert check([stl10(0, "a"), stl10(1, "a")]).rejected == []

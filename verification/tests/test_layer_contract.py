@@ -139,7 +139,8 @@ def test_options_out_of_range_are_named(make, message):
         (ScaleConv2d(2, 1, BASIS), (1, 3, 3, 9, 9), "must be [B, C_in=2, S=3, H, W]"),
         (ScaleConv1x1(2, 1), (1, 2, 9, 9), "must be [B, C_in=2, S, H, W]"),
         (ScaleConv1x1(2, 1), (1, 3, 2, 9, 9), "must be [B, C_in=2, S, H, W]"),
-        (ScaleMaxProjection(), (1, 2, 9, 9), "must be [B, C, S, H, W]"),
+        (ScaleMaxProjection(), (1, 2, 9, 9), "must be [B, C, S, H, W] with S > 0"),
+        (ScaleMaxProjection(), (1, 2, 0, 9, 9), "must be [B, C, S, H, W] with S > 0"),
         (
             LiftingConv2d(2, 1, BASIS, padding=2),
             (1, 2, 4, 9),

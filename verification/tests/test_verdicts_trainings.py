@@ -247,7 +247,12 @@ def test_protocols_are_never_mixed_in_one_comparison() -> None:
 
 
 def test_several_runs_on_one_realisation_are_one_pair() -> None:
-    second = [dataclasses.replace(r, seeds={**r.seeds, "seed": 8}) for r in duel([-0.1] * 6)]
+    second = [
+        with_weights(
+            dataclasses.replace(r, seeds={**r.seeds, "seed": 8}), f"{r.subject} second {k}"
+        )
+        for k, r in enumerate(duel([-0.1] * 6))
+    ]
     verdict = verdict_of(RANKING, [*duel([-0.3] * 6), *second])
     assert verdict.measured["pairs"] == 6
     assert verdict.measured["difference"] == pytest.approx(-0.2)

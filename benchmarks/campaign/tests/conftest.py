@@ -37,11 +37,17 @@ def make_record(task: Task = TASK, **changes: Any) -> Record:
     demands = load_protocols()[task.protocol, task.data]
     configuration = configuration_of(task.model, task.augmentation, task.data, task.protocol)
     session = {"commit": "0" * 40, "dirty": False, "first_step": 0, "seconds": 2.0 * demands.steps}
+    curves = ("train_loss", "train_error", "validation_error")
+    numbers = {
+        "test_error": 3.0, "validation_error": 4.0, "best_epoch": 1, "weights": task.name,
+        "curves": dict.fromkeys(curves, [4.0] * demands.epochs), "steps": demands.steps,
+        "sessions": [session],
+    }  # fmt: skip
     values: dict[str, Any] = {
         "kind": "training",
         "subject": task.model,
         "claims": (),
-        "numbers": {"test_error": 3.0, "steps": demands.steps, "sessions": [session]},
+        "numbers": numbers,
         "configuration": configuration,
         "protocol": task.protocol,
         "data": {"name": task.data, "hash": demands.hashes[task.realisation]},

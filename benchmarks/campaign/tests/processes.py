@@ -56,7 +56,7 @@ def make_everything_tiny(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(run, "create_model", make_tiny_network)
     patch.setattr(data, "load", lambda name, realisation, *_: make_tiny(name, realisation))
     patch.setattr(training, "load_claims", lambda: ())  # every process would read them anew
-    patch.setattr(ledger, "_is_right", lambda *_: True)
+    patch.setattr(ledger, "objections", lambda _: [])
     for module in (training, evidence, work_module):
         patch.setattr(module, "current_provenance", lambda _="cpu": _CLEAN)
     work_module._images.cache_clear()

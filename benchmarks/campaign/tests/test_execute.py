@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
@@ -20,11 +21,16 @@ import pytest
 from dask.system import CPU_COUNT
 from distributed import Client
 
+from benchmarks import __main__ as command_line
+from benchmarks.campaign import command
+from benchmarks.campaign import execute as execute_module
 from benchmarks.campaign import work as work_module
 from benchmarks.campaign.cluster import environments, local_cluster, threads_per_worker
 from benchmarks.campaign.execute import FAILURES_IN_A_ROW, SchedulerError, execute
 from benchmarks.campaign.ledger import finished
-from benchmarks.campaign.tests.conftest import TASK
+from benchmarks.campaign.lock import underway
+from benchmarks.campaign.plan import Task
+from benchmarks.campaign.tests.conftest import TASK, make_provenance
 from benchmarks.campaign.tests.processes import (
     SERVER,
     failing_work,
@@ -38,6 +44,8 @@ from benchmarks.campaign.tests.processes import (
 )
 from benchmarks.campaign.tests.test_faults import make_settings
 from benchmarks.campaign.work import Settings
+from benchmarks.tests.conftest import make_tiny
+from benchmarks.training import checkpoint_name, configuration_of
 from verification.evidence import read_records
 
 TASKS = [replace(TASK, realisation=k) for k in range(5)]
@@ -83,19 +91,92 @@ def sessions(settings: Settings) -> list[int]:
     return [len(done[task].numbers["sessions"]) for task in TASKS]
 
 
+def checkpoint_of(task: Task, settings: Settings) -> Path:
+    identity = {
+        "configuration": configuration_of(task.model, task.augmentation, task.data, task.protocol),
+        "protocol": task.protocol,
+        "data": make_tiny(task.data, task.realisation).identity,
+        "seeds": {"realisation": task.realisation, "seed": task.seed},
+    }
+    return settings.checkpoints / checkpoint_name(task.model, identity)
+
+
 def test_one_of_three_workers_is_killed(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     with deployment(3) as (address, _):
         thread, results = run_in_background(settings, address)
-        while not list(settings.checkpoints.glob("*.pt")):
-            time.sleep(0.02)
         pid = int(wait_for(settings.checkpoints / f"{TASK.name}.pid"))
+        while not checkpoint_of(TASK, settings).exists():
+            time.sleep(0.02)
         kill(pid)
         thread.join()
     assert results == [Counter(finished=len(TASKS))]
     assert len(read_records(settings.evidence)) == len(TASKS)
-    assert max(sessions(settings)) <= 2
+    assert sessions(settings) == [2, *[1] * (len(TASKS) - 1)]
     assert int(wait_for(settings.checkpoints / f"{TASK.name}.pid")) != pid
+
+
+def test_the_command_itself_survives_the_death_of_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`campaign run --scheduler` with three workers, one of them killed within its run."""
+    settings = make_settings(tmp_path)
+    monkeypatch.setattr(command, "execute", partial(execute, run=slow_work))
+    monkeypatch.setattr(command, "current_provenance", make_provenance)
+    options = ["--columns", "28", "--methods", "cnn", "--realisations", *"01234"]
+    options += ["--evidence", str(settings.evidence), "--checkpoints", str(settings.checkpoints)]
+    ends: list[int] = []
+    with deployment(3) as (address, _):
+        arguments = ["campaign", "run", *options, "--scheduler", address]
+        thread = Thread(target=lambda: ends.append(command_line.main(arguments)))
+        thread.start()
+        pid = int(wait_for(settings.checkpoints / f"{TASK.name}.pid"))
+        while not checkpoint_of(TASK, settings).exists():
+            time.sleep(0.02)
+        kill(pid)
+        thread.join()
+    assert ends == [0]
+    assert "5 finished; 5 of 5 runs finished" in capsys.readouterr().out
+    assert sessions(settings) == [2, 1, 1, 1, 1]
+
+
+def test_what_another_campaign_is_at_is_asked_for_again(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    with deployment(1) as (address, _):
+        with underway(settings.evidence, TASK.name):
+            thread, results = run_in_background(settings, address)
+            while len(read_records(settings.evidence)) < len(TASKS) - 1:
+                time.sleep(0.1)
+            assert results == []
+        thread.join()
+    assert results == [Counter(finished=len(TASKS))]
+    assert len(read_records(settings.evidence)) == len(TASKS)
+
+
+def test_nobody_is_waited_for_when_the_time_is_up(tmp_path: Path) -> None:
+    """The only worker is gone, and with it who could say that the time is up."""
+    with deployment(1) as (address, processes):
+        settings = make_settings(tmp_path, deadline=time.time() + 3)
+        thread, results = run_in_background(settings, address)
+        wait_for(settings.checkpoints / f"{TASK.name}.pid")
+        kill(processes[1])
+        thread.join()
+    assert results == [Counter(postponed=1)]
+    assert time.time() >= (settings.deadline or 0)
+
+
+def test_campaign_without_workers_ends_with_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute_module, "_PATIENCE", 2)
+    settings = make_settings(tmp_path)
+    with deployment(1) as (address, processes):
+        thread, results = run_in_background(settings, address)
+        wait_for(settings.checkpoints / f"{TASK.name}.pid")
+        kill(processes[1])
+        thread.join()
+    assert isinstance(results[0], SchedulerError)
+    assert "has no workers (no worker for 2 seconds)" in str(results[0])
 
 
 def test_scheduler_is_killed_and_the_same_campaign_goes_on(tmp_path: Path) -> None:

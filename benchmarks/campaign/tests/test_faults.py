@@ -36,7 +36,7 @@ def _tiny() -> Iterator[None]:
 
 
 def make_settings(folder: Path, **changes: Any) -> Settings:
-    settings = Settings(folder / "evidence", folder / "runs", threads=1)
+    settings = Settings(folder / "evidence", folder / "runs", "0" * 40, clean=True, threads=1)
     settings.checkpoints.mkdir(parents=True, exist_ok=True)
     return replace(settings, **changes)
 
@@ -135,6 +135,35 @@ def test_stopped_run_goes_on_and_ends_bit_identical(
     assert outcome(record) == outcome(expected)
     # Within an epoch: asked once before the run and then after each step, five were enough.
     assert [session["first_step"] for session in record.numbers["sessions"]] == [0, 6]
+
+
+def test_finished_run_leaves_no_checkpoint_however_it_ended(tmp_path: Path) -> None:
+    """Killed between record and removal, it would be "repeated" later without a single step."""
+    settings = make_settings(tmp_path)
+    assert tiny_work(TASK, settings) == "finished"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmarks.training.remove_checkpoint", lambda _: None)
+        assert tiny_work(replace(TASK, realisation=1), settings) == "finished"
+    assert len(list(settings.checkpoints.iterdir())) == 1
+    assert tiny_work(replace(TASK, realisation=1), settings) == ALREADY
+    assert list(settings.checkpoints.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"commit": "1" * 40}, "sources are 0000000, the campaign's are 1111111: start workers"),
+        ({"clean": False}, "sources are 0000000, the campaign's are 0000000 with changes"),
+        ({"commit": None, "clean": False}, "the campaign's are no checkout with changes"),
+    ],
+)
+def test_worker_of_other_sources_is_refused(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    """Its runs would be those of a program that the campaign does not know."""
+    with pytest.raises(ValueError, match=message):
+        tiny_work(TASK, make_settings(tmp_path, **changes))
+    assert not (tmp_path / "evidence").exists()
 
 
 def test_damaged_record_is_named_and_not_trained_over(tmp_path: Path) -> None:

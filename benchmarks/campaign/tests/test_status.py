@@ -18,7 +18,6 @@ from benchmarks.data import DataSet
 from benchmarks.training import train
 from verification.claims import load_claims
 from verification.evidence import RecordError, write_record
-from verification.protocols import load_protocols
 
 TASKS = plan(
     load_claims(), data="digits", protocol="smoke", columns=["28", "28+"],
@@ -30,7 +29,7 @@ def test_a_run_of_the_plain_command_counts(
     tmp_path: Path, tiny: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks = [replace(TASK, data="tiny")]
-    monkeypatch.setattr("benchmarks.campaign.ledger._is_right", lambda *_: True)
+    monkeypatch.setattr("benchmarks.campaign.ledger.objections", lambda _: [])
     assert finished(tmp_path, tasks, clean=True) == {}
     record = train("cnn_28", tiny, "smoke", evidence=tmp_path)
     assert finished(tmp_path, tasks, clean=True) == {tasks[0]: record}
@@ -110,9 +109,8 @@ def test_the_newest_of_the_most_alike_tell_the_time(tmp_path: Path) -> None:
         return status([replace(TASK, realisation=5)], tmp_path, clean=True).remaining_seconds
 
     def finish(task: Task, step: float, day: int) -> None:
-        demands = load_protocols()[task.protocol, task.data]
         session = {"commit": "0" * 40, "dirty": False, "first_step": 0, "seconds": step * 80}
-        numbers = {"test_error": 3.0, "steps": demands.steps, "sessions": [session]}
+        numbers = dict(make_record(task).numbers) | {"sessions": [session]}
         made = make_provenance(started=f"2026-01-{day:02d}T00:00:00Z")
         write_record(make_record(task, numbers=numbers, provenance=made), tmp_path)
 
@@ -122,6 +120,13 @@ def test_the_newest_of_the_most_alike_tell_the_time(tmp_path: Path) -> None:
     for day, step in enumerate((8.0, 4.0, 3.0, 1.0), start=1):
         finish(replace(TASK, realisation=day), step, day)
     assert remaining() == pytest.approx(80 * 3.0)
+    tested = make_provenance(started="2026-02-01T00:00:00Z", wall_seconds=80 * 3.0 + 40.0)
+    for day in range(2):
+        numbers = dict(make_record(TASK).numbers) | {"weights": f"{day}"}
+        session = {"commit": "0" * 40, "dirty": False, "first_step": 0, "seconds": 80 * 3.0}
+        record = make_record(TASK, numbers=numbers | {"sessions": [session]}, provenance=tested)
+        write_record(record, tmp_path)
+    assert remaining() == pytest.approx(80 * 3.0 + 40.0)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

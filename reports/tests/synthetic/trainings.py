@@ -33,7 +33,11 @@ def trained(
         "seeds": {"realisation": realisation, "seed": 0},
         "command": f"python -m benchmarks train --model {model} --protocol {protocol}",
     }  # fmt: skip
-    numbers = {"test_error": error, "by_scale": _by_scale(error), "steps": demands.steps}
+    numbers = {
+        "test_error": error, "by_scale": _by_scale(error), "steps": demands.steps, "best_epoch": 1,
+        "curves": {"train_loss": [1.0] * demands.epochs}, "sessions": [{"dirty": False}],
+        "weights": f"{model} {augmentation} {data} {error} {realisation} {protocol} {changes}",
+    }  # fmt: skip
     return make("training", model, numbers, **values | changes)
 
 
