@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from reports.figures import render
 from reports.markdown import code, folded, paragraphs, picture, plain, table
 from reports.material import Material, Section
 from reports.measurements import Bin, Training
-from reports.wording import NOTHING, plural
+from reports.wording import NOTHING, mean_and_spread, plural
 from verification.compliance import check
 from verification.evidence import Record
 
@@ -59,14 +60,17 @@ def write(material: Material) -> Section:
     title = "### Trainings that were run"
     if not records:
         return Section(paragraphs(title, "None."))
-    listing = folded(len(records), _list(material, records))
-    panels = by_scale(material)
-    if not panels:
-        return Section(paragraphs(title, _protocols(records), listing))
-    text = paragraphs(
+    head = paragraphs(
         title,
         _protocols(records),
-        listing,
+        _means(material),
+        folded(len(records), _list(material, records)),
+    )
+    panels = by_scale(material)
+    if not panels:
+        return Section(head)
+    text = paragraphs(
+        head,
         "### Errors by object scale",
         EXPLANATION,
         picture(
@@ -84,21 +88,52 @@ def write(material: Material) -> Section:
 def by_scale(material: Material) -> list[Panel]:
     """Pool the newest finished runs of each model that know the scales of their test images.
 
+    What supports nothing comes last.
+    """
+    groups = {
+        group: [run for run in runs if run.by_scale] for group, runs in _groups(material).items()
+    }
+    return [
+        Panel(*group, _curves(runs), tuple(run.record for run in runs))
+        for group, runs in groups.items()
+        if runs
+    ]
+
+
+def _groups(material: Material) -> dict[tuple[str, str, str], list[Training]]:
+    """Runs that may be compared, by data, column of the paper's table and protocol.
+
     Runs that the checker rejects stay out: they have other recipes than their protocol's.
     """
     latest = material.latest("training")
     rejected = {record.digest for record, _ in check(latest).rejected}
     accepted = [record for record in latest if record.digest not in rejected]
-    found = measurements.read(accepted, "test_error", measurements.training)
     groups: dict[tuple[str, str, str], list[Training]] = defaultdict(list)
-    for run in found:
-        if run.by_scale:
-            column = material.columns.get((run.model, run.augmentation), "")
-            groups[run.data, column, run.record.protocol].append(run)
-    return [
-        Panel(*group, _curves(groups[group]), tuple(run.record for run in groups[group]))
-        for group in sorted(groups)
-    ]
+    for run in measurements.read(accepted, "test_error", measurements.training):
+        column = material.columns.get((run.model, run.augmentation), "")
+        groups[run.data, column, run.record.protocol].append(run)
+    order = sorted(groups, key=lambda group: (group[2] == "smoke", *group))
+    return {group: groups[group] for group in order}
+
+
+def _means(material: Material) -> str:
+    """One row for each model, data set, column and protocol; empty if all runs are smoke runs."""
+    rows = []
+    for (data, column, protocol), runs in _groups(material).items():
+        if protocol == "smoke":
+            continue
+        for model in sorted({run.model for run in runs}):
+            mine = [run for run in runs if run.model == model]
+            errors = [run.test_error for run in mine]
+            spread = statistics.stdev(errors) if len(errors) > 1 else None
+            ends = f"{min(errors):.2f} to {max(errors):.2f}"
+            cited = material.cite(*(run.record for run in mine))
+            mean = mean_and_spread(statistics.mean(errors), spread)
+            rows.append([code(model), data, column, protocol, str(len(mine)), mean, ends, cited])
+    header = [
+        "Model", "Data", "Column", "Protocol", "Runs", "Test error, %", "From … to, %", "Evidence",
+    ]  # fmt: skip
+    return table(header, "llllrrrl", rows) if rows else ""
 
 
 def _curves(runs: list[Training]) -> tuple[Curve, ...]:

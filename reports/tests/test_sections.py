@@ -25,6 +25,7 @@ from reports.tests.synthetic import (
     trainings,
 )
 from reports.trainings import by_scale
+from reports.trainings import write as write_trainings
 from reports.wording import duration, listing, percent, signed, small
 from verification.evidence import Record, RecordError
 
@@ -99,10 +100,20 @@ def test_only_published_configurations_count_as_such(full: Report) -> None:
 
 def test_runs_of_one_model_are_pooled_by_object_scale() -> None:
     panels = by_scale(_gather(trainings()))
-    assert [panel.protocol for panel in panels] == ["smoke", "paper", "short"]
-    curve = panels[1].curves[0]
+    assert [panel.protocol for panel in panels] == ["paper", "short", "smoke"]
+    curve = panels[0].curves[0]
     assert (curve.model, curve.runs) == ("cnn_28", 6)
     assert {item.images for item in curve.bins} == {6 * 1428, 6 * 1432}
+
+
+def test_means_of_the_runs_that_may_be_compared() -> None:
+    text = write_trainings(_gather(trainings())).text
+    rows = [line for line in text.splitlines() if line.startswith("| `") and " to " in line]
+    cells = [[cell.strip() for cell in row.split("|")[1:-2]] for row in rows]
+    assert ["`sesn_vector_28`", "mnist_scale", "28", "short", "3", "3.10 ± 0.10",
+            "3.00 to 3.20"] in cells  # fmt: skip
+    assert [row[0] for row in cells if row[3] == "paper"] == ["`cnn_28`", "`sesn_scalar_28`"]
+    assert not [row for row in cells if row[3] == "smoke"]
 
 
 def test_times_are_shown_for_each_device(full: Report) -> None:
