@@ -27,7 +27,6 @@ _CONFIGURATION = {
     # A server process that imports torch once and forks the workers, which then start at once.
     "distributed.worker.multiprocessing-method": "forkserver",
     "distributed.scheduler.allowed-failures": DEATHS,
-    "distributed.scheduler.work-stealing": False,
     # A run computes for minutes without giving the interpreter back: no reason to complain.
     "distributed.admin.tick.limit": "1h",
     # Without Dask's own variables, which are about threads, and about memory as `preload` is.

@@ -91,7 +91,7 @@ def _parameters(content: dict[str, Any]) -> None:
 
 
 def _augmented(content: dict[str, Any]) -> None:
-    content["configuration"]["augmentation"] = True
+    content["configuration"]["augmentation"] ^= True
 
 
 @pytest.mark.parametrize(

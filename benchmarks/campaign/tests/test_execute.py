@@ -7,7 +7,7 @@ import platform
 import resource
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -41,6 +41,7 @@ from benchmarks.campaign.tests.processes import (
     start,
     tiny_everything,
     wait_for,
+    waiting_work,
 )
 from benchmarks.campaign.tests.test_faults import make_settings
 from benchmarks.campaign.work import Settings
@@ -72,12 +73,18 @@ def deployment(workers: int) -> Iterator[tuple[str, list[BaseProcess]]]:
                 kill(process)
 
 
-def run_in_background(settings: Settings, target: object) -> tuple[Thread, list[object]]:
+def run_in_background(
+    settings: Settings,
+    target: object,
+    *,
+    tasks: Sequence[Task] = TASKS,
+    run: Callable[[Task, Settings], str] = slow_work,
+) -> tuple[Thread, list[object]]:
     results: list[object] = []
 
     def campaign() -> None:
         try:
-            results.append(execute(TASKS, settings, target, run=slow_work))
+            results.append(execute(tasks, settings, target, run=run))
         except SchedulerError as error:
             results.append(error)
 
@@ -212,6 +219,25 @@ def test_own_workers_restart_see_their_gpu_and_stop_in_time(tmp_path: Path) -> N
         over = replace(settings, deadline=0.0)
         assert execute(TASKS, over, own, run=slow_work) == Counter()
     assert len(read_records(settings.evidence)) == len(TASKS)
+
+
+def test_a_run_whose_worker_died_does_not_wait_behind_another(tmp_path: Path) -> None:
+    """It is given to the one worker left, which is busy, and has to be taken over from there."""
+    settings = make_settings(tmp_path)
+    told = settings.checkpoints / f"{TASK.name}.pid"
+    with local_cluster(environments(2)) as own:
+        thread, results = run_in_background(settings, own, tasks=TASKS[:2], run=waiting_work)
+        busy = wait_for(settings.checkpoints / f"{TASKS[1].name}.pid")
+        first = wait_for(told)
+        kill(int(first))
+        end = time.monotonic() + 60
+        while told.read_text() in (first, "") and time.monotonic() < end:
+            time.sleep(0.1)
+        again = told.read_text()
+        (settings.checkpoints / "go").write_text("go")
+        thread.join()
+    assert results == [Counter(finished=2)]
+    assert again not in (first, busy)
 
 
 def variables_and_page_faults_of_a_worker() -> tuple[dict[str, str], int]:
