@@ -67,8 +67,8 @@ class Tolerance:
     def below(self) -> float:
         """How many times smaller than its row a floor may be found.
 
-        Roundings are a matter of the processor: one that fuses multiplication and addition and sums
-        in larger blocks was found to round seven times less than the one the rows are of.
+        Roundings are a matter of the processor: one was found to round seven times less than the
+        one that the rows are of.
         """
         return 20.0 if self.unit == _EPSILON else _ABOVE
 

@@ -195,7 +195,7 @@ def test_sevf_has_finite_gradients_where_a_field_vanishes() -> None:
 )
 def test_dss_blur_is_lindebergs(variance: float, half_width: int) -> None:
     expected = reference.discrete_gaussian(variance, half_width)
-    # Two ways to Bessel functions, which some processors round tens of times apart.
+    # Two ways to Bessel functions, which may differ by a hundred roundings.
     torch.testing.assert_close(
         discrete_gaussian(variance, half_width), expected, rtol=0, atol=1e-14
     )
