@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from verification import profiles
+from verification.testing import profiles
 
-pytest_plugins = ["pytester", "verification.accounting"]
+pytest_plugins = ["pytester", "verification.testing.coverage"]
 profiles.load()
 
 

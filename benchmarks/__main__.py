@@ -9,23 +9,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import data, main_job, theory
-from benchmarks.allocator import keep_freed_memory
 from benchmarks.campaign import command as campaign
 from benchmarks.campaign.execute import SchedulerError
 from benchmarks.campaign.lock import UnderwayError, underway
 from benchmarks.campaign.plan import run_name
-from benchmarks.checkpoint import CheckpointError
 from benchmarks.comparison import command as comparison
 from benchmarks.data.evidence import measure_data
-from benchmarks.devices import find_device
-from benchmarks.first_epoch import first_epoch
 from benchmarks.networks import command as networks
 from benchmarks.panels import command as panels
-from benchmarks.recipes import PROTOCOLS
 from benchmarks.timing import MODELS, scaling
 from benchmarks.timing.measure import TimingError, measure, summary
-from benchmarks.training import check, train
-from verification.evidence import Record
+from benchmarks.training.allocator import keep_freed_memory
+from benchmarks.training.checkpoint import CheckpointError
+from benchmarks.training.devices import find_device
+from benchmarks.training.first_epoch import first_epoch
+from benchmarks.training.recipes import PROTOCOLS
+from benchmarks.training.train import check, train
+from verification.claims.records import Record
 
 _Parser = argparse.ArgumentParser
 _DATA_DIR_HELP = "where data lie (or set SESN_DATA_DIR)"

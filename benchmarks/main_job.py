@@ -9,11 +9,11 @@ from benchmarks import data, theory
 from benchmarks.campaign.lock import underway
 from benchmarks.campaign.plan import run_name
 from benchmarks.data.evidence import measure_data
-from benchmarks.devices import find_device
 from benchmarks.timing.measure import measure as measure_timing
-from benchmarks.training import train
-from verification.evidence import Record
-from verification.mutants.command import measure as measure_mutants
+from benchmarks.training.devices import find_device
+from benchmarks.training.train import train
+from verification.broken_layers.command import measure as measure_mutants
+from verification.claims.records import Record
 
 MODELS = ("cnn_28", "sesn_scalar_28")
 CASES = 100

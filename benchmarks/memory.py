@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.recipes import MNIST_SCALE
+from benchmarks.training.recipes import MNIST_SCALE
 from sesn_impl import create_model, list_models
 from sesn_impl.tests.textbook import textbook_twin
 

@@ -22,9 +22,9 @@ from reports.ledger import CLAIMS, RECORDS, WORDING, as_json, trace, unaccounted
 from reports.material import Material
 from reports.report import REPORT, Report, differences, read_report, write_report
 from reports.wording import plural
-from verification.claims import ClaimError, load_claims
-from verification.evidence import RecordError, read_records
-from verification.verdicts import STATUSES, UnknownClaimError
+from verification.claims.claim import ClaimError, load_claims
+from verification.claims.records import RecordError, read_records
+from verification.claims.rules import STATUSES, UnknownClaimError
 
 _MISTAKES = (RecordError, ClaimError, UnknownClaimError, OSError)
 

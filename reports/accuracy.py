@@ -11,7 +11,7 @@ from reports.figures import render
 from reports.markdown import code, paragraphs, picture, plain, table
 from reports.material import FOOTNOTE, Material, Section, mark
 from reports.wording import NOTHING, mean_and_spread, plural, signed
-from verification.claims import Cell
+from verification.claims.claim import Cell
 
 HEADER = ["Method", "Published", "Earlier re-run ‡", "Ours", "Difference", "Verdict", "Evidence"]
 MNIST_EXPLANATION = (

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from reports.markdown import code, paragraphs, plain, table
 from reports.material import Material
 from reports.wording import NOTHING, plural, verdict_text
-from verification.claims import Claim
-from verification.evidence import Record
+from verification.claims.claim import Claim
+from verification.claims.records import Record
 
 MOST_NUMBERS = 40
 CHANGE = 1e-9

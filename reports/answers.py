@@ -9,8 +9,8 @@ from reports.budget_records import budgets
 from reports.markdown import code
 from reports.material import Material
 from reports.wording import listing, percent, plural, small
-from verification.claims import Cell, Count, Ranking, Theorem
-from verification.verdicts import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED
+from verification.claims.claim import Cell, Count, Ranking, Theorem
+from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED
 
 _OPEN = (NOT_RUN, INCONCLUSIVE)
 

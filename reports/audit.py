@@ -22,7 +22,7 @@ from reports.markdown import table
 from reports.material import Material
 from reports.remeasure import TOLERANCES, deviations, loss_deviations
 from reports.wording import duration
-from verification.evidence import Record, RecordError, read_records
+from verification.claims.records import Record, RecordError, read_records
 
 SAME, DIFFERS, FAILED, SKIPPED = "same", "differs", "failed", "skipped"
 PROGRAMS = ("benchmarks", "verification")

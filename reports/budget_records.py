@@ -11,7 +11,7 @@ from typing import Any
 
 from reports.material import Material
 from reports.measurements import finite, read
-from verification.evidence import Record
+from verification.claims.records import Record
 
 PUBLISHED_PREFIXES = ("sesn_", "stl10_sesn_", "wrn_16_8_sesn_")
 """How the names of published configurations begin; other bases are measured for comparison."""

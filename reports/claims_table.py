@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.markdown import code, paragraphs, plain, table
 from reports.material import FOOTNOTE, Material, Section, claim_anchor, mark
 from reports.wording import verdict_text
-from verification.claims import KINDS, Claim
+from verification.claims.claim import KINDS, Claim
 
 HEADINGS = {
     "theorem": "All theorems",
@@ -16,8 +16,8 @@ HEADINGS = {
     "cost": "All costs",
 }
 EXPLANATION = (
-    "All statements with their ids, as written in `verification/claims.toml`; there stand also "
-    "the numbers that each is judged by, and what would refute it."
+    "All statements with their ids, as written in `verification/claims/claims.toml`; there stand "
+    "also the numbers that each is judged by, and what would refute it."
 )
 
 

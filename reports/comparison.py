@@ -10,7 +10,7 @@ from reports.figures import render
 from reports.markdown import code, paragraphs, picture, plain, table
 from reports.material import Material, Section
 from reports.wording import NOTHING, listing, plural, share
-from verification.claims import Claim, Cost, Ranking
+from verification.claims.claim import Claim, Cost, Ranking
 
 TITLE = "## All methods side by side"
 EXPLANATION = (

@@ -11,7 +11,7 @@ from typing import Any
 
 from reports.material import Material
 from reports.measurements import Ratio, read
-from verification.evidence import Record
+from verification.claims.records import Record
 
 FLOOR = "comparison_floor"
 REFERENCE = "cnn_28"

@@ -16,9 +16,9 @@ from typing import Any
 
 from reports.material import Material
 from reports.wording import plural
-from verification.claims import Count
-from verification.evidence import Record
-from verification.verdicts.admission import heavy_enough
+from verification.claims.claim import Count
+from verification.claims.records import Record
+from verification.claims.rules.admission import heavy_enough
 
 ROUNDING = 1e-9
 """Relative difference that order of summation explains between two ways to the same number."""

@@ -7,7 +7,7 @@ from reports.markdown import code, paragraphs, plain, table
 from reports.material import FOOTNOTE, Material, Section, mark
 from reports.measurements import Timing
 from reports.wording import NOTHING
-from verification.claims import Cost
+from verification.claims.claim import Cost
 
 EXPLANATION = (
     "Seconds depend on the machine and on what else it does. So each model is timed in turns with "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.markdown import code, paragraphs, plain, table
 from reports.material import FOOTNOTE, Material, Section, mark
 from reports.wording import NOTHING
-from verification.claims import Count, Exact, Trend
+from verification.claims.claim import Count, Exact, Trend
 
 
 def write(material: Material) -> Section:

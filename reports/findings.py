@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reports.markdown import paragraphs, plain, table
 from reports.material import FOOTNOTE, Material, Section, mark
-from verification.claims import Claim
+from verification.claims.claim import Claim
 
 ABOUT_CODE = (
     "Each is a claim like the published ones, with its own verdict. Where it is not run, it "

@@ -17,8 +17,8 @@ from typing import Any
 from reports.figures import undrawn
 from reports.material import Material
 from reports.report import REPORT, make_report
-from verification.claims import Claim
-from verification.evidence import Record, RecordError
+from verification.claims.claim import Claim
+from verification.claims.records import Record, RecordError
 
 RECORDS, CLAIMS, WORDING = "records", "claims", "wording"
 _DEFINITION = re.compile(r"^\[[^\]]+\]: \S+$")

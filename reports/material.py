@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from reports.markdown import anchor
 from reports.wording import NOTHING, verdict_text
-from verification.claims import Cell, Claim
-from verification.evidence import Record
-from verification.verdicts import Verdict, judge_all
+from verification.claims.claim import Cell, Claim
+from verification.claims.records import Record
+from verification.claims.rules import Verdict, judge_all
 
 SHORTEST_LABEL = 7
 MARKED = {"unverified": " †", "secondary": " ‡"}

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from verification.evidence import Record, RecordError
+from verification.claims.records import Record, RecordError
 
 WARP_KINDS = ("down", "up", "translated", "anisotropic")
 """Warps of raster images in the order of the report."""

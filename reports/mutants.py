@@ -10,8 +10,8 @@ from reports import measurements
 from reports.markdown import bullets, folded, paragraphs, plain, table
 from reports.material import Material, Section
 from reports.wording import NOTHING
-from verification.claims import Count
-from verification.evidence import Record
+from verification.claims.claim import Count
+from verification.claims.records import Record
 
 TITLE = "### Can the checks fail?"
 EXPLANATION = (

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from scipy import stats
 
 from reports.material import Material
-from verification.claims import Cell, Ranking
-from verification.verdicts.planning import pairs_for_ranking, runs_for_cell
-from verification.verdicts.verdict import LEVEL
+from verification.claims.claim import Cell, Ranking
+from verification.claims.rules.planning import pairs_for_ranking, runs_for_cell
+from verification.claims.rules.verdict import LEVEL
 
 
 @dataclass(frozen=True)

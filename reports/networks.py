@@ -12,7 +12,7 @@ from reports.markdown import paragraphs, table
 from reports.material import Material, Section
 from reports.measurements import finite
 from reports.wording import NOTHING
-from verification.evidence import Record
+from verification.claims.records import Record
 
 TITLE = "### Before and after training"
 EXPLANATION = (

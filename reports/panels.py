@@ -14,8 +14,8 @@ from reports.markdown import bullets, folded, paragraphs, picture, plain, table
 from reports.material import FOOTNOTE, Material, Section, mark
 from reports.measurements import read
 from reports.wording import NOTHING, percent, share
-from verification.claims import Trend
-from verification.evidence import Record
+from verification.claims.claim import Trend
+from verification.claims.records import Record
 
 TITLE = "### The three panels of the paper"
 SETTING = (

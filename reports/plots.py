@@ -23,8 +23,8 @@ from reports.figures import (
     percent_axis,
 )
 from reports.measurements import Bin, RasterWarps
-from verification.claims import Cell
-from verification.verdicts import Verdict
+from verification.claims.claim import Cell
+from verification.claims.rules import Verdict
 
 if TYPE_CHECKING:
     from reports.trainings import Curve, Panel

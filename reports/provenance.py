@@ -9,8 +9,8 @@ from urllib.parse import quote
 from reports.markdown import code, folded, paragraphs, plain, table
 from reports.material import Material, Section
 from reports.wording import NOTHING, duration, plural
-from verification.evidence import KINDS, Record
-from verification.verdicts.admission import admit
+from verification.claims.records import KINDS, Record
+from verification.claims.rules.admission import admit
 
 RECORDS_EXPLANATION = (
     "Every record there is, also failed, aborted and diverged runs and those that no verdict "

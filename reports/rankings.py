@@ -5,8 +5,8 @@ from __future__ import annotations
 from reports.markdown import code, paragraphs, plain, table
 from reports.material import FOOTNOTE, Material, Section, claim_link, mark
 from reports.wording import MARKS, plural, signed
-from verification.claims import Ranking
-from verification.verdicts import NOT_RUN, STATUSES
+from verification.claims.claim import Ranking
+from verification.claims.rules import NOT_RUN, STATUSES
 
 TITLE = "### Rankings"
 EXPLANATION = (

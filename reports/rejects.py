@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.markdown import code, folded, paragraphs, plain, table
 from reports.material import Material, Section
 from reports.wording import NOTHING, plural
-from verification.compliance import Check, check
+from verification.claims.validity import Check, check
 
 TITLE = "### What the checker of trainings rejects"
 EXPLANATION = (

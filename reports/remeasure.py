@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from verification.evidence import Record
+from verification.claims.records import Record
 
 FLOAT = 1e-4
 """Relative difference of errors computed again: float32 sums in another order leave about 1e-6 of

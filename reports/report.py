@@ -31,8 +31,8 @@ from reports import (
 )
 from reports.markdown import paragraphs
 from reports.material import Material
-from verification.claims import Claim, load_claims
-from verification.evidence import Record, read_records
+from verification.claims.claim import Claim, load_claims
+from verification.claims.records import Record, read_records
 
 REPORT = "REPORT.md"
 FIGURES = "figures"

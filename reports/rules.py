@@ -14,11 +14,11 @@ from reports.markdown import code, paragraphs, picture, plain, table
 from reports.material import Material, Section
 from reports.needs import cell_need, ranking_need
 from reports.wording import NOTHING, listing, plural
-from verification.claims import Cell, Ranking
-from verification.evidence import Record
-from verification.verdicts import INCONCLUSIVE, LEVEL, NOT_RUN, REFUTED, SUPPORTED
-from verification.verdicts.planning import POWER, fewest_pairs
-from verification.verdicts.simulation import is_wrong
+from verification.claims.claim import Cell, Ranking
+from verification.claims.records import Record
+from verification.claims.rules import INCONCLUSIVE, LEVEL, NOT_RUN, REFUTED, SUPPORTED
+from verification.claims.rules.planning import POWER, fewest_pairs
+from verification.claims.rules.simulation import is_wrong
 
 TITLE = "## How the verdicts are made"
 RULES = (
@@ -92,8 +92,8 @@ def _rate(condition: Mapping[str, Any], status: str) -> float:
 def _rules() -> str:
     rows = [list(rule) for rule in RULES]
     return paragraphs(
-        "Fixed in code (`verification/verdicts`) before the data; all numbers they need stand in "
-        "the claims. What is neither is *inconclusive*.",
+        "Fixed in code (`verification/claims/rules`) before the data; all numbers they need stand "
+        "in the claims. What is neither is *inconclusive*.",
         table(["Claim", "Supported", "Refuted"], "lll", rows),
     )
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.figures import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION
-from verification.verdicts import REFUTED, SUPPORTED
+from verification.claims.rules import REFUTED, SUPPORTED
 
 SIZE = (10.5, 4.8)
 CELL_RUNS = (3, 6, 12)

@@ -8,9 +8,9 @@ from reports import answers, rules
 from reports.markdown import bullets, code, paragraphs, plain, table
 from reports.material import Material, Section, claim_link
 from reports.wording import MARKS, NOTHING, listing, plural
-from verification.claims import Claim
-from verification.evidence import OUTCOMES, PROTOCOLS
-from verification.verdicts import INCONCLUSIVE, NOT_RUN, REFUTED, STATUSES
+from verification.claims.claim import Claim
+from verification.claims.records import OUTCOMES, PROTOCOLS
+from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, STATUSES
 
 _OPEN = (NOT_RUN, INCONCLUSIVE)
 HEADINGS = {

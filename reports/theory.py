@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.markdown import paragraphs, plain, table
 from reports.material import FOOTNOTE, Material, Section, mark
 from reports.wording import NOTHING, small
-from verification.claims import Theorem
+from verification.claims.claim import Theorem
 
 INTRODUCTION = (
     "Scaling acts as f(t) → f(t/s). A layer is equivariant if it makes no difference whether the "

@@ -13,8 +13,8 @@ from reports.markdown import code, folded, paragraphs, picture, plain, table
 from reports.material import Material, Section
 from reports.measurements import Bin, Training
 from reports.wording import NOTHING, mean_and_spread, plural
-from verification.compliance import check
-from verification.evidence import Record
+from verification.claims.records import Record
+from verification.claims.validity import check
 
 EXPLANATION = (
     "Test errors of the same networks by the size of the object: the true scale at which each test "

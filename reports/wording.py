@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from verification.verdicts import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED
-from verification.verdicts.verdict import plural
+from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED
+from verification.claims.rules.verdict import plural
 
 __all__ = [
     "MARKS",

@@ -1,14 +1,14 @@
 """The smallest complete Scale-Equivariant Steerable Network (SESN, ICLR 2020)."""
 
 from sesn_impl.basis import HermiteFunction, SteerableBasis, hermite_basis_a, hermite_basis_b
-from sesn_impl.conv import (
+from sesn_impl.layers import (
     LiftingConv2d,
     ProjectedConv2d,
     ScaleConv1x1,
     ScaleConv2d,
     ScaleMaxProjection,
 )
-from sesn_impl.models import create_model, list_models
+from sesn_impl.networks import create_model, list_models
 
 __all__ = [
     "HermiteFunction",

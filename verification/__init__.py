@@ -3,8 +3,8 @@
     from verification import check_scale_equivariance, parametrize_with_checks
 
 judge any layer; see `verification/TARGETS.md`. Reading claims and records loads neither torch nor
-kornia: import the instruments by module, for example `from verification.targets import describe`
-and `from verification.checks import ...`.
+kornia: import the instruments by module, for example `from verification.layer.targets import
+describe` and `from verification.checks import ...`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verification.judge.front import check_scale_equivariance, parametrize_with_checks
+    from verification.runner.front import check_scale_equivariance, parametrize_with_checks
 
 __all__ = ["check_scale_equivariance", "parametrize_with_checks"]
 
@@ -20,7 +20,7 @@ __all__ = ["check_scale_equivariance", "parametrize_with_checks"]
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     # Loaded when first asked for: the judge needs torch, and most of this package does not.
     if name in __all__:
-        from verification.judge import front  # noqa: PLC0415
+        from verification.runner import front  # noqa: PLC0415
 
         return getattr(front, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from verification.broken_layers import command as broken_layers
 from verification.budget import command as budget
-from verification.judge import command as judging
-from verification.mutants import command as mutants
-from verification.verdicts import command as rules
+from verification.claims.rules import command as rules
+from verification.runner import command as judging
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,11 +43,11 @@ def _parser() -> argparse.ArgumentParser:
             description=rules.__doc__,
         )
     )
-    mutants.add_options(
+    broken_layers.add_options(
         commands.add_parser(
             "mutants",
             help="broken layers against all checks: who rejects whom, and who names the cause",
-            description=mutants.__doc__,
+            description=broken_layers.__doc__,
         )
     )
     judging.add_options(

@@ -6,8 +6,8 @@ too loose fails there. No check has a threshold of its own.
 
 Three ways of measuring:
 - rounding: two computations of the same numbers, nothing between them but the order of sums;
-- exact probe: analytic images, rescaled as functions (`verification.probe`);
-- raster: photographs rescaled by kornia (`verification.warps`).
+- exact probe: analytic images, rescaled as functions (`verification.reference.probe`);
+- raster: photographs rescaled by kornia (`verification.signals.warps`).
 
 and four units:
 - ε: the machine epsilon of the dtype. Errors are squared, so a threshold is (floor·factor·ε)².

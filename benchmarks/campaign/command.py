@@ -19,10 +19,10 @@ from benchmarks.campaign.ledger import final, run_of
 from benchmarks.campaign.plan import Task, plan
 from benchmarks.campaign.status import Status, duration, status, table
 from benchmarks.campaign.work import Settings
-from benchmarks.recipes import PROTOCOLS
-from verification.claims import load_claims
-from verification.compliance import check
-from verification.evidence import current_provenance, read_records
+from benchmarks.training.recipes import PROTOCOLS
+from verification.claims.claim import load_claims
+from verification.claims.records import current_provenance, read_records
+from verification.claims.validity import check
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.campaign.plan import Task, run_name
-from benchmarks.training import configuration_of
-from verification.compliance import UNCOMMITTED, objections
-from verification.evidence import Record, read_record, read_records
+from benchmarks.training.train import configuration_of
+from verification.claims.records import Record, read_record, read_records
+from verification.claims.validity import UNCOMMITTED, objections
 
 FINAL = ("finished", "diverged")
 

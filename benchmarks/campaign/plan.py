@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sesn_impl import list_models
-from verification.claims import Cell, Claim
-from verification.protocols import load_protocols
+from verification.claims.claim import Cell, Claim
+from verification.claims.protocols import load_protocols
 
 FIRST = (
     "cnn", "sesn_scalar", "sesn_vector",
@@ -21,7 +21,7 @@ _SIZE = re.compile(r"_(28|56)p?$")
 
 @dataclass(frozen=True, order=True)
 class Task:
-    """One run: what `benchmarks.training.train` is asked for.
+    """One run: what `benchmarks.training.train.train` is asked for.
 
     column: of the paper's table, which the model and the augmentation belong to.
     """

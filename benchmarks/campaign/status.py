@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.campaign.ledger import finished
 from benchmarks.campaign.lock import locked
 from benchmarks.campaign.plan import Task
-from verification.evidence import Record, read_records
-from verification.protocols import load_protocols
+from verification.claims.protocols import load_protocols
+from verification.claims.records import Record, read_records
 
 _LATEST = 3
 """So many of the newest records tell how long a step takes."""

@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 
 from benchmarks import data
-from benchmarks.allocator import keep_freed_memory
 from benchmarks.campaign.ledger import finished_record
 from benchmarks.campaign.lock import UnderwayError, underway
 from benchmarks.campaign.plan import Task
-from benchmarks.devices import find_device
-from benchmarks.training import forget_checkpoint, train
-from verification.evidence import Postponed, current_provenance
+from benchmarks.training.allocator import keep_freed_memory
+from benchmarks.training.devices import find_device
+from benchmarks.training.train import forget_checkpoint, train
+from verification.claims.records import Postponed, current_provenance
 
 ALREADY = "already finished"
 ELSEWHERE = "under way elsewhere"

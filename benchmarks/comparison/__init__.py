@@ -21,7 +21,7 @@ from benchmarks.comparison.costs import measure_costs
 from benchmarks.comparison.equivariance import FLOOR, measure_floor, measure_method
 from benchmarks.comparison.session import Session
 from benchmarks.comparison.settings import FACTORS, FULL, METHODS, QUICK, REFERENCE, Settings
-from verification.evidence import Record
+from verification.claims.records import Record
 
 __all__ = [
     "FACTORS",

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.comparison import FULL, QUICK, REFERENCE, measure
-from verification.evidence import Record
+from verification.claims.records import Record
 
 ERRORS = (
     ("first_layer", "scenes"), ("first_layer", "digits"), ("first_layer", "photographs"),

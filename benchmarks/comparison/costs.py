@@ -29,13 +29,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.comparison.session import Session
 from benchmarks.comparison.settings import FRAME, REFERENCE, Settings
 from benchmarks.memory import peak_memory
-from benchmarks.recipes import MNIST_SCALE
-from benchmarks.run import make_optimiser
 from benchmarks.timing.measure import ratio_of
+from benchmarks.training.recipes import MNIST_SCALE
+from benchmarks.training.run import make_optimiser
 from sesn_impl import create_model
-from verification.claims import Cost, load_claims
-from verification.evidence import Record, write_record
-from verification.provenance import current_provenance
+from verification.claims.claim import Cost, load_claims
+from verification.claims.provenance import current_provenance
+from verification.claims.records import Record, write_record
 
 
 @dataclass

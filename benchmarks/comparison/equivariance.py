@@ -34,7 +34,7 @@ from benchmarks.comparison.scenes import PATCH, SCENE, views
 from benchmarks.comparison.session import Sample, Session, rows
 from benchmarks.comparison.settings import FACTORS, FRAME, SIDES
 from benchmarks.comparison.steps import scale_axis, step_errors
-from verification.claims import Ranking, load_claims, models_of
+from verification.claims.claim import Ranking, load_claims, models_of
 
 FLOOR = "comparison_floor"
 RANKED = "probe_share_of_chance"

@@ -32,8 +32,8 @@ import torch
 from torch import Tensor, nn
 
 from sesn_impl import create_model
-from sesn_impl.rivals import VectorConv2d, VectorLiftingConv2d, VectorMaxPool2d
-from sesn_impl.rivals.sevf import magnitude
+from sesn_impl.baselines import VectorConv2d, VectorLiftingConv2d, VectorMaxPool2d
+from sesn_impl.baselines.sevf import magnitude
 
 Response = Callable[[Tensor], Tensor]
 """Images [B, 1, H, W] -> map [B, C, H', W'], at least 0."""

@@ -20,9 +20,9 @@ from benchmarks.comparison.scenes import (
 from benchmarks.comparison.settings import FULL, QUICK, Settings
 from benchmarks.data import DataSet, digits
 from benchmarks.theory.cases import random_rng
-from verification.evidence import Measurement, Record, measuring
-from verification.signals import GaborImage
-from verification.warps import random_patches
+from verification.claims.records import Measurement, Record, measuring
+from verification.signals.analytic import GaborImage
+from verification.signals.warps import random_patches
 
 
 @dataclass(frozen=True, eq=False)

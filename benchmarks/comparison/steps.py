@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from benchmarks.comparison.errors import WIDE, Errors, Window, compare, probe_answers
 from benchmarks.comparison.responses import Response, first_response
 from sesn_impl import LiftingConv2d
-from sesn_impl.rivals import (
+from sesn_impl.baselines import (
     ColumnLiftingConv2d,
     DilatedScaleConv2d,
     GaussianScaleSpace,
@@ -39,7 +39,7 @@ from sesn_impl.rivals import (
     ScaleInvariantConv2d,
     VectorLiftingConv2d,
 )
-from verification.signals import GaborImage
+from verification.signals.analytic import GaborImage
 
 
 @dataclass(frozen=True)

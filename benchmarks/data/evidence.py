@@ -9,7 +9,7 @@ from tqdm import tqdm
 from benchmarks.data.mnist_scale import mnist_scale
 from benchmarks.data.mnist_scale_recipe import PUBLISHED, pixel_hash, png_hash
 from benchmarks.data.regeneration import regeneration
-from verification.evidence import Record, measuring
+from verification.claims.records import Record, measuring
 
 COMMAND = "python -m benchmarks data"
 """The data directory is not part of it: set SESN_DATA_DIR."""

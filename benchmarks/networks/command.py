@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.networks.states import MODELS, SETTINGS, STATES, measure
-from verification.evidence import Record
+from verification.claims.records import Record
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -19,11 +19,11 @@ from benchmarks.comparison.scenes import choose, rescaled_in_frame, small_digit_
 from benchmarks.comparison.session import Sample, Session, rows
 from benchmarks.comparison.settings import FACTORS, SIDES, Settings
 from benchmarks.comparison.steps import scale_axis, step_errors
-from benchmarks.recipes import recipe_for
-from benchmarks.run import Run
 from benchmarks.theory.cases import random_rng
+from benchmarks.training.recipes import recipe_for
+from benchmarks.training.run import Run
 from sesn_impl import list_models
-from verification.evidence import Record
+from verification.claims.records import Record
 
 MODELS = ("cnn_28", "sesn_scalar_28", "sesn_vector_28")
 SETTINGS = Settings(repetitions=3, scenes=64, trunk_scenes=12, digits=128)

@@ -22,7 +22,7 @@ from benchmarks.panels.down_scaling import measure_down_scaling
 from benchmarks.panels.inter_scale import measure_inter_scale
 from benchmarks.panels.session import Session
 from benchmarks.panels.settings import FULL, GRIDS, QUICK, Grid, Settings
-from verification.evidence import Record
+from verification.claims.records import Record
 
 __all__ = ["FULL", "GRIDS", "PANELS", "QUICK", "SEEDS", "Session", "Settings", "measure"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verification.errors import equivariance_error
-from verification.warps import rescale
+from verification.reference.errors import equivariance_error
+from verification.signals.warps import rescale
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ from benchmarks.panels.networks import wide_functions
 from benchmarks.panels.periodic import periodic_pair, shared_points
 from benchmarks.panels.session import Rows, Session, collect, torch_generator
 from benchmarks.panels.settings import Grid, Settings
-from verification.correlation import correlate
-from verification.errors import equivariance_error
-from verification.warps import random_patches, rescale
+from verification.reference.correlation import correlate
+from verification.reference.errors import equivariance_error
+from verification.signals.warps import random_patches, rescale
 
 PANEL = "down_scaling"
 

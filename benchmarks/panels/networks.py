@@ -21,8 +21,8 @@ from torch import Tensor
 
 from benchmarks.panels.settings import WIDE_SUPPORT
 from sesn_impl import LiftingConv2d, ScaleConv2d, SteerableBasis
-from verification.continuum import HermiteBasis, sampled_filters
-from verification.correlation import correlate
+from verification.reference.continuum import HermiteBasis, sampled_filters
+from verification.reference.correlation import correlate
 
 Layer = LiftingConv2d | ScaleConv2d
 

@@ -14,8 +14,8 @@ import torch
 from benchmarks.panels.settings import QUICK, WIDE_SUPPORT, Grid, Settings
 from benchmarks.photographs import photograph_data
 from benchmarks.theory.cases import random_rng
-from verification.evidence import Measurement, Record, measuring
-from verification.warps import WARP
+from verification.claims.records import Measurement, Record, measuring
+from verification.signals.warps import WARP
 
 Rows = dict[str, list[float]]
 """Curves of one network by name: a value per point of the panel."""

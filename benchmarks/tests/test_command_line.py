@@ -12,9 +12,9 @@ import pytest
 from benchmarks import __main__ as command_line
 from benchmarks import data, main_job, theory
 from benchmarks.data import DataSet
-from benchmarks.run import Run
-from verification import evidence
-from verification.evidence import Record, read_records
+from benchmarks.training.run import Run
+from verification.claims import records as evidence
+from verification.claims.records import Record, read_records
 
 
 def folders(tmp_path: Path) -> list[str]:

@@ -17,9 +17,9 @@ from benchmarks.theory import (
     theorems,
 )
 from sesn_impl import LiftingConv2d
-from verification.claims import load_claims
-from verification.evidence import Record, read_records
-from verification.verdicts import REFUTED, SUPPORTED, judge_all
+from verification.claims.claim import load_claims
+from verification.claims.records import Record, read_records
+from verification.claims.rules import REFUTED, SUPPORTED, judge_all
 
 _ALL_CONFIGURATIONS = budgets.configurations()
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.timing.measure import TimingError, measure, ratio_of, summary
-from verification.evidence import Record, read_records
+from verification.claims.records import Record, read_records
 
 CPU = torch.device("cpu")
 

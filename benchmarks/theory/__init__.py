@@ -20,7 +20,7 @@ from benchmarks.theory.raster import measure_raster_warps
 from benchmarks.theory.scaling_field import measure_scaling_field
 from benchmarks.theory.session import Session
 from benchmarks.theory.theorems import measure_theorems
-from verification.evidence import Record
+from verification.claims.records import Record
 
 __all__ = ["PARTS", "Session", "measure"]
 

@@ -22,8 +22,7 @@ from sesn_impl import (
     hermite_basis_a,
     hermite_basis_b,
 )
-from sesn_impl.models.mnist import SESN_CONFIGURATIONS
-from verification.bases import BasisArguments
+from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.budget import (
     Choice,
     Draw,
@@ -36,9 +35,10 @@ from verification.budget import (
     recommend_support,
 )
 from verification.budget.layers import layer_budget
-from verification.probe import Probe
-from verification.signals import random_gabor_image
-from verification.targets import Target, describe
+from verification.layer.targets import Target, describe
+from verification.reference.bases import BasisArguments
+from verification.reference.probe import Probe
+from verification.signals.analytic import random_gabor_image
 
 SIGNALS: dict[str, Any] = {
     "channels": 8,

@@ -9,11 +9,11 @@ from typing import Any
 from benchmarks.theory.cases import random_layer, random_rng
 from benchmarks.theory.session import Session
 from sesn_impl import create_model, hermite_basis_a, hermite_basis_b, list_models
-from sesn_impl.models.mnist import SESN_CONFIGURATIONS
+from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.checks import basis_ranks, failing_pairs
-from verification.claims import Count, load_claims
-from verification.probe import random_probe
-from verification.targets import describe
+from verification.claims.claim import Count, load_claims
+from verification.layer.targets import describe
+from verification.reference.probe import random_probe
 
 CLEARLY_WRONG = 1e-3
 """Relative squared error far above any of a complete scale (1e-25), far below that of a cut one."""

@@ -20,8 +20,8 @@ from verification.checks.local_raster import (
     measure_local_raster,
     photo_objects,
 )
-from verification.targets import describe
-from verification.warps import WARP, photographs
+from verification.layer.targets import describe
+from verification.signals.warps import WARP, photographs
 
 RATIO = 4 / 3
 SCALES = tuple(1.5 * RATIO**i for i in range(4))

@@ -12,8 +12,8 @@ from benchmarks.theory.cases import random_rng
 from benchmarks.theory.session import Session
 from sesn_impl import LiftingConv2d, hermite_basis_a
 from verification.checks.raster import measure_raster
-from verification.targets import describe
-from verification.warps import WARP, Warp, random_patches
+from verification.layer.targets import describe
+from verification.signals.warps import WARP, Warp, random_patches
 
 SIDE = 120
 KINDS: dict[str, tuple[Warp, ...]] = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from verification.evidence import Measurement, Record, measuring
+from verification.claims.records import Measurement, Record, measuring
 
 
 @dataclass

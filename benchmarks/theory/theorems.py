@@ -26,11 +26,11 @@ from verification.checks import (
     check_sigma_law,
 )
 from verification.checks.local import local_error
-from verification.claims import Theorem, load_claims
-from verification.probe import Probe, complete_pairs, measure_pair, random_probe
-from verification.scaling_field import random_field_scene
-from verification.scenes import random_scene
-from verification.targets import Target, describe
+from verification.claims.claim import Theorem, load_claims
+from verification.layer.targets import Target, describe
+from verification.reference.probe import Probe, complete_pairs, measure_pair, random_probe
+from verification.signals.scaling_field import random_field_scene
+from verification.signals.scenes import random_scene
 
 Case = Callable[[np.random.Generator], float]
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 
-from benchmarks.devices import device_name
 from benchmarks.memory import peak_memory
 from benchmarks.timing import (
     BATCH_VARIABLE,
@@ -28,10 +27,11 @@ from benchmarks.timing import (
     ROUNDS_VARIABLE,
     TEXTBOOK,
 )
+from benchmarks.training.devices import device_name
 from sesn_impl import list_models
-from verification.claims import Cost, load_claims
-from verification.evidence import Record, write_record
-from verification.provenance import Provenance, current_provenance
+from verification.claims.claim import Cost, load_claims
+from verification.claims.provenance import Provenance, current_provenance
+from verification.claims.records import Record, write_record
 
 SUITE = Path(__file__).parent
 

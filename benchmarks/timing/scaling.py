@@ -22,9 +22,9 @@ from tqdm import tqdm
 
 from benchmarks.timing import TEXTBOOK
 from sesn_impl import LiftingConv2d, hermite_basis_b
-from sesn_impl.plan import Geometry, choose
+from sesn_impl.fast.plan import Geometry, choose
 from sesn_impl.tests.textbook import textbook_twin
-from verification.evidence import Record, measuring
+from verification.claims.records import Record, measuring
 
 LAYER, PLAIN = "layer", "plain"
 EFFECTIVE_SIZE = 7

@@ -21,9 +21,6 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.allocator import keep_freed_memory
-from benchmarks.recipes import MNIST_SCALE
-from benchmarks.run import make_optimiser
 from benchmarks.timing import (
     BATCH_VARIABLE,
     DEVICE_VARIABLE,
@@ -35,6 +32,9 @@ from benchmarks.timing import (
     TEXTBOOK,
     references,
 )
+from benchmarks.training.allocator import keep_freed_memory
+from benchmarks.training.recipes import MNIST_SCALE
+from benchmarks.training.run import make_optimiser
 from sesn_impl import create_model
 from sesn_impl.tests.textbook import textbook_twin
 

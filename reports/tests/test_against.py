@@ -11,7 +11,7 @@ from reports.__main__ import main
 from reports.against import compare
 from reports.tests.reading import table_problems
 from reports.tests.synthetic import CLAIMS, counts, theorems, trainings, write_all
-from verification.evidence import Record
+from verification.claims.records import Record
 
 
 def text_of(old: list[Record], new: list[Record]) -> str:

@@ -37,7 +37,7 @@ from reports.tests.synthetic import (
     write_all,
 )
 from verification.__main__ import main as verify
-from verification.evidence import KINDS, Record, read_records, write_record
+from verification.claims.records import KINDS, Record, read_records, write_record
 
 LOSSES = {"curves": {"train_loss": [1.8, 1.0]}}
 TRAINING = dataclasses.replace(

@@ -15,7 +15,7 @@ from reports.report import Report
 from reports.tests import synthetic
 from reports.tests.conftest import text_of
 from reports.tests.synthetic import CLAIMS, OLD_BUDGET
-from verification.evidence import Record, RecordError
+from verification.claims.records import Record, RecordError
 
 
 def _read(records: list[Record]) -> list[Budget]:

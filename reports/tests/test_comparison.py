@@ -19,7 +19,7 @@ from reports.tests.conftest import text_of
 from reports.tests.reading import table_problems
 from reports.tests.synthetic import CLAIMS, COMPARED, provenance, trained
 from reports.tests.synthetic import comparison as invented
-from verification.evidence import Record, RecordError
+from verification.claims.records import Record, RecordError
 
 
 def _gather(records: list[Record]) -> Material:

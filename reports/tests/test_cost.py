@@ -9,7 +9,7 @@ import pytest
 from reports import cost, scaling
 from reports.material import Material
 from reports.tests.synthetic import CLAIMS, make, scalings, timings
-from verification.evidence import Record, RecordError
+from verification.claims.records import Record, RecordError
 
 
 def text(records: list[Record]) -> str:

@@ -11,7 +11,7 @@ from reports.material import Material
 from reports.tests import synthetic
 from reports.tests.reading import tables
 from reports.tests.synthetic import CLAIMS, make
-from verification.evidence import Record, RecordError
+from verification.claims.records import Record, RecordError
 
 
 def text(records: list[Record]) -> str:

@@ -14,7 +14,7 @@ from reports.report import Report
 from reports.tests.conftest import text_of
 from reports.tests.synthetic import CLAIMS
 from reports.tests.synthetic import panels as invented
-from verification.evidence import Record, RecordError
+from verification.claims.records import Record, RecordError
 
 
 def _gather(records: list[Record]) -> Material:

@@ -13,9 +13,9 @@ from reports.needs import cell_need, ranking_need
 from reports.rules_plot import curves
 from reports.summary import write as first_screen
 from reports.tests.synthetic import CLAIMS, make, trainings
-from verification.claims import Cell, Ranking
-from verification.evidence import Record, read_records
-from verification.verdicts.planning import fewest_pairs
+from verification.claims.claim import Cell, Ranking
+from verification.claims.records import Record, read_records
+from verification.claims.rules.planning import fewest_pairs
 
 EVIDENCE = Path(__file__).parents[1] / "evidence"
 BY_ID = {claim.id: claim for claim in CLAIMS}

@@ -27,7 +27,7 @@ from reports.tests.synthetic import (
 from reports.trainings import by_scale
 from reports.trainings import write as write_trainings
 from reports.wording import duration, listing, percent, signed, small
-from verification.evidence import Record, RecordError
+from verification.claims.records import Record, RecordError
 
 
 def _gather(records: list[Record]) -> Material:

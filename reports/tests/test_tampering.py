@@ -17,7 +17,7 @@ import pytest
 from reports.consistency import inconsistencies, options_of
 from reports.material import Material
 from reports.tests.synthetic import CLAIMS
-from verification.evidence import Record, RecordError, read_record, read_records, write_record
+from verification.claims.records import Record, RecordError, read_record, read_records, write_record
 
 EVIDENCE = Path(__file__).parents[1] / "evidence"
 RECORDS = read_records(EVIDENCE)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sesn_impl import LiftingConv2d, ScaleConv2d, SteerableBasis, hermite_basis_a, hermite_basis_b
 from sesn_impl.basis import support_at
-from sesn_impl.plan import Way
+from sesn_impl.fast.plan import Way
 
 # Inputs and weights are of unit size, so errors are compared with the larger of 1 and the result.
 # Both forms sum the same products in another order: a few hundred roundings of 2⁻²⁴ or 2⁻⁵³.
@@ -99,7 +99,7 @@ def computed_by(way: Way | None) -> Iterator[None]:
     """All layers correlate in this way, whatever it costs; None: as they choose."""
     with pytest.MonkeyPatch.context() as patch:
         if way is not None:
-            patch.setattr("sesn_impl.conv.choose", lambda *_: way)
+            patch.setattr("sesn_impl.layers.choose", lambda *_: way)
         yield
 
 

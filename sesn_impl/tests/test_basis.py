@@ -11,7 +11,7 @@ import torch
 from scipy.special import eval_hermitenorm
 
 from sesn_impl import HermiteFunction, SteerableBasis, hermite_basis_a, hermite_basis_b
-from sesn_impl.models.mnist import SESN_CONFIGURATIONS
+from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 
 PUBLISHED = SESN_CONFIGURATIONS["sesn_scalar_28"].basis()
 SMALL = hermite_basis_a(7, (1.0, 2.0), 3)

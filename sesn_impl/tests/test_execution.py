@@ -16,8 +16,8 @@ from sesn_impl import (
     ScaleConv2d,
     hermite_basis_a,
 )
-from sesn_impl.correlation import Columns
-from sesn_impl.plan import Way
+from sesn_impl.fast.correlation import Columns
+from sesn_impl.fast.plan import Way
 from sesn_impl.tests.against_textbook import (
     BASIS,
     Layer,

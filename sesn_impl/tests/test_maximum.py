@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sesn_impl import ScaleMaxProjection
-from sesn_impl.maximum import larger
+from sesn_impl.fast.maximum import larger
 
 FIRST = (1.0, 5.0, 2.0, -math.inf, math.nan, 1.0, math.inf, -0.5)
 SECOND = (3.0, 4.0, 2.0, 1.0, 1.0, math.nan, math.inf, -math.inf)

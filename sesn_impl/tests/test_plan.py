@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesn_impl import SteerableBasis, hermite_basis_a, hermite_basis_b
-from sesn_impl.plan import Axis, Geometry, choose
+from sesn_impl.fast.plan import Axis, Geometry, choose
 
 WIDE = hermite_basis_b(15, (1.7, 2.45, 3.54, 5.1), 7)
 SMALL = hermite_basis_a(7, (0.9, 1.27, 1.79), 3)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.basis import SteerableBasis
-from sesn_impl.conv import LiftingConv2d, ProjectedConv2d, ScaleConv2d, ScaleMaxProjection
+from sesn_impl.layers import LiftingConv2d, ProjectedConv2d, ScaleConv2d, ScaleMaxProjection
 
 
 class TextbookLiftingConv2d(nn.Module):

@@ -21,9 +21,9 @@ from verification.budget.filters import (
     pair_of_chains,
 )
 from verification.budget.parts import PairBudget, budget_of
-from verification.probe import Probe, known_filters, responses
-from verification.signals import FloatArray, GaborImage, stack_channels
-from verification.targets import KnownFilters, Target
+from verification.layer.targets import KnownFilters, Target
+from verification.reference.probe import Probe, known_filters, responses
+from verification.signals.analytic import FloatArray, GaborImage, stack_channels
 
 
 def layer_budget(

@@ -19,11 +19,11 @@ from functools import cached_property
 
 import numpy as np
 
-from verification.bases import BasisArguments, DescribedBasis, describe_basis
 from verification.budget.filters import basis_ranks
 from verification.budget.signals import SIGNALS, Draw
-from verification.continuum import growing_responses, pixel_responses
-from verification.signals import FloatArray
+from verification.reference.bases import BasisArguments, DescribedBasis, describe_basis
+from verification.reference.continuum import growing_responses, pixel_responses
+from verification.signals.analytic import FloatArray
 
 SIGMA_FACTORS = tuple(round(1 + 0.05 * step, 2) for step in range(1, 61))
 """Factors on all scales that are tried, up to 4."""

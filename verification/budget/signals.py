@@ -9,8 +9,8 @@ import numpy as np
 
 from verification.budget.filters import pair_budget
 from verification.budget.parts import PairBudget, mean_budget
-from verification.continuum import HermiteBasis
-from verification.signals import FloatArray, GaborImage, random_gabor_image
+from verification.reference.continuum import HermiteBasis
+from verification.signals.analytic import FloatArray, GaborImage, random_gabor_image
 
 Draw = tuple[GaborImage, FloatArray]
 """An image and the points [P, 2] at which it is looked at, in pixels of the finer scale."""

@@ -4,14 +4,6 @@ from verification.budget import basis_ranks
 from verification.checks.backward import check_gradient_density, check_gradient_equivariance
 from verification.checks.border import check_border, check_padding, check_zero_border
 from verification.checks.budget import check_error_budget
-from verification.checks.conduct import (
-    check_determinism,
-    check_follows_weights,
-    check_input_unchanged,
-    check_output_dtype,
-    check_state_complete,
-    with_another_past,
-)
 from verification.checks.equivariance import (
     check_integer_translation,
     check_response,
@@ -42,6 +34,14 @@ from verification.checks.modules import check_gradcheck, check_gradients, check_
 from verification.checks.result import CheckResult
 from verification.checks.scale_axis import check_commutes_with_scale_shift, check_max_projection
 from verification.checks.scaling_field import check_field_invariance, check_field_response
+from verification.checks.side_effects import (
+    check_determinism,
+    check_follows_weights,
+    check_input_unchanged,
+    check_output_dtype,
+    check_state_complete,
+    with_another_past,
+)
 
 __all__ = [
     "CheckResult",

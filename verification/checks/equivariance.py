@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from verification.checks.circumstances import about
+from verification.checks.context import about
 from verification.checks.result import CheckResult
 from verification.diagnosis import explain
-from verification.errors import equivariance_error
-from verification.probe import (
+from verification.layer.targets import Target
+from verification.reference.errors import equivariance_error
+from verification.reference.probe import (
     PairMeasurement,
     Probe,
     complete_pairs,
@@ -20,7 +21,6 @@ from verification.probe import (
     reference_responses,
     responses,
 )
-from verification.targets import Target
 from verification.tolerances import bound_and_rounding, tolerance
 
 

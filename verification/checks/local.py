@@ -24,14 +24,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from verification.checks.circumstances import about
+from verification.checks.context import about
 from verification.checks.result import CheckResult
-from verification.continuum import continuum_responses, pixel_responses
-from verification.errors import equivariance_error
-from verification.probe import Probe, known_filters, reference_responses, responses
-from verification.scenes import Scene
-from verification.signals import FloatArray
-from verification.targets import Target
+from verification.layer.targets import Target
+from verification.reference.continuum import continuum_responses, pixel_responses
+from verification.reference.errors import equivariance_error
+from verification.reference.probe import Probe, known_filters, reference_responses, responses
+from verification.signals.analytic import FloatArray
+from verification.signals.scenes import Scene
 from verification.tolerances import rounding_error, tolerance
 
 Projection = Callable[[Tensor], Tensor]

@@ -17,7 +17,7 @@ that it lies above the ceiling and excludes nothing.
 Where the winner leaves the range of scales or another enters, invariance is not promised. These
 pixels are predicted from the ideal filters, and measured apart.
 
-Convention: as in `verification.warps`; an object stands in a frame of zeros three times its side.
+Convention: as in `signals.warps`; an object stands in a frame of zeros three times its side.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from torch import Tensor
 
 from verification.checks.raster import ideal_filters, lost_filters
 from verification.checks.result import CheckResult
-from verification.correlation import correlate
-from verification.errors import equivariance_error
-from verification.probe import known_filters
-from verification.scenes import grid_ratio
-from verification.targets import Target
+from verification.layer.targets import Target
+from verification.reference.correlation import correlate
+from verification.reference.errors import equivariance_error
+from verification.reference.probe import known_filters
+from verification.signals.scenes import grid_ratio
+from verification.signals.warps import random_patches, rescale
 from verification.tolerances import bound_and_rounding
-from verification.warps import random_patches, rescale
 
 _SOURCE_MAXIMUM = 16.0
 """Largest grey value of scikit-learn's digits."""

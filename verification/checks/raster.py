@@ -30,13 +30,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from verification.checks.result import CheckResult
-from verification.continuum import sampled_filters
-from verification.correlation import correlate
-from verification.errors import equivariance_error
-from verification.probe import known_filters
-from verification.targets import Target
+from verification.layer.targets import Target
+from verification.reference.continuum import sampled_filters
+from verification.reference.correlation import correlate
+from verification.reference.errors import equivariance_error
+from verification.reference.probe import known_filters
+from verification.signals.warps import Warp
 from verification.tolerances import bound_and_rounding
-from verification.warps import Warp
 
 IDEAL_REACH = 6.0
 """Half support of the ideal filters in σ; what lies beyond is below 1e-6 of a filter's peak."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from verification.checks.result import CheckResult
-from verification.errors import equivariance_error
+from verification.reference.errors import equivariance_error
 from verification.tolerances import rounding_error, tolerance
 
 

@@ -2,7 +2,7 @@
 
 At a point whose local factor is q^k the response at scale i + k is that of the unwarped image at
 scale i, up to a term of first order in γσ that is known beforehand, and a remainder of second order
-that has a bound: see `verification.scaling_field`. Sampling and cut-off add their slack, response
+that has a bound: see `signals.scaling_field`. Sampling and cut-off add their slack, response
 by response, as in `checks.local`.
 """
 
@@ -15,10 +15,10 @@ import torch
 
 from verification.checks.local import ClosedForm, LocalOutcome, Projection, closed_form
 from verification.checks.result import CheckResult
-from verification.probe import responses
-from verification.scaling_field import FieldPrediction, FieldScene, predict_change
-from verification.signals import FloatArray
-from verification.targets import Target
+from verification.layer.targets import Target
+from verification.reference.probe import responses
+from verification.signals.analytic import FloatArray
+from verification.signals.scaling_field import FieldPrediction, FieldScene, predict_change
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 
-from verification.signals import FloatArray
+from verification.signals.analytic import FloatArray
 
 Turn = Callable[[FloatArray], FloatArray]
 

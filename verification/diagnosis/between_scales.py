@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verification.diagnosis.functions import weighed_otherwise
-from verification.diagnosis.pairs import Pair, difference
-from verification.diagnosis.reading import ReadFilters
-from verification.diagnosis.supports import support
-from verification.diagnosis.suspicions import (
+from verification.diagnosis.hypotheses import (
     Suspicion,
     amplitude,
     axes_confused,
@@ -20,6 +17,9 @@ from verification.diagnosis.suspicions import (
     ratio,
     shift,
 )
+from verification.diagnosis.pairs import Pair, difference
+from verification.diagnosis.supports import support
+from verification.layer.reading import ReadFilters
 
 ENOUGH = 0.5
 """A suspicion that explains less than half of the difference is none."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import make_interp_spline
 
-from verification.signals import FloatArray
+from verification.signals.analytic import FloatArray
 from verification.tolerances import DOUBT
 
 _DEGREE = 5

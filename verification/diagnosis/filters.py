@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from verification.continuum import sampled_filters
-from verification.errors import equivariance_error
-from verification.probe import known_filters
-from verification.signals import FloatArray
-from verification.targets import Target
+from verification.layer.targets import Target
+from verification.reference.continuum import sampled_filters
+from verification.reference.errors import equivariance_error
+from verification.reference.probe import known_filters
+from verification.signals.analytic import FloatArray
 
 _BATCH = 512
 _MOST_PIXELS = 8192

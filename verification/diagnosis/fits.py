@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment, minimize_scalar
 
-from verification.continuum import HermiteAtom, sampled_filters
 from verification.diagnosis.alike import best_factor
 from verification.diagnosis.filters import Case
-from verification.errors import equivariance_error
-from verification.probe import known_filters
-from verification.signals import FloatArray
+from verification.reference.continuum import HermiteAtom, sampled_filters
+from verification.reference.errors import equivariance_error
+from verification.reference.probe import known_filters
+from verification.signals.analytic import FloatArray
 
 _WIDTHS = np.geomspace(0.4, 2.5, 29)
 """Factors on σ among which another width is looked for."""

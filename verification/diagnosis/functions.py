@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from verification.diagnosis.copies import Copy
+from verification.diagnosis.hypotheses import Suspicion
 from verification.diagnosis.pairs import Pair, difference, explained
-from verification.diagnosis.suspicions import Suspicion
-from verification.signals import FloatArray
+from verification.signals.analytic import FloatArray
 from verification.tolerances import DOUBT
 
 _PIXELS_PER_FUNCTION = 4

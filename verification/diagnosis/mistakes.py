@@ -14,12 +14,12 @@ import numpy as np
 from numpy.polynomial.hermite import hermval
 from numpy.polynomial.hermite_e import hermeval
 
-from verification.continuum import HermiteAtom
 from verification.diagnosis import fits
 from verification.diagnosis.alike import TURNS, other_orders
 from verification.diagnosis.filters import Case, Reads
-from verification.probe import known_filters
-from verification.signals import FloatArray
+from verification.reference.continuum import HermiteAtom
+from verification.reference.probe import known_filters
+from verification.signals.analytic import FloatArray
 
 Explanation = tuple[str, FloatArray]
 _MOST_SCALES = 4

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from verification.diagnosis.alike import best_factor
 from verification.diagnosis.copies import Copy, copy_of
-from verification.diagnosis.reading import ReadFilters
-from verification.signals import FloatArray
+from verification.layer.reading import ReadFilters
+from verification.signals.analytic import FloatArray
 from verification.tolerances import DOUBT
 
 

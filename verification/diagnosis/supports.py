@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from verification.diagnosis.reading import ReadFilters
+from verification.layer.reading import ReadFilters
 
 
 def support(filters: ReadFilters, scales: Sequence[float]) -> str:

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from sesn_impl import LiftingConv2d, ScaleConv2d, hermite_basis_b
 from verification.diagnosis import documented_filters
-from verification.errors import equivariance_error
-from verification.targets import describe
+from verification.layer.targets import describe
+from verification.reference.errors import equivariance_error
 from verification.tolerances import rounding_error
 
 SCALES = (1.0, 1.5, 2.3)

@@ -13,9 +13,9 @@ from sesn_impl import (
     hermite_basis_a,
     hermite_basis_b,
 )
-from verification.bases import BasisArguments
-from verification.targets import Target, describe
-from verification.warps import Warp
+from verification.layer.targets import Target, describe
+from verification.reference.bases import BasisArguments
+from verification.signals.warps import Warp
 
 WARP_SUPPORTS = {"wide": 25, "cut": 11}
 """Kernel sizes in pixels: 8 σ and less than 4 σ, as in published networks."""

@@ -8,9 +8,9 @@ import torch
 
 from sesn_impl import hermite_basis_a, hermite_basis_b
 from sesn_impl.basis import support_at
-from verification.bases import BasisArguments, describe_basis
 from verification.checks import check_closed_form
-from verification.errors import equivariance_error
+from verification.reference.bases import BasisArguments, describe_basis
+from verification.reference.errors import equivariance_error
 from verification.tests.contract import SCALES, refused
 from verification.tolerances import tolerance
 

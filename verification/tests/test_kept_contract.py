@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sesn_impl import LiftingConv2d, ScaleConv2d
-from sesn_impl.correlation import correlation
+from sesn_impl.fast.correlation import correlation
 from verification.tests.contract import BASIS, BUILDS, agree, expected, image_for, randomised
 
 
@@ -23,7 +23,7 @@ def made(monkeypatch) -> list[tuple[object, ...]]:
         plans.append((way, geometry.height, geometry.width))
         return correlation(way, functions, supports, geometry)
 
-    monkeypatch.setattr("sesn_impl.conv.correlation", counted)
+    monkeypatch.setattr("sesn_impl.layers.correlation", counted)
     return plans
 
 
@@ -67,7 +67,7 @@ def test_a_replaced_basis_is_noticed():
 @pytest.mark.parametrize("name", BUILDS)
 def test_plans_made_under_inference_mode_serve_training(monkeypatch, made, name, way):
     # Left to itself a layer takes other ways for inference than for training.
-    monkeypatch.setattr("sesn_impl.conv.choose", lambda *_: way)
+    monkeypatch.setattr("sesn_impl.layers.choose", lambda *_: way)
     layer = randomised(BUILDS[name](padding=4))
     x = image_for(name)
     with torch.inference_mode():
@@ -95,7 +95,7 @@ def filters_made(monkeypatch) -> list[int]:
         monkeypatch.setattr(plan, "filters", filters)
         return plan
 
-    monkeypatch.setattr("sesn_impl.conv.correlation", watched)
+    monkeypatch.setattr("sesn_impl.layers.correlation", watched)
     return scales
 
 

@@ -24,15 +24,20 @@ from sesn_impl import (
     SteerableBasis,
     hermite_basis_a,
 )
-from sesn_impl.models.wrn import Place, Plain, PreActivationBlock
+from sesn_impl.networks.wrn import Place, Plain, PreActivationBlock
 from verification.checks import check_integer_translation, check_theorem
-from verification.probe import complete_pairs, measure_pair, random_probe
-from verification.profiles import cases
-from verification.receptive_field import Stages, smallest_window, stages_of, steerable_window
-from verification.strategies import complete_bases, seeds
-from verification.targets import Target
+from verification.checks.tests.test_scale_axis import used_batch_norm
+from verification.layer.targets import Target
+from verification.reference.probe import complete_pairs, measure_pair, random_probe
+from verification.reference.receptive_field import (
+    Stages,
+    smallest_window,
+    stages_of,
+    steerable_window,
+)
+from verification.testing.profiles import cases
+from verification.testing.strategies import complete_bases, seeds
 from verification.tests.layers import build_basis
-from verification.tests.test_scale_axis import used_batch_norm
 
 FEW = complete_bases(counts=(2, 3), ratios=(1.2, 1.25))
 WIDTHS = (3.0, 8.0)

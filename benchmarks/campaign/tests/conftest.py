@@ -8,16 +8,9 @@ from typing import Any
 import pytest
 
 from benchmarks.campaign.plan import Task
-from benchmarks.tests.conftest import (  # noqa: F401 (fixtures)
-    _no_outside_folders,
-    _nothing_slow,
-    _one_thread,
-    tiny,
-    tiny_data,
-)
-from benchmarks.training import configuration_of
-from verification.evidence import Provenance, Record
-from verification.protocols import load_protocols
+from benchmarks.training.train import configuration_of
+from verification.claims.protocols import load_protocols
+from verification.claims.records import Provenance, Record
 
 TASK = Task("28", "cnn_28", False, "digits", "smoke", 0, 0)
 

@@ -26,22 +26,25 @@ import torch
 from distributed import Scheduler, Worker
 from torch import nn
 
-from benchmarks import data, recipes, run, training
+from benchmarks import data
 from benchmarks.campaign import ledger
 from benchmarks.campaign import work as work_module
 from benchmarks.campaign.cluster import PRELOADED
 from benchmarks.campaign.plan import Task
 from benchmarks.campaign.work import Settings, work
+from benchmarks.conftest import BATCH, make_tiny, make_tiny_network
 from benchmarks.data.stl10 import BinaryFile
-from benchmarks.run import Run
-from benchmarks.tests.conftest import BATCH, make_tiny, make_tiny_network
-from verification import evidence
-from verification.provenance import Provenance
+from benchmarks.training import recipes, run
+from benchmarks.training import train as training
+from benchmarks.training.run import Run
+from verification.claims import records as evidence
+from verification.claims.provenance import Provenance
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload([*PRELOADED, __name__])
-TRACED = ("benchmarks/run.py", "benchmarks/training.py", "benchmarks/checkpoint.py",
-          "benchmarks/campaign/work.py", "verification/evidence.py")  # fmt: skip
+TRACED = ("benchmarks/training/run.py", "benchmarks/training/train.py",
+          "benchmarks/training/checkpoint.py",
+          "benchmarks/campaign/work.py", "verification/claims/records.py")  # fmt: skip
 _CLEAN = Provenance(
     commit="0" * 40, dirty=False, versions={}, device="cpu", threads=1,
     started="2026-01-01T00:00:00Z", wall_seconds=0.0,

@@ -21,7 +21,7 @@ from benchmarks.campaign.plan import Task
 from benchmarks.campaign.tests.conftest import TASK, make_record
 from benchmarks.campaign.work import Settings
 from benchmarks.data import DataSet
-from verification.evidence import write_record
+from verification.claims.records import write_record
 
 
 class Calls(list[Any]):

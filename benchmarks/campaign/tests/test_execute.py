@@ -45,9 +45,9 @@ from benchmarks.campaign.tests.processes import (
 )
 from benchmarks.campaign.tests.test_faults import make_settings
 from benchmarks.campaign.work import Settings
-from benchmarks.tests.conftest import make_tiny
-from benchmarks.training import checkpoint_name, configuration_of
-from verification.evidence import read_records
+from benchmarks.conftest import make_tiny
+from benchmarks.training.train import checkpoint_name, configuration_of
+from verification.claims.records import read_records
 
 TASKS = [replace(TASK, realisation=k) for k in range(5)]
 

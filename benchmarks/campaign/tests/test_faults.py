@@ -23,7 +23,7 @@ from benchmarks.campaign.tests.processes import (
     tiny_work,
 )
 from benchmarks.campaign.work import ALREADY, POSTPONED, Settings
-from verification.evidence import Record, RecordError, read_records
+from verification.claims.records import Record, RecordError, read_records
 
 KILLS = 20
 TASKS = [replace(TASK, realisation=k) for k in range(3)]
@@ -142,7 +142,7 @@ def test_finished_run_leaves_no_checkpoint_however_it_ended(tmp_path: Path) -> N
     settings = make_settings(tmp_path)
     assert tiny_work(TASK, settings) == "finished"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmarks.training.remove_checkpoint", lambda _: None)
+        patch.setattr("benchmarks.training.train.remove_checkpoint", lambda _: None)
         assert tiny_work(replace(TASK, realisation=1), settings) == "finished"
     assert len(list(settings.checkpoints.iterdir())) == 1
     assert tiny_work(replace(TASK, realisation=1), settings) == ALREADY

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from benchmarks.campaign.plan import FIRST, Task, method_of, plan
-from benchmarks.recipes import PROTOCOLS, recipe_for
-from benchmarks.run import steps_per_epoch
-from benchmarks.training import configuration_of
-from verification.claims import claims_of_training, load_claims
-from verification.protocols import load_protocols
+from benchmarks.training.recipes import PROTOCOLS, recipe_for
+from benchmarks.training.run import steps_per_epoch
+from benchmarks.training.train import configuration_of
+from verification.claims.claim import claims_of_training, load_claims
+from verification.claims.protocols import load_protocols
 
 CLAIMS = load_claims()
 COLUMNS = ["28", "28+", "56", "56+"]

@@ -15,9 +15,9 @@ from benchmarks.campaign.plan import Task, plan
 from benchmarks.campaign.status import status, table
 from benchmarks.campaign.tests.conftest import TASK, make_provenance, make_record
 from benchmarks.data import DataSet
-from benchmarks.training import train
-from verification.claims import load_claims
-from verification.evidence import RecordError, write_record
+from benchmarks.training.train import train
+from verification.claims.claim import load_claims
+from verification.claims.records import RecordError, write_record
 
 TASKS = plan(
     load_claims(), data="digits", protocol="smoke", columns=["28", "28+"],

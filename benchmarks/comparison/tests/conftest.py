@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarks.comparison.scenes import random_scenes, small_digits
 from benchmarks.data import DataSet, digits
-from verification.signals import GaborImage
+from verification.signals.analytic import GaborImage
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.comparison import FLOOR, FULL, QUICK, Settings, command, costs, measure
 from benchmarks.comparison.equivariance import measure_method
 from benchmarks.comparison.session import Session
-from verification.evidence import Record, read_records
+from verification.claims.records import Record, read_records
 
 TINY = Settings(
     repetitions=2, scenes=3, trunk_scenes=2, digits=3, patches=1, calibration=4, rounds=1, batch=2

@@ -16,7 +16,7 @@ from benchmarks.comparison import QUICK, REFERENCE, command, costs
 from benchmarks.comparison.costs import Timed, measure_costs, time_rounds
 from benchmarks.comparison.session import Session
 from sesn_impl import create_model
-from verification.evidence import Record, read_records
+from verification.claims.records import Record, read_records
 
 SETTINGS = replace(QUICK, batch=2, rounds=2, repetitions=1)
 NAMES = ("cnn_28", "si_convnet_28", "sicnn_28")

@@ -13,7 +13,7 @@ from benchmarks.comparison.responses import (
     trunk_response,
 )
 from benchmarks.comparison.settings import METHODS
-from sesn_impl.rivals.sevf import magnitude
+from sesn_impl.baselines.sevf import magnitude
 
 CHANNELS = {"sevf_vector": (23, 68), "ss_cnn": (30, 90)}
 

@@ -15,8 +15,8 @@ from benchmarks.comparison.responses import block_response, first_response, seed
 from benchmarks.comparison.settings import FACTORS, Settings
 from benchmarks.networks import command, measure, states
 from benchmarks.networks.states import SECOND
-from benchmarks.recipes import recipe_for
-from verification.evidence import Record, read_records
+from benchmarks.training.recipes import recipe_for
+from verification.claims.records import Record, read_records
 
 TINY = Settings(repetitions=2, scenes=4, trunk_scenes=3, digits=8, calibration=8)
 

@@ -12,12 +12,12 @@ from benchmarks.panels import GRIDS, PANELS, QUICK, Session, command, down_scali
 from benchmarks.panels.comparing import Compared, compare
 from benchmarks.panels.networks import Stack, wide_functions
 from benchmarks.panels.settings import MNIST, STL10, WIDE, Settings
-from sesn_impl.models.mnist import SESN_CONFIGURATIONS
-from verification.claims import load_claims
-from verification.correlation import correlate
-from verification.evidence import read_records
-from verification.verdicts import NOT_RUN, judge_all
-from verification.warps import rescale, valid_margin
+from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
+from verification.claims.claim import load_claims
+from verification.claims.records import read_records
+from verification.claims.rules import NOT_RUN, judge_all
+from verification.reference.correlation import correlate
+from verification.signals.warps import rescale, valid_margin
 
 TINY = replace(
     QUICK, depths=(1, 2), depth_channels=3, large_side=96, sides=(48, 24, 12), extents=(1, 2, 3),

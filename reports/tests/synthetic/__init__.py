@@ -13,7 +13,7 @@ from reports.tests.synthetic.theory import (
     theorems,
 )
 from reports.tests.synthetic.trainings import networks, trained, trainings
-from verification.evidence import Record
+from verification.claims.records import Record
 
 __all__ = [
     "CLAIMS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reports.tests.synthetic.records import VERSIONS, make, provenance
-from verification.evidence import Record
+from verification.claims.records import Record
 
 
 def timings() -> list[Record]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from verification.claims import load_claims
-from verification.evidence import Provenance, Record, write_record
+from verification.claims.claim import load_claims
+from verification.claims.records import Provenance, Record, write_record
 
 CLAIMS = load_claims()
 VERSIONS = {"python": "3.11.7", "numpy": "2.1", "torch": "2.6"}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from reports.tests.synthetic.records import CLAIMS, make
-from verification.claims import Claim, Count, Theorem
-from verification.evidence import Record
+from verification.claims.claim import Claim, Count, Theorem
+from verification.claims.records import Record
 
 SCALES = {
     "sesn_scalar_28": (1.7, 2.45, 3.54, 5.1),

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from reports.tests.synthetic.records import CLAIMS, day, make, provenance
-from verification.claims import Cell, claims_of_training
-from verification.evidence import Record
-from verification.protocols import load_protocols
+from verification.claims.claim import Cell, claims_of_training
+from verification.claims.protocols import load_protocols
+from verification.claims.records import Record
 
 
 def trained(

@@ -1,0 +1,1 @@
+"""Training runs: recipes, the steps of a run, checkpoints, records."""

@@ -1,0 +1,228 @@
+"""One training run from its description to its record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from benchmarks.data import DataSet
+from benchmarks.training.checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    remove_checkpoint,
+    save_checkpoint,
+)
+from benchmarks.training.devices import device_name
+from benchmarks.training.recipes import recipe_for
+from benchmarks.training.run import Run
+from sesn_impl import list_models
+from verification.claims.claim import claims_of_training, load_claims
+from verification.claims.provenance import current_provenance
+from verification.claims.records import Postponed, Record, measuring
+
+CHECKPOINT_SECONDS = 60.0  # at the most, between two checkpoints; besides the end of every epoch
+
+
+def train(
+    model_name: str,
+    data: DataSet,
+    protocol: str,
+    *,
+    augmentation: bool = False,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    checkpoint_dir: Path | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    evidence: Path | None = None,
+    stop: Callable[[], bool] | None = None,
+    progress: bool = True,
+) -> Record:
+    """Train a model on `data` under a protocol, test the selected weights once, return the record.
+
+    augmentation: whether images are scaled by 0.5 to 2 at random, beyond what the recipe does.
+    seed: 0 or more; together with the data's realisation it seeds all that is random.
+    checkpoint_dir: where the run leaves its state after every epoch, and after any step that ends
+    `checkpoint_seconds` or more after the last time, and finds it again after an interruption;
+    None: nowhere. A state left by uncommitted sources is of no use to committed ones.
+    evidence: folder that the record is written to, also that of a run that fails; None: nowhere.
+    Once the record is there, the checkpoint is removed.
+    stop: asked after every step and before every batch of the test; True ends the session by
+    Postponed, with the state in the checkpoint and no record, so that the same call goes on from
+    there.
+    progress: whether a bar is drawn, if standard error is a terminal.
+
+    The record's numbers: `test_error` and `validation_error` in percent, of the weights of
+    `best_epoch` (from 1); `curves` by epoch; `by_scale`: images and errors per bin of the true
+    scale; `parameters`; `step_seconds` (median); `steps`; `weights`: their hash; `sessions`: the
+    commit, first step and seconds of each start of the program. A loss that is not finite ends the
+    run with the outcome "diverged", without a test. Global random states are left as they were.
+
+    Raises ValueError for an unknown model or protocol, a model that does not fit the data, or a
+    negative seed; CheckpointError for a damaged checkpoint; OSError where a file cannot be written.
+    """
+    check(model_name, data.name, seed)
+    device = torch.device(device)
+    recipe = recipe_for(protocol, data.name)
+    identity: dict[str, Any] = {
+        "configuration": configuration_of(model_name, augmentation, data.name, protocol),
+        "protocol": protocol,
+        "data": data.identity,
+        "seeds": {"realisation": data.realisation, "seed": seed},
+    }
+    checkpoint = checkpoint_dir and checkpoint_dir / checkpoint_name(model_name, identity)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        run = Run(model_name, data, recipe, augmentation=augmentation, seed=seed, device=device)
+        if checkpoint:
+            _resume(run, checkpoint)
+        with measuring(
+            "training",
+            model_name,
+            command=_command(identity, device),
+            claims=claims_of_training(load_claims(), model_name, augmentation, data.name),
+            device=device_name(device),
+            folder=evidence,
+            **identity,
+        ) as measurement:
+            _work(run, checkpoint, checkpoint_seconds, stop, progress=progress)
+            measurement.numbers.update(run.numbers(lambda: _check_time(run, stop)))
+            measurement.outcome = "diverged" if run.diverged else "finished"
+    if checkpoint and evidence:
+        remove_checkpoint(checkpoint)
+    assert measurement.record is not None
+    return measurement.record
+
+
+def configuration_of(
+    model_name: str, augmentation: bool, data_name: str, protocol: str
+) -> dict[str, Any]:
+    """Return the configuration in the record of a training: what is trained, and the recipe."""
+    what = {"model": model_name, "augmentation": augmentation, "data": data_name}
+    return what | recipe_for(protocol, data_name).description()
+
+
+def forget_checkpoint(record: Record, checkpoint_dir: Path) -> None:
+    """Remove the state that a recorded run left behind, if it was killed right after its record."""
+    identity = {
+        "configuration": record.configuration,
+        "protocol": record.protocol,
+        "data": record.data,
+        "seeds": record.seeds,
+    }
+    model_name = str(record.configuration["model"])
+    remove_checkpoint(checkpoint_dir / checkpoint_name(model_name, identity))
+
+
+def _resume(run: Run, checkpoint: Path) -> None:
+    state = load_checkpoint(checkpoint, run.device)
+    if state is None:
+        return
+    try:
+        if current_provenance().dirty is False and _is_uncommitted(state):
+            tqdm.write(
+                f"{checkpoint}: left by uncommitted sources, whose runs count for nothing; "
+                "beginning anew",
+                file=sys.stderr,
+            )
+            return
+        run.restore(state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{checkpoint}: written by another version of this program ({error!r}); "
+            "remove it to start this run from the beginning"
+        ) from error
+
+
+def _is_uncommitted(state: dict[str, Any]) -> bool:
+    return any(session["dirty"] is not False for session in state["progress"]["sessions"])
+
+
+def _work(
+    run: Run,
+    checkpoint: Path | None,
+    checkpoint_seconds: float,
+    stop: Callable[[], bool] | None,
+    *,
+    progress: bool,
+) -> None:
+    """Train to the end with a progress bar, leaving checkpoints behind.
+
+    Raises Postponed where `stop` asks for it before the end.
+    """
+    provenance, begin = current_provenance(), time.perf_counter()
+    session = {
+        "commit": provenance.commit,
+        "dirty": provenance.dirty,
+        "first_step": run.position,
+        "seconds": 0.0,
+    }
+    run.progress.sessions.append(session)
+    total, saved = run.recipe.epochs * run.steps_per_epoch, begin
+    # disable=None: no bar where standard error is not a terminal.
+    hidden = None if progress else True
+    with tqdm(total=total, initial=run.position, unit="step", disable=hidden) as bar:
+        for _ in run.advance():
+            now = time.perf_counter()
+            session["seconds"] = now - begin
+            _show(bar, run)
+            postponed = stop is not None and stop() and not run.finished
+            due = run.progress.step == 0 or now - saved >= checkpoint_seconds or postponed
+            if checkpoint and due and not run.diverged:
+                save_checkpoint(run.state(), checkpoint)
+                saved = time.perf_counter()
+            if postponed:
+                raise Postponed(f"stopped after {run.position} of {total} steps")
+
+
+def _check_time(run: Run, stop: Callable[[], bool] | None) -> None:
+    """The weights are in the checkpoint: what is lost of a test is a test, which takes no step."""
+    if stop is not None and stop():
+        raise Postponed(f"stopped in the test after {run.position} steps")
+
+
+def _show(bar: tqdm, run: Run) -> None:
+    at = run.progress
+    bar.update()
+    if at.step:
+        seen = at.step * run.recipe.batch
+        loss, accuracy = at.loss / seen, 100 - 100 * at.wrong / seen
+    else:
+        loss, accuracy = at.train_loss[-1], 100 - at.train_error[-1]
+    bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.1f}%", refresh=False)
+
+
+def check(model_name: str, data_name: str, seed: int) -> None:
+    """Raise ValueError for an unknown model, one that does not fit the data, or a negative seed."""
+    if model_name not in list_models():
+        known = ", ".join(list_models())
+        raise ValueError(f"model_name={model_name!r}: unknown model; known are {known}")
+    if model_name.startswith("wrn_") != (data_name == "stl10"):
+        raise ValueError(
+            f"model_name={model_name!r}: the wrn_ models take stl10, all others take "
+            f"images of 28×28 pixels, not {data_name}"
+        )
+    if seed < 0:
+        raise ValueError(f"seed={seed!r}: must be 0 or more")
+
+
+def checkpoint_name(model_name: str, identity: dict[str, Any]) -> str:
+    """Name by what is run, so that no two runs share a checkpoint and a changed recipe has none."""
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+    return f"{model_name}-{digest.hexdigest()[:16]}.pt"
+
+
+def _command(identity: dict[str, Any], device: torch.device) -> str:
+    configuration, seeds = identity["configuration"], identity["seeds"]
+    return (
+        f"python -m benchmarks train --model {configuration['model']}"
+        f" --data {configuration['data']} --protocol {identity['protocol']}"
+        f"{' --augmentation' if configuration['augmentation'] else ''}"
+        f" --realisation {seeds['realisation']} --seed {seeds['seed']} --device {device}"
+    )

@@ -1,0 +1,53 @@
+"""The paper's networks by name: `create_model("sesn_scalar_28")`, `list_models()`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import partial
+
+from torch import nn
+
+from sesn_impl.networks import mnist, mnist_baselines, stl10
+
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {
+    "cnn_28": partial(mnist.cnn, 28),
+    "cnn_56": partial(mnist.cnn, 56),
+    **{
+        name: partial(
+            mnist.sesn_scalar if "scalar" in name else mnist.sesn_vector,
+            name,
+            56 if "56" in name else 28,
+        )
+        for name in mnist.SESN_CONFIGURATIONS
+    },
+    **{
+        f"{build.__name__}_{size}": partial(build, size)
+        for build in mnist_baselines.BUILDERS
+        for size in (28, 56)
+    },
+    **{name: partial(stl10.wide_resnet, name) for name in stl10.METHODS},
+}
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names that `create_model` knows, sorted; `pattern` filters them as a shell would."""
+    return sorted(name for name in _BUILDERS if fnmatchcase(name, pattern))
+
+
+def create_model(name: str, *, dropout: float | None = None) -> nn.Module:
+    """A freshly initialised network, [B, C, H, W] images -> logits [B, 10].
+
+    name: one of `list_models()`.
+    dropout: probability in [0, 1) in place of the published one.
+
+    Initialisation draws from torch's global generator: seed it with `torch.manual_seed`.
+    Raises ValueError for an unknown name or a dropout out of range.
+    """
+    if name not in _BUILDERS:
+        raise ValueError(f"name={name!r}: unknown model; known are {', '.join(list_models())}")
+    if dropout is None:
+        return _BUILDERS[name]()
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout={dropout!r}: must be at least 0 and below 1")
+    return _BUILDERS[name](dropout=dropout)

@@ -1,0 +1,131 @@
+"""Runs every broken layer against all checks, prints who rejects whom, and writes a record."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from verification.broken_layers import EQUIVALENT_MUTANTS, GROUPS, MUTANTS
+from verification.broken_layers.intact_layers import BASIS, SPECIMENS
+from verification.broken_layers.table import Row, judge, judge_all
+from verification.claims.records import Record, measuring
+
+COMMAND = "python -m verification mutants"
+SUBJECT = "mutants"
+CLAIM = "count.checks.survivors"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m verification mutants`."""
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--only", nargs="+", metavar="MUTANT", help="judge these alone, and write no record"
+    )
+    parser.add_argument(
+        "--evidence", type=Path, default=Path("reports/evidence"), help="folder of the record"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Judge all mutants, print the table, write the record; of some alone, print their findings.
+
+    Raises ValueError for a name that is no mutant's.
+    """
+    if options.only:
+        _print_some(options.only)
+        return
+    record = measure(options.evidence)
+    print("\n".join(as_text(record)))
+
+
+def measure(evidence: Path) -> Record:
+    """Judge the intact modules and all mutants, and write the record."""
+    with measuring(
+        "mutation",
+        SUBJECT,
+        command=COMMAND,
+        claims=(CLAIM,),
+        configuration={"basis": repr(BASIS), "mutants": len(MUTANTS)},
+        folder=evidence,
+    ) as measurement:
+        total = len(SPECIMENS) + sum(len(mutant.intact) for mutant in MUTANTS)
+        rows = list(tqdm(judge_all(MUTANTS), "mutants", total, disable=None))
+        measurement.numbers.update(numbers_of(rows))
+    assert measurement.record is not None
+    return measurement.record
+
+
+def numbers_of(rows: Sequence[Row]) -> dict[str, Any]:
+    """What a record holds of the table.
+
+    `value` counts the mutants whose cause no check names, and the intact modules that some reject.
+    """
+    broken = [row for row in rows if row.mutant is not None]
+    return {
+        "value": sum(not row.naming if row.mutant else bool(row.killers) for row in rows),
+        "killed": sum(bool(row.killers) for row in broken),
+        "named": sum(bool(row.naming) for row in broken),
+        "intact": {
+            row.intact: {
+                "checks": [outcome.check for outcome in row.outcomes],
+                "failed": list(row.killers),
+            }
+            for row in rows
+            if row.mutant is None
+        },
+        "mutants": [_described(row) for row in broken],
+        "equivalent": [{"name": each.name, "reason": each.reason} for each in EQUIVALENT_MUTANTS],
+    }
+
+
+def as_text(record: Record) -> list[str]:
+    """The table for a terminal: a line for each mutant."""
+    lines = []
+    for name, intact in record.numbers["intact"].items():
+        failed = ", ".join(intact["failed"]) or "none"
+        lines.append(f"intact {name}: {len(intact['checks'])} checks, failed: {failed}")
+    for each in record.numbers["mutants"]:
+        naming = ", ".join(each["naming"]) or "NONE"
+        others = ", ".join(name for name in each["killed_by"] if name not in each["naming"])
+        lines.append(f"{each['name']} ({each['intact']}): named by {naming}; also {others or '–'}")
+    numbers = record.numbers
+    total = len(numbers["mutants"])
+    lines.append(f"{total} broken modules: {numbers['killed']} killed, {numbers['named']} named")
+    return lines
+
+
+def _described(row: Row) -> dict[str, Any]:
+    assert row.mutant is not None
+    killed = [outcome for outcome in row.outcomes if outcome.killed]
+    return {
+        "name": row.name,
+        "group": next(name for name, group in GROUPS.items() if row.mutant in group),
+        "story": row.mutant.story,
+        "intact": row.intact,
+        "checks": [outcome.check for outcome in row.outcomes],
+        "killed_by": {
+            outcome.check: {"error": outcome.error, "threshold": outcome.threshold}
+            for outcome in killed
+        },
+        "naming": list(row.naming),
+        "names": row.mutant.names,
+        "findings": [outcome.finding for outcome in killed if outcome.check in row.naming],
+    }
+
+
+def _print_some(names: Sequence[str]) -> None:
+    known = {mutant.name: mutant for mutant in MUTANTS}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"--only {name!r}: must be one of {', '.join(known)}")
+    for name in names:
+        for intact in known[name].intact:
+            row = judge(intact, known[name])
+            print(f"{name} ({intact}): {known[name].story}")
+            for outcome in row.outcomes:
+                if outcome.killed:
+                    print(f"  {outcome.check}: {outcome.finding}")

@@ -1,0 +1,243 @@
+"""Mistakes in what stands between the convolutions: mixing, norms, dropout, pooling, projection."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sesn_impl.layers import ScaleConv1x1
+from verification.broken_layers.broken_layer import Altered, Mutant
+
+_MIXING, _NORM, _BLOCK, _PROJECTION, _POOLING = (
+    ("mixing",), ("norm",), ("block",), ("projection",), ("pooling",),
+)  # fmt: skip
+
+
+class _NeverAdded(nn.Module):
+    """Creates its bias and never adds it, as the authors' released code does."""
+
+    def __init__(self, layer: ScaleConv1x1) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mixed channels alone."""
+        return F.conv3d(x, self.weight[:, :, None, None, None])
+
+
+def _own_mixing(layer: ScaleConv1x1) -> nn.Module:
+    def weighed(x: Tensor) -> Tensor:
+        steps = torch.linspace(1.0, 1.5, x.shape[2], dtype=x.dtype)
+        return x * steps[:, None, None]
+
+    return Altered(layer, before=weighed)
+
+
+def _mixes_scales(layer: ScaleConv1x1) -> nn.Module:
+    return Altered(layer, before=lambda x: x.flatten(1, 2).view(*x.shape).cumsum(2))
+
+
+class _NormPerScale(nn.Module):
+    """Batch normalisation whose channels are C·S, so that each scale has its own statistics."""
+
+    def __init__(self, norm: nn.BatchNorm3d, scales: int = 3) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(norm.num_features * scales).to(norm.weight)
+        # Coarse scales answer more strongly to most images.
+        gains = torch.linspace(1.0, 1.5, scales).repeat(norm.num_features)
+        assert norm.running_var is not None
+        self.norm.running_var = norm.running_var.repeat_interleave(scales) * gains
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, S, H, W], every scale normalised by itself."""
+        y: Tensor = self.norm(x.flatten(1, 2)).view(x.shape)
+        return y
+
+
+class _AlwaysTraining(nn.Module):
+    """A part of a block that `eval()` does not reach, since nobody has registered it."""
+
+    def __init__(self, block: nn.Sequential, kind: type[nn.Module]) -> None:
+        super().__init__()
+        self.block, self.kind = block, kind
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The answer with one part in train mode; its statistics are put back."""
+        parts = [part for part in self.block.modules() if isinstance(part, self.kind)]
+        state = {k: v.clone() for k, v in self.block.state_dict().items()}
+        for part in parts:
+            part.train()
+        y: Tensor = self.block(x)
+        for part in parts:
+            part.eval()
+        self.block.load_state_dict(state)
+        return y
+
+
+def _norm_in_training(block: nn.Sequential) -> nn.Module:
+    return _AlwaysTraining(block, nn.BatchNorm3d)
+
+
+def _dropout_left_on(block: nn.Sequential) -> nn.Module:
+    return _AlwaysTraining(block, nn.Dropout)
+
+
+class _Instead(nn.Module):
+    """Something else in the place of a module without parameters."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What it does, see the subclass."""
+        raise NotImplementedError
+
+
+class _Mean(_Instead):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=2)
+
+
+class _LargestMagnitude(_Instead):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.gather(2, x.abs().argmax(dim=2, keepdim=True)).squeeze(2)
+
+
+class _OverChannels(_Instead):
+    def forward(self, x: Tensor) -> Tensor:
+        # Where there are as many scales as channels, the shape is the right one.
+        return x.max(dim=1).values
+
+
+class _NextToLargest(_Instead):
+    def forward(self, x: Tensor) -> Tensor:
+        index = (x.argmax(dim=2, keepdim=True) + 1).clamp(max=x.shape[2] - 1)
+        return x.gather(2, index).squeeze(2)
+
+
+class _LargestScale(_Instead):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, -1]
+
+
+class _OneScaleForImage(_Instead):
+    def forward(self, x: Tensor) -> Tensor:
+        # The winning scale found once for all the image: no longer local.
+        scale = x.mean((-1, -2), keepdim=True).argmax(dim=2, keepdim=True)
+        return x.gather(2, scale.expand(-1, -1, 1, *x.shape[3:])).squeeze(2)
+
+
+class _PoolsOverScales(_Instead):
+    def forward(self, x: Tensor) -> Tensor:
+        # kernel_size=2 in three dimensions, with the scale axis kept at its length by padding.
+        padded = F.pad(x, [0, 0, 0, 0, 0, 1])
+        return F.max_pool3d(padded, kernel_size=(2, 2, 2), stride=(1, 2, 2))
+
+
+MODULE_MUTANTS = (
+    Mutant(
+        "mixing_bias_forgotten",
+        "The released code's own: `ScaleConv1x1` creates a bias and never adds it.",
+        ("gradients",),
+        "bias",
+        _NeverAdded,
+        _MIXING,
+    ),
+    Mutant(
+        "mixing_per_scale",
+        "A gain learned for each scale before channels are mixed.",
+        ("commutes_with_scale_shift",),
+        "scales are treated differently",
+        _own_mixing,
+        _MIXING,
+    ),
+    Mutant(
+        "mixing_over_scales",
+        "Channels and scales flattened into one axis and mixed.",
+        ("commutes_with_scale_shift",),
+        "or mixed",
+        _mixes_scales,
+        _MIXING,
+    ),
+    Mutant(
+        "batch_norm_per_scale",
+        "`BatchNorm2d` on a tensor whose channels are C·S.",
+        ("commutes_with_scale_shift",),
+        "scales are treated differently",
+        _NormPerScale,
+        _NORM,
+    ),
+    Mutant(
+        "batch_norm_in_training",
+        "A BatchNorm in a plain list, which `eval()` does not reach.",
+        ("batch_independence",),
+        "normalised by what else is in the batch",
+        _norm_in_training,
+        _BLOCK,
+    ),
+    Mutant(
+        "dropout_left_on",
+        "`F.dropout(x, p)` without `training=self.training`.",
+        ("determinism",),
+        "a dropout that is left on",
+        _dropout_left_on,
+        _BLOCK,
+    ),
+    Mutant(
+        "pooling_over_scales",
+        "`MaxPool3d(2)`, whose window reaches over two scales.",
+        ("commutes_with_scale_shift",),
+        "scales are treated differently or mixed",
+        _PoolsOverScales,
+        _POOLING,
+    ),
+    Mutant(
+        "mean_projection",
+        "The mean over scales in place of the maximum.",
+        ("max_projection",),
+        "it is the mean over scales",
+        _Mean,
+        _PROJECTION,
+    ),
+    Mutant(
+        "magnitude_projection",
+        "The response of the largest magnitude, whatever its sign.",
+        ("max_projection",),
+        "largest magnitude",
+        _LargestMagnitude,
+        _PROJECTION,
+    ),
+    Mutant(
+        "projection_over_channels",
+        "`x.max(1)`: the axis counted without the batch; as many scales as channels hide it.",
+        ("max_projection",),
+        "maximum over axis 1",
+        _OverChannels,
+        _PROJECTION,
+    ),
+    Mutant(
+        "argmax_off_by_one",
+        "Values gathered with an index of scales that counts from 1.",
+        ("max_projection",),
+        "off by one",
+        _NextToLargest,
+        _PROJECTION,
+    ),
+    Mutant(
+        "largest_scale_alone",
+        "`x[:, :, -1]` left over from a network with one scale.",
+        ("max_projection",),
+        "it is scale",
+        _LargestScale,
+        _PROJECTION,
+    ),
+    Mutant(
+        "one_scale_for_all",
+        "The winning scale looked up once for an image, so that objects share it.",
+        ("max_projection",),
+        "one scale for the whole image",
+        _OneScaleForImage,
+        _PROJECTION,
+    ),
+)

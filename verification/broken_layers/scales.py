@@ -1,0 +1,195 @@
+"""Mistakes in how the scales of one layer relate to each other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from verification.broken_layers.broken_layer import (
+    Altered,
+    Mutant,
+    SteerableConv,
+    bias_of,
+    with_functions,
+)
+from verification.reference.continuum import sampled_filters
+
+
+def _normalised_by_scale(layer: SteerableConv) -> nn.Module:
+    functions = layer.basis.functions
+    norms = functions.square().sum(dim=(-1, -2), keepdim=True).sqrt()
+    return with_functions(layer, functions / norms)
+
+
+def _scaled_by_power(layer: SteerableConv, power: int) -> nn.Module:
+    relative = torch.tensor(layer.basis.scales, dtype=torch.float64) / layer.basis.scales[0]
+    factors = relative.pow(power)[None, :, None, None]
+    return with_functions(layer, layer.basis.functions * factors)
+
+
+def _sigma_forgotten(layer: SteerableConv) -> nn.Module:
+    return _scaled_by_power(layer, 2)
+
+
+def _sigma_once(layer: SteerableConv) -> nn.Module:
+    return _scaled_by_power(layer, 1)
+
+
+def _scales_reversed(layer: SteerableConv) -> nn.Module:
+    return with_functions(layer, layer.basis.functions.flip(1))
+
+
+def _counted_from_largest(layer: SteerableConv) -> nn.Module:
+    return Altered(layer, after=lambda y: y.flip(2))
+
+
+def _scales_rounded(layer: SteerableConv) -> nn.Module:
+    basis = layer.basis
+    functions = torch.zeros_like(basis.functions)
+    for scale, (sigma, support) in enumerate(zip(basis.scales, basis.supports, strict=True)):
+        margin = (basis.kernel_size - support) // 2
+        inside = slice(margin, margin + support)
+        stretch = round(sigma) / sigma
+        filters = sampled_filters(basis, scale, support, (stretch, stretch))
+        functions[:, scale, inside, inside] = torch.from_numpy(filters)
+    return with_functions(layer, functions)
+
+
+class _OwnWeights(nn.Module):
+    """A layer with one weight for each scale."""
+
+    def __init__(self, layer: SteerableConv) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for scale in range(layer.basis.num_scales):
+            other = with_functions(layer, layer.basis.functions)
+            with torch.no_grad():
+                other.weight[:, :, ..., 0] *= 1.0 + 0.5 * scale
+            self.layers.append(other)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Each scale by its own weight."""
+        answers = [layer(x)[:, :, scale] for scale, layer in enumerate(self.layers)]
+        return torch.stack(answers, dim=2)
+
+
+class _OwnBias(nn.Module):
+    """A layer with one bias for each scale, which starts as the shared one did."""
+
+    def __init__(self, layer: SteerableConv) -> None:
+        super().__init__()
+        self.layer = layer
+        steps = torch.linspace(0.0, 0.5, layer.basis.num_scales, dtype=layer.weight.dtype)
+        self.offsets = nn.Parameter(bias_of(layer).detach()[:, :1] * steps[None, :, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The answer with offsets that have been trained apart."""
+        y: Tensor = self.layer(x) + self.offsets
+        return y
+
+
+def _bias_forgotten(layer: SteerableConv) -> nn.Module:
+    return Altered(layer, after=lambda y: y - bias_of(layer))
+
+
+def _bias_twice(layer: SteerableConv) -> nn.Module:
+    return Altered(layer, after=lambda y: y + bias_of(layer))
+
+
+def _bias_unscaled(layer: SteerableConv) -> nn.Module:
+    sigmas = torch.tensor(layer.basis.scales, dtype=layer.weight.dtype)[:, None, None]
+    return Altered(layer, after=lambda y: y - bias_of(layer) * (1 - sigmas**-2))
+
+
+def _off_by_one(layer: SteerableConv) -> nn.Module:
+    functions = layer.basis.functions.clone()
+    functions[:, 1] = functions[:, 1].roll((1, 1), dims=(-2, -1))
+    return with_functions(layer, functions)
+
+
+SCALE_MUTANTS = (
+    Mutant(
+        "normalised_by_scale",
+        "Each scale divided by its own norm, 'so that all scales count alike'.",
+        ("scale_equivariance", "response", "sigma_law"),
+        "normalised by itself",
+        _normalised_by_scale,
+    ),
+    Mutant(
+        "sigma_forgotten",
+        "The factor σ⁻² left out.",
+        ("scale_equivariance", "response", "sigma_law"),
+        "σ to the power 0 in place of −2",
+        _sigma_forgotten,
+    ),
+    Mutant(
+        "sigma_once",
+        "σ⁻¹ in place of σ⁻², as in one dimension.",
+        ("scale_equivariance", "response", "sigma_law"),
+        "σ to the power -1 in place of −2",
+        _sigma_once,
+    ),
+    Mutant(
+        "scales_reversed",
+        "Filters sorted from large to small, outputs labelled from small to large.",
+        ("scale_equivariance", "response"),
+        "scales in another order",
+        _scales_reversed,
+    ),
+    Mutant(
+        "counted_from_largest",
+        "The index on the scale axis counts from the largest scale.",
+        ("scale_equivariance", "response"),
+        "scales in another order: outputs",
+        _counted_from_largest,
+    ),
+    Mutant(
+        "scales_rounded",
+        "σ read from a configuration as an integer.",
+        ("response", "closed_form"),
+        "in place of 2.25",
+        _scales_rounded,
+    ),
+    Mutant(
+        "weights_not_shared",
+        "One convolution per scale, created in a loop, each with weights of its own.",
+        ("scale_equivariance", "response"),
+        "not shared over scales",
+        _OwnWeights,
+    ),
+    Mutant(
+        "bias_forgotten",
+        "The bias is created and never added.",
+        ("response",),
+        "bias is not added",
+        _bias_forgotten,
+    ),
+    Mutant(
+        "bias_twice",
+        "The bias is given to the convolution and added again to its output.",
+        ("response",),
+        "bias is added 2 times",
+        _bias_twice,
+    ),
+    Mutant(
+        "bias_per_scale",
+        "A bias of shape [C, S], as a library makes it when it takes C·S for channels.",
+        ("response",),
+        "bias differs from scale to scale",
+        _OwnBias,
+    ),
+    Mutant(
+        "bias_normalised",
+        "The bias is multiplied by σ⁻² together with the filters.",
+        ("response",),
+        "bias differs from scale to scale",
+        _bias_unscaled,
+    ),
+    Mutant(
+        "padding_off_by_one",
+        "The padding of one scale's own support rounded the wrong way, by a pixel.",
+        ("response", "scale_equivariance"),
+        "scale 1 moved by (1, 1) pixels",
+        _off_by_one,
+    ),
+)

@@ -1,0 +1,376 @@
+"""How each check of the registry is run on a target with a seed: (target, seed) -> result.
+
+The checks themselves are those of `verification.checks`; here their inputs are drawn, and of
+several pairs of scales the worst is told. Made here are those that only a judge needs: whether the
+output is a function of scale and space at all, in other precisions and on other devices.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from verification import checks
+from verification.checks.needs import Need, padding_window, whole_ratio_pairs
+from verification.checks.result import CheckResult
+from verification.layer import black_box
+from verification.layer.targets import Target
+from verification.reference.errors import relative_change
+from verification.reference.probe import complete_pairs, predict_pair, random_probe
+from verification.reference.receptive_field import steerable_window
+from verification.signals.scenes import Scene, random_scene
+from verification.tolerances import bound_and_rounding, tolerance
+
+_BATCH = 3
+
+
+def random_input(target: Target, seed: int, batch: int = _BATCH, wider: int = 2) -> Tensor:
+    """Noise that fits the target: [batch, C_in, (S,) n, n], n its window and `wider` strides."""
+    side = target.window + wider * target.stride
+    inner = () if target.lifts else (len(target.scales),)
+    generator = torch.Generator().manual_seed(seed)
+    shape = (batch, target.in_channels, *inner, side, side)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(target.dtype)
+
+
+def worst(results: Iterable[CheckResult]) -> CheckResult:
+    """The result that comes nearest to its threshold, or exceeds it most."""
+    return max(results, key=_share)
+
+
+def _share(result: CheckResult) -> float:
+    if result.threshold > 0:
+        return result.error / result.threshold
+    return 0.0 if result.error <= 0 else float("inf")
+
+
+# --- Any callable ---------------------------------------------------------------------------------
+
+
+def output(target: Target, seed: int) -> CheckResult:
+    """Rank, batch, scales, finiteness and device of the output; counts what is wrong."""
+    x = random_input(target, seed)
+    with torch.no_grad():
+        y = target.layer(x)
+    wrong = list(_wrong_with(y, x, target))
+    return CheckResult(
+        "output", target.name, float(len(wrong)), 0.0, "; ".join(wrong) or "as it should be",
+        configuration=target.configuration, seed=seed,
+    )  # fmt: skip
+
+
+def _wrong_with(y: object, x: Tensor, target: Target) -> Iterable[str]:
+    if not isinstance(y, Tensor):
+        yield f"the output is a {type(y).__name__}, not a tensor: an adapter is needed"
+        return
+    layout = {"scales": "[B, C, S, H, W]", "map": "[B, C, H, W]", "classes": "[B, classes]"}
+    rank = layout[target.output].count(",") + 1
+    if y.ndim != rank:
+        yield f"the output of shape {tuple(y.shape)} must be {layout[target.output]}"
+    elif target.output == "scales" and y.shape[2] != len(target.scales):
+        place = list(y.shape).index(len(target.scales)) if len(target.scales) in y.shape else None
+        hint = "" if place is None else f"; axis {place} has that many, so it may be the scale axis"
+        yield (
+            f"the output of shape {tuple(y.shape)} has {y.shape[2]} entries on axis 2 "
+            f"where {len(target.scales)} scales are expected{hint}"
+        )
+    if y.ndim and y.shape[0] != len(x):
+        yield f"the output has {y.shape[0]} entries for {len(x)} images"
+    if y.device != x.device:
+        yield f"the output is on {y.device}, the input on {x.device}"
+    if not torch.isfinite(y).all():
+        bad = int((~torch.isfinite(y)).sum())
+        yield f"{bad} of {y.numel()} output values are NaN or infinite for finite input"
+
+
+def input_unchanged(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_input_unchanged`."""
+    return checks.check_input_unchanged(target.layer, random_input(target, seed), target.name)
+
+
+def determinism(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_determinism`; up to the rounding of sums in another order."""
+    allowed = tolerance("batch_independence", target.dtype)
+    return checks.check_determinism(target.layer, random_input(target, seed), target.name, allowed)
+
+
+def output_dtype(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_output_dtype`.
+
+    A module is also converted to the other of float32 and float64: a cast that is written into it
+    shows in one of them alone.
+    """
+    x = random_input(target, seed)
+    results = [checks.check_output_dtype(target.layer, x, target.name)]
+    if Need.MODULE.met(target) and Need.PARAMETERS.met(target) and target.dtype in _OTHER:
+        other = _OTHER[target.dtype]
+        converted = copy.deepcopy(_module(target)).to(other)
+        results.append(checks.check_output_dtype(converted, x.to(other), target.name))
+    return worst(results)
+
+
+_OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
+
+
+def batch_independence(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_batch_independence`."""
+    return checks.check_batch_independence(target.layer, random_input(target, seed), target.name)
+
+
+def memory_format(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_memory_format`."""
+    return checks.check_memory_format(target.layer, random_input(target, seed), target.name)
+
+
+# --- Modules --------------------------------------------------------------------------------------
+
+
+def _module(target: Target) -> nn.Module:
+    if not isinstance(target.layer, nn.Module):
+        raise TypeError(f"layer {target.name}: must be a torch.nn.Module")
+    return target.layer
+
+
+def dtype(target: Target, seed: int) -> CheckResult:
+    """The layer converted to float32 against itself converted to float64."""
+    x = random_input(target, seed).float()
+    found = []
+    for precision in (torch.float64, torch.float32):
+        converted = copy.deepcopy(_module(target)).to(precision)
+        with torch.no_grad():
+            found.append(converted(x.to(precision)).double())
+    return CheckResult(
+        "dtype", target.name, relative_change(*found), tolerance("response", torch.float32),
+        "output in float32 against float64; a larger error means filters that stay in one "
+        "precision, are rounded, or are computed from rounded numbers",
+        configuration=target.configuration, seed=seed,
+    )  # fmt: skip
+
+
+def device(target: Target, seed: int) -> CheckResult:
+    """The layer runs where it is moved: on CUDA if there is one, else on torch's `meta` device.
+
+    That device computes no numbers, but refuses to mix its tensors with those left behind.
+    """
+    place = "cuda" if torch.cuda.is_available() else "meta"
+    moved = copy.deepcopy(_module(target)).to(place)
+    trouble = ""
+    try:
+        with torch.no_grad():
+            moved(random_input(target, seed).to(place))
+    except (RuntimeError, NotImplementedError, ValueError) as error:
+        said = " ".join(str(error).split())
+        # What cannot be known without numbers, such as a branch on a value, is no mistake.
+        if "device" in said and "cpu" in said:
+            trouble = said[:200]
+    return CheckResult(
+        "device", target.name, float(bool(trouble)), 0.0,
+        f"the layer moved to {place}: {trouble or 'runs, or asks for values'}; a failure means "
+        "tensors in plain attributes, which do not move with the module: register them as buffers",
+        configuration=target.configuration, seed=seed,
+    )  # fmt: skip
+
+
+def gradients(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_gradients`."""
+    module = copy.deepcopy(_module(target))
+    return checks.check_gradients(module, random_input(target, seed), target.name)
+
+
+def gradcheck(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_gradcheck`."""
+    x = random_input(target, seed, batch=1, wider=0)
+    return checks.check_gradcheck(copy.deepcopy(_module(target)), x, target.name)
+
+
+def state_round_trip(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_state_round_trip`."""
+    module = copy.deepcopy(_module(target))
+    return checks.check_state_round_trip(module, random_input(target, seed), target.name)
+
+
+def follows_weights(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_follows_weights`."""
+    module = copy.deepcopy(_module(target))
+    return checks.check_follows_weights(module, random_input(target, seed), target.name)
+
+
+def state_complete(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_state_complete`, with a copy in place of one built anew."""
+    module, x = copy.deepcopy(_module(target)), random_input(target, seed)
+    return checks.check_state_complete(
+        module, lambda: checks.with_another_past(module, x), x, target.name
+    )
+
+
+def exported(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_exported`."""
+    return checks.check_exported(_module(target), random_input(target, seed), target.name)
+
+
+def compiled(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_compiled`."""
+    x = random_input(target, seed)
+    return checks.check_compiled(_module(target), x, target.name, "aot_eager")
+
+
+# --- Translation and border -----------------------------------------------------------------------
+
+
+def integer_translation(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_integer_translation`; by two strides down and one left."""
+    offset = (2 * target.stride, -target.stride)
+    return checks.check_integer_translation(target, random_probe(target, seed), offset)
+
+
+def border(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_border`, by the support of each scale where it is known."""
+    window = padding_window(target)
+    if window is None:
+        raise ValueError(f"padding of {target.name}: must be known")
+    scales = range(len(target.scales))
+    known = all(hasattr(target.layer, name) for name in ("basis", "padding", "stride"))
+    stages = [(steerable_window(target.layer, s),) if known else (window,) for s in scales]  # type: ignore[arg-type]
+    reach = window.size + window.padding
+    margin = -(-reach // target.stride) * target.stride
+    size = window.size + 2 * target.stride
+    frame = (margin + margin + size - target.window) // target.stride + 1
+    image = random_input(target, seed, batch=1, wider=frame)
+    crop = slice(margin, margin + size)
+    every = known and _edges_are_felt(target)
+    return checks.check_border(target.layer, image, (crop, crop), stages, target.name, every=every)
+
+
+def padding(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_padding`, with a frame as wide as the layer's padding."""
+    window = padding_window(target)
+    if window is None:
+        raise ValueError(f"padding of {target.name}: must be known")
+    margin = -(-window.padding // target.stride) * target.stride
+    # A reflection needs an image that is wider than the frame.
+    beyond = max(0, margin + 1 - target.window)
+    x = random_input(target, seed, wider=2 + -(-beyond // target.stride))
+    return checks.check_padding(target.layer, x, margin, target.stride, target.name)
+
+
+def _edges_are_felt(target: Target) -> bool:
+    """Whether the outermost taps of every filter weigh so much that rounding cannot hide them.
+
+    At ±10 σ a filter reaches a border in name only: no output there has to change.
+    """
+    felt = 100 * tolerance("integer_translation", target.dtype) ** 0.5
+    layer: Any = target.layer
+    basis, weight = layer.basis, layer.weight.detach().to("cpu", torch.float64)
+    for scale, support in enumerate(basis.supports):
+        begin = (basis.functions.shape[-1] - support) // 2
+        inside = slice(begin, begin + support)
+        filters = torch.tensordot(weight, basis.functions[:, scale, inside, inside], 1).abs()
+        if filters[..., 0, :].max() < felt * filters.sum(dim=(-1, -2)).max():
+            return False
+    return True
+
+
+# --- Filters and scales ---------------------------------------------------------------------------
+
+
+def response(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_response`."""
+    return checks.check_response(target, random_probe(target, seed))
+
+
+def closed_form(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_closed_form`."""
+    return checks.check_closed_form(target.layer.basis, target.name)  # type: ignore[attr-defined]
+
+
+def sigma_law(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_sigma_law`."""
+    return checks.check_sigma_law(target.layer.basis, target.name)  # type: ignore[attr-defined]
+
+
+def scale_equivariance(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_scale_equivariance`; the worst of all complete pairs.
+
+    Without documented filters by the layer's own: see `verification.layer.black_box`.
+    """
+    if target.filters is None:
+        return black_box.scale_equivariance(target, seed)
+    probe = random_probe(target, seed)
+    return worst(
+        checks.check_scale_equivariance(target, probe, *pair) for pair in complete_pairs(target)
+    )
+
+
+def scale_axis_shift(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_scale_axis_shift`.
+
+    The error of all pairs together is an average of theirs, so the largest of their bounds holds.
+    """
+    probe = random_probe(target, seed)
+    bound = max(predict_pair(target, probe, *pair).bound for pair in complete_pairs(target))
+    wanted = bound_and_rounding(bound, target.dtype)
+    return checks.check_scale_axis_shift(target, probe, wanted)
+
+
+def _scene(target: Target, seed: int) -> Scene:
+    steps = (1, 0, -1) if len(target.scales) > 2 else (1, 0)
+    return random_scene(target, seed, steps)
+
+
+def local_response(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_local_response`."""
+    return checks.check_local_response(target, _scene(target, seed))
+
+
+def local_winner(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_local_winner`."""
+    return checks.check_local_winner(target, _scene(target, seed))
+
+
+def local_invariance(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_local_invariance`, of the maximum over scales."""
+    return checks.check_local_invariance(target, _scene(target, seed), _maximum)
+
+
+def _maximum(y: Tensor) -> Tensor:
+    return y.max(dim=2).values
+
+
+def isolation(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_isolation`."""
+    return checks.check_isolation(target, _scene(target, seed))
+
+
+# --- Gradients of the input -----------------------------------------------------------------------
+
+
+def gradient_equivariance(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_gradient_equivariance`; the worst of all complete pairs."""
+    probe = random_probe(target, seed, points=2)
+    direction = replace(random_probe(target, seed + 1, points=2), points=probe.points)
+    return _over(
+        complete_pairs(target),
+        lambda fine, coarse: checks.check_gradient_equivariance(
+            target, probe, direction, fine, coarse
+        ),
+    )
+
+
+def gradient_density(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_gradient_density`; the worst of the pairs that fit."""
+    probe = random_probe(target, seed, points=1)
+    return _over(
+        whole_ratio_pairs(target),
+        lambda fine, coarse: checks.check_gradient_density(target, probe, fine, coarse),
+    )
+
+
+def _over(
+    pairs: Iterable[tuple[int, int]], check: Callable[[int, int], CheckResult]
+) -> CheckResult:
+    return worst(check(fine, coarse) for fine, coarse in pairs)

@@ -1,0 +1,89 @@
+"""From claims and records to verdicts, by one small rule for each kind of claim.
+
+The rules are fixed in code and take every parameter from the claim, so that nothing about them can
+be chosen after the data is seen.  Where a rule tests, a wrong "supported" and a wrong "refuted"
+each have a probability of at most 5 %; that no difference was found never supports anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from verification.claims.claim import Cell, Claim, Cost, Count, Ranking, Theorem, Trend
+from verification.claims.records import Record
+from verification.claims.rules.admission import admit
+from verification.claims.rules.cells import judge_cell
+from verification.claims.rules.costs import judge_cost
+from verification.claims.rules.exact import judge_count, judge_theorem
+from verification.claims.rules.rankings import judge_ranking
+from verification.claims.rules.trends import judge_trend
+from verification.claims.rules.verdict import (
+    INCONCLUSIVE,
+    LEVEL,
+    NOT_RUN,
+    REFUTED,
+    STATUSES,
+    SUPPORTED,
+    Verdict,
+)
+
+__all__ = [
+    "INCONCLUSIVE",
+    "LEVEL",
+    "NOT_RUN",
+    "REFUTED",
+    "STATUSES",
+    "SUPPORTED",
+    "UnknownClaimError",
+    "Verdict",
+    "judge",
+    "judge_all",
+]
+
+
+class UnknownClaimError(ValueError):
+    """A record that names a claim nobody made; the message names the record's file and the id."""
+
+
+def judge(claim: Claim, records: Sequence[Record], claims: Sequence[Claim]) -> Verdict:
+    """Judge one claim by the records that bear on it.
+
+    `claims` are all claims: a ranking is corrected for its family, and a record that names an id
+    outside them raises UnknownClaimError.
+    """
+    _check_ids(records, claims)
+    return _judge(claim, records, claims)
+
+
+def judge_all(claims: Sequence[Claim], records: Sequence[Record]) -> tuple[Verdict, ...]:
+    """Judge every claim, in their order; raises as `judge` does."""
+    _check_ids(records, claims)
+    return tuple(_judge(claim, records, claims) for claim in claims)
+
+
+def _judge(claim: Claim, records: Sequence[Record], claims: Sequence[Claim]) -> Verdict:
+    findings = admit(claim, records)
+    match claim:
+        case Theorem():
+            return judge_theorem(claim, findings)
+        case Count():
+            return judge_count(claim, findings)
+        case Cell():
+            return judge_cell(claim, findings)
+        case Ranking():
+            return judge_ranking(claim, findings, records, claims)
+        case Trend():
+            return judge_trend(claim, findings, claims)
+        case Cost():
+            return judge_cost(claim, findings)
+        case _:
+            raise TypeError(f"claim {claim.id!r}: no rule for a {type(claim).__name__}")
+
+
+def _check_ids(records: Iterable[Record], claims: Iterable[Claim]) -> None:
+    known = {claim.id for claim in claims}
+    for record in records:
+        if unknown := sorted(set(record.claims) - known):
+            raise UnknownClaimError(
+                f"{record.filename}: names the unknown claim {', '.join(unknown)}"
+            )

@@ -1,0 +1,209 @@
+"""What counts for a verdict, and the rules without statistics."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Any
+
+import pytest
+
+from verification.claims.claim import Claim
+from verification.claims.records import Record
+from verification.claims.rules import (
+    INCONCLUSIVE,
+    NOT_RUN,
+    REFUTED,
+    SUPPORTED,
+    UnknownClaimError,
+    judge,
+    judge_all,
+)
+from verification.claims.tests.records import (
+    CELL,
+    CLAIMS,
+    COUNT,
+    PUBLISHED,
+    RANKING,
+    THEOREM,
+    dirty,
+    make,
+    trained,
+    trainings,
+    verdict_of,
+)
+
+LACKING = {
+    name: value for name, value in trained("cnn_28", 2.5, 0).numbers.items() if name != "test_error"
+}
+
+
+def attempt(cases: int = 10, worst: float = 1e-28, bound: float = 1e-25, **more: object) -> Record:
+    numbers = {"cases": cases, "worst_error": worst, "bound": bound}
+    return make(THEOREM, numbers=numbers, **more)
+
+
+def counted(value: object, subject: str = "cnn_28", **more: object) -> Record:
+    return make(COUNT, subject=subject, numbers={"value": value}, **more)
+
+
+# --- what holds for every kind -----------------------------------------------------------------
+
+
+def test_without_records_nothing_was_run() -> None:
+    verdicts = judge_all(CLAIMS, [])
+    assert [verdict.claim_id for verdict in verdicts] == [claim.id for claim in CLAIMS]
+    assert {verdict.status for verdict in verdicts} == {NOT_RUN}
+    assert {verdict.records for verdict in verdicts} == {()}
+
+
+def test_an_unknown_claim_id_names_the_file_and_the_id() -> None:
+    record = make("count.mnist.cnnn", numbers={"value": 1})
+    for call in (lambda: verdict_of(CELL, [record]), lambda: judge_all(CLAIMS, [record])):
+        with pytest.raises(UnknownClaimError, match=rf"{record.filename}: .*count\.mnist\.cnnn"):
+            call()
+
+
+def test_a_record_without_claims_is_context_only() -> None:
+    records = [counted(494_549, claims=()), *trainings("cnn_28", PUBLISHED, claims=())]
+    assert {verdict.status for verdict in judge_all(CLAIMS, records)} == {NOT_RUN}
+
+
+@pytest.mark.parametrize(
+    ("identifier", "changes", "reason"),
+    [
+        (THEOREM, {"outcome": "failed"}, "not counted: 1 failed"),
+        (THEOREM, {"outcome": "aborted"}, "not counted: 1 aborted"),
+        (THEOREM, {"protocol": "paper"}, "1 of protocol paper (needs check)"),
+        (THEOREM, {"protocol": "timing"}, "1 of protocol timing (needs check)"),
+        (THEOREM, {"kind": "budget"}, "1 of kind budget"),
+        (CELL, {"outcome": "diverged"}, "not counted: 1 diverged"),
+        (CELL, {"protocol": "short"}, "1 of protocol short (needs paper)"),
+        (CELL, {"protocol": "smoke"}, "1 of protocol smoke (needs paper)"),
+        (CELL, {"protocol": "check"}, "1 of protocol check (needs paper)"),
+        (RANKING, {"protocol": "smoke"}, "1 of protocol smoke (needs short)"),
+        (CELL, {"numbers": LACKING}, "not counted: 1 without test_error"),
+        (CELL, {"numbers": LACKING | {"test_error": None}}, "not counted: 1 without test_error"),
+        (CELL, {"data": {"name": "digits"}}, "1 of another model, augmentation or data set"),
+        (CELL, {"data": None}, "1 of another model, augmentation or data set"),
+        (CELL, {"configuration": {"model": "cnn_28"}}, "1 of another model, augmentation"),
+        (THEOREM, {"numbers": {"cases": 3}}, "1 without cases, worst_error and bound"),
+    ],
+)
+def test_what_does_not_count_is_said(identifier: str, changes: dict[str, Any], reason: str) -> None:
+    base = attempt() if identifier == THEOREM else trained("cnn_28", 2.5, 0)
+    verdict = verdict_of(identifier, [dataclasses.replace(base, **changes)])
+    assert (verdict.status, verdict.records) == (NOT_RUN, ())
+    assert reason in verdict.reason
+
+
+def test_trainings_from_dirty_or_unknown_sources_never_count() -> None:
+    for value in (True, None):
+        records = [dirty(record, value) for record in trainings("cnn_28", PUBLISHED)]
+        verdict = verdict_of(CELL, records)
+        assert verdict.status == NOT_RUN
+        assert "6 trained from uncommitted or unknown sources" in verdict.reason
+
+
+def test_checks_from_dirty_sources_count_with_a_remark() -> None:
+    verdict = verdict_of(THEOREM, [dirty(attempt()), attempt(cases=3)])
+    assert verdict.status == SUPPORTED
+    assert "1 record not from a clean commit" in verdict.reason
+    assert "clean commit" not in verdict_of(THEOREM, [attempt()]).reason
+
+
+def test_a_verdict_lists_the_records_it_counted_and_no_others() -> None:
+    used, unused = attempt(), attempt(outcome="failed")
+    assert verdict_of(THEOREM, [used, unused, counted(3)]).records == (used.digest,)
+
+
+def test_every_kind_of_claim_has_a_rule() -> None:
+    stranger = Claim(
+        id="guess.a",
+        kind="theorem",
+        statement="s.",
+        source="s",
+        transcription="ours",
+        protocol="check",
+        refuted_by="r.",
+    )
+    with pytest.raises(TypeError, match=r"claim 'guess\.a': no rule for a Claim"):
+        judge(stranger, [], CLAIMS)
+
+
+# --- theorems ----------------------------------------------------------------------------------
+
+
+def test_a_theorem_that_withstood_attempts_is_supported() -> None:
+    verdict = verdict_of(THEOREM, [attempt(1000, 3e-28), attempt(200, 5e-27)])
+    assert verdict.status == SUPPORTED
+    assert verdict.measured == {"cases": 1200, "worst_error": 5e-27, "bound": 1e-25}
+    assert "1,200 cases tried" in verdict.reason
+
+
+def test_one_counterexample_refutes_a_theorem() -> None:
+    verdict = verdict_of(
+        THEOREM, [attempt(10**6), attempt(1, 2e-3, 1e-3, subject="sesn_scalar_28")]
+    )
+    assert verdict.status == REFUTED
+    assert "sesn_scalar_28 has an error of 2.00e-03, above its bound 1.00e-03" in verdict.reason
+
+
+def test_no_case_tried_supports_no_theorem() -> None:
+    verdict = verdict_of(THEOREM, [attempt(cases=0, worst=0.0)])
+    assert verdict.status == INCONCLUSIVE
+    assert "no case tried" in verdict.reason
+
+
+def test_a_bound_looser_than_the_claims_supports_nothing() -> None:
+    loose = attempt(1000, 1e-4, 1e-3)
+    assert verdict_of(THEOREM, [loose]).status == INCONCLUSIVE
+    both = verdict_of(THEOREM, [loose, attempt(7)])
+    assert (both.status, both.measured["cases"]) == (SUPPORTED, 7)
+    assert "1 record within a looser bound" in both.reason
+
+
+def test_failed_attempts_are_mentioned_beside_good_ones() -> None:
+    verdict = verdict_of(THEOREM, [attempt(), attempt(outcome="failed")])
+    assert verdict.status == SUPPORTED
+    assert "not counted: 1 failed" in verdict.reason
+
+
+# --- counts ------------------------------------------------------------------------------------
+
+
+def test_a_count_is_exact_for_every_subject() -> None:
+    both = [counted(494_549), counted(494_549, "cnn_56")]
+    assert verdict_of(COUNT, both).status == SUPPORTED
+    one = verdict_of(COUNT, both[:1])
+    assert one.status == INCONCLUSIVE
+    assert "not measured: cnn_56" in one.reason
+
+
+def test_one_wrong_count_refutes_even_beside_a_right_one() -> None:
+    for records in itertools.permutations([counted(494_549), counted(494_550)]):
+        verdict = verdict_of(COUNT, records)
+        assert verdict.status == REFUTED
+        assert "cnn_28 has 494550, not 494549" in verdict.reason
+
+
+@pytest.mark.parametrize("value", [494_549.0, "494549", True, None])
+def test_a_count_of_another_type_is_no_count(value: object) -> None:
+    verdict = verdict_of(COUNT, [counted(value)])
+    assert verdict.status == NOT_RUN
+    assert "1 without an exact value" in verdict.reason
+
+
+def test_a_count_of_a_foreign_subject_is_left_out() -> None:
+    assert verdict_of(COUNT, [counted(494_549, "sicnn_28")]).status == NOT_RUN
+
+
+def test_lists_and_hashes_are_counts_too() -> None:
+    supports = make(
+        "count.basis.supports", subject="supports_15", numbers={"value": [5, 7, 11, 15]}
+    )
+    assert verdict_of("count.basis.supports", [supports]).status == SUPPORTED
+    wrong = make(
+        "count.data.mnist_scale_pixels", subject="mnist_scale_0", numbers={"value": "0" * 32}
+    )
+    assert verdict_of("count.data.mnist_scale_pixels", [wrong]).status == REFUTED

@@ -1,0 +1,1 @@
+"""Any layer as a target: its options, its layout, its filters."""

@@ -1,0 +1,309 @@
+"""Checks of layers whose filters nobody has written down: the yardstick is read off the layer.
+
+The coarse filters say what the fine ones should be (`copies`), so that the layer's error between
+two scales has a budget of its own: a layer with these very coarse filters and perfect fine ones,
+cut to the fine support, would have the error `explained`. More is a mistake, up to the doubt of the
+interpolation. A layer with no filters (a network, a nonlinear layer) is held to less: it must do
+better than with its scales ignored, and the ratio that explains its answers best must be the
+claimed one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from verification.checks.context import about
+from verification.checks.result import CheckResult
+from verification.diagnosis.copies import copy_of
+from verification.diagnosis.hypotheses import best_ratio, ratio_of_least
+from verification.diagnosis.pairs import pairs_of
+from verification.diagnosis.supports import out_of_proportion
+from verification.layer.reading import NotAffineError, ReadFilters, read_filters
+from verification.layer.targets import Target
+from verification.reference.errors import equivariance_error
+from verification.reference.probe import Probe, complete_pairs, random_probe, responses
+from verification.signals.analytic import FloatArray
+from verification.tolerances import bound_and_rounding
+
+_WIDEST = 4.0
+
+
+def scaled_copies(target: Target, seed: int) -> CheckResult:
+    """The filters of neighbouring scales are copies by σ⁻²ψ(t/σ): the worst pair."""
+    filters = read_filters(target, seed)
+    results = []
+    for pair in pairs_of(filters, target.scales, complete_pairs(target)):
+        copy = pair.copied()
+        bound = copy.bound(pair.found)
+        results.append(
+            CheckResult(
+                "scaled_copies",
+                target.name,
+                copy.error(pair.found),
+                bound_and_rounding(bound, target.dtype),
+                f"filters of scale {pair.fine} as read off the layer against those of scale "
+                f"{pair.coarse}, shrunk by {pair.ratio:.4f} and interpolated; more than the "
+                "interpolation's doubt means filters that are not copies by σ⁻²ψ(t/σ)",
+                **about(target, seed, pair.ratio, bound),
+            )
+        )
+    return max(results, key=lambda r: r.error / r.threshold)
+
+
+def supports(target: Target, seed: int) -> CheckResult:
+    """The supports are in proportion to the scales, up to whole pixels; counts pairs that are not.
+
+    Pairs whose larger support adds no more than its last ring of pixels are in proportion too.
+    """
+    filters = read_filters(target, seed)
+    reaches = filters.reaches
+    out = out_of_proportion(filters, target.scales)
+    sides = ", ".join(str(2 * reach + 1) for reach in reaches)
+    return CheckResult(
+        "supports",
+        target.name,
+        float(len(out)),
+        0.0,
+        f"supports of {sides} pixels as read off the layer; {len(out)} pairs of scales are "
+        "not in proportion to the scales: one support for all scales, or sizes rounded too far",
+        **about(target, seed),
+    )
+
+
+def input_gradient(target: Target, seed: int) -> CheckResult:
+    """The gradient of the input is that of the answers the layer gives, for affine layers."""
+    filters = read_filters(target, seed)
+    return CheckResult(
+        "input_gradient",
+        target.name,
+        float(not filters.by_gradient),
+        0.0,
+        "whether bias and gradient give the answers to noise, as single impulses do; a failure "
+        "means a backward pass of another function than the forward pass, or none",
+        **about(target, seed),
+    )
+
+
+# --- Equivariance by the exact probe --------------------------------------------------------------
+
+
+def scale_equivariance(target: Target, seed: int) -> CheckResult:
+    """Y_{L_s f}(sσ, s·p) = Y_f(σ, p) by the exact probe, for filters that nobody has documented."""
+    probe = random_probe(target, seed)
+    try:
+        filters = read_filters(target, seed)
+    except NotAffineError:
+        return _against_ignoring_scale(target, probe)
+    results = [_by_own_filters(target, filters, probe, *pair) for pair in complete_pairs(target)]
+    return max(results, key=lambda r: r.error / r.threshold)
+
+
+def _by_own_filters(
+    target: Target, filters: ReadFilters, probe: Probe, fine: int, coarse: int
+) -> CheckResult:
+    step = target.scales[coarse] / target.scales[fine]
+    near = responses(target, probe)[..., fine].numpy()
+    far = responses(target, probe.rescaled(step, coarse - fine))[..., coarse].numpy()
+    reaches = filters.reaches
+    copy = copy_of(filters.taps[coarse], reaches[coarse], step, limit=reaches[fine])
+    own = filters.taps[fine] * ~copy.common
+    # What a copy would answer, and what the fine scale alone sees: nothing else may differ.
+    perfect, doubt, seen = (
+        _answers(target, probe, fine, taps) for taps in (copy.wanted + own, copy.doubt, own)
+    )
+    size = float((near**2).sum())
+    if size == 0:
+        raise ValueError(f"answers at scale {fine}: are zero everywhere, so that no error exists")
+    offset = filters.bias[coarse]
+    parts = [math.sqrt(float((part**2).sum()) / size) for part in (perfect + offset - far, doubt)]
+    return CheckResult(
+        "scale_equivariance",
+        target.name,
+        equivariance_error(near, far),
+        bound_and_rounding(sum(parts) ** 2, target.dtype),
+        f"scale {coarse} of the image rescaled by {step:.4f} against scale {fine}; a layer with "
+        f"these filters at scale {coarse}, and copies of them at {fine}, would have an error of "
+        f"{parts[0] ** 2:.3g}, with {parts[1] ** 2:.3g} left open; beyond the smaller support lies "
+        f"{float((seen**2).sum()) / size:.3g}",
+        **about(target, probe.seed, step, parts[0] ** 2),
+    )
+
+
+def _answers(target: Target, probe: Probe, scale: int, taps: FloatArray) -> FloatArray:
+    """Σ f(p + u) g(u) for filters [C_out, I, W, W], without bias: [P, C_out]."""
+    first = 0 if target.lifts else scale
+    images = probe.signal[first : first + target.scale_extent]
+    patches = np.concatenate(
+        [image.sample_around(probe.points, target.window).numpy() for image in images], axis=1
+    )
+    return np.asarray(np.einsum("pcyx,ocyx->po", patches, taps, optimize=True))
+
+
+def _against_ignoring_scale(target: Target, probe: Probe) -> CheckResult:
+    results = []
+    for fine, coarse in complete_pairs(target):
+        step = target.scales[coarse] / target.scales[fine]
+        answers = responses(target, probe)
+        far = responses(target, probe.rescaled(step, coarse - fine))[..., coarse]
+        ceiling = equivariance_error(answers[..., fine], answers[..., coarse])
+        results.append(
+            CheckResult(
+                "scale_equivariance",
+                target.name,
+                equivariance_error(answers[..., fine], far),
+                ceiling,
+                f"scale {coarse} of the image rescaled by {step:.4f} against scale {fine}; the "
+                "layer is not affine, so nothing is known of what sampling and truncation explain, "
+                f"and the threshold is the error {ceiling:.3g} of ignoring scale; give a tolerance",
+                **about(target, probe.seed, step),
+            )
+        )
+    return max(results, key=lambda r: r.error / max(r.threshold, 1e-300))
+
+
+# --- Ratio ----------------------------------------------------------------------------------------
+
+
+def scale_ratio(target: Target, seed: int) -> CheckResult:
+    """The ratio that explains the responses best is nearer to the claimed one than to 1.
+
+    The error is |log(best/claimed)| in half steps of the claimed scales, of the worst pair.
+    """
+    estimates = estimate_ratios(target, seed, where_claimed=True)
+    claimed = [target.scales[j] / target.scales[i] for i, j in complete_pairs(target)]
+    off = [
+        abs(math.log(best / said)) / (math.log(said) / 2)
+        for best, said in zip(estimates, claimed, strict=True)
+    ]
+    best, said = (", ".join(f"{r:.4g}" for r in ratios) for ratios in (estimates, claimed))
+    return CheckResult(
+        "scale_ratio",
+        target.name,
+        max(off),
+        1.0,
+        f"the ratio that fits best is {best}, you said {said}; the error is in half steps of the "
+        "scale axis: from 1 on, the outputs fit another scale at least as well as the claimed one",
+        **about(target, seed),
+    )
+
+
+def estimate_ratios(target: Target, seed: int, *, where_claimed: bool = False) -> list[float]:
+    """For each complete pair of neighbouring scales, the ratio that fits best, up to a factor.
+
+    where_claimed: judged by what both filters reach at the claimed ratio alone. Elsewhere the
+    claimed ratio has nothing to say, and of filters that are cut off and rounded to one size a
+    ratio near 1 would explain more, for it leaves nothing out of sight.
+    """
+    try:
+        filters = read_filters(target, seed)
+    except NotAffineError:
+        return [_ratio_of_answers(target, seed, *pair) for pair in complete_pairs(target)]
+    pairs = pairs_of(filters, target.scales, complete_pairs(target))
+    return [best_ratio(p, within=p.copied().common if where_claimed else None) for p in pairs]
+
+
+def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> float:
+    """As `suspicions.best_ratio`, from responses to rescaled images alone."""
+    probe = random_probe(target, seed, points=8)
+    near = responses(target, probe)[..., fine]
+    near = near - near.mean(dim=0)
+
+    def misfit(ratio: float) -> float:
+        moved = probe.rescaled(ratio, coarse - fine)
+        far = responses(target, moved)[..., coarse]
+        far = far - far.mean(dim=0)
+        size = math.sqrt(float(near.square().sum()) * float(far.square().sum()))
+        return -float((near * far).sum()) / size if size else 0.0
+
+    return ratio_of_least(misfit, _WIDEST, tried=29)
+
+
+# --- Outputs without a scale axis -----------------------------------------------------------------
+
+
+def scale_invariance(target: Target, seed: int) -> CheckResult:
+    """Y_{L_s f}(s·p) = Y_f(p) for an output [B, C, H', W'], s the ratio of the first two scales."""
+    factors, images = _factors(target), 8
+    errors: list[float] = []
+    chances: list[float] = []
+    for number in range(images):
+        probe = random_probe(target, seed + number)
+        before = _map_answers(target, probe)
+        # By chance: the answers of unrelated points of the same image.
+        chances.append(equivariance_error(before, np.roll(before, 1, axis=0)))
+        errors.extend(
+            equivariance_error(before, _map_answers(target, probe.rescaled(s, 0))) for s in factors
+        )
+    chance = float(np.median(chances))
+    return CheckResult(
+        "scale_invariance",
+        target.name,
+        float(np.median(errors)),
+        chance / 2,
+        f"answers at s·p for images rescaled by {_told(factors)} against those at p, median of "
+        f"{len(errors)}; unrelated points differ by {chance:.3g}, and the threshold is half of it: "
+        "an output without a scale axis offers no other yardstick, so give a tolerance",
+        **about(target, seed, factors[-1]),
+    )
+
+
+def _factors(target: Target) -> list[float]:
+    step = target.scales[1] / target.scales[0] if len(target.scales) > 1 else math.sqrt(2.0)
+    return [1 / step, step]
+
+
+def _told(factors: list[float]) -> str:
+    return " and ".join(f"{s:.3g}" for s in factors)
+
+
+def _map_answers(target: Target, probe: Probe) -> FloatArray:
+    """[P, C_out] at the centre pixel of each window."""
+    with torch.no_grad():
+        y = target.layer(probe.sampled(target).to(target.dtype)).double()
+    if y.ndim != 4 or not y.shape[-1] % 2 or not y.shape[-2] % 2:
+        raise ValueError(
+            f"output of {target.name} of shape {tuple(y.shape)}: must be [B, C, H', W'] with odd "
+            "sides, so that it has a centre pixel"
+        )
+    return y[..., y.shape[-2] // 2, y.shape[-1] // 2].numpy()
+
+
+def class_invariance(target: Target, seed: int) -> CheckResult:
+    """The share of predictions that change when the image is rescaled, for [B, classes].
+
+    By chance two predictions differ as often as those for two unrelated images.
+    """
+    factors = _factors(target)
+    probe = replace(
+        random_probe(target, seed, points=32), points=np.random.default_rng(seed).uniform(
+            -12, 12, (32, 2)
+        ),
+    )  # fmt: skip
+    before = _scores(target, probe)
+    after = [_scores(target, probe.rescaled(s, 0)) for s in factors]
+    changed = float(np.mean([(a.argmax(1) != before.argmax(1)).mean() for a in after]))
+    frequency = np.bincount(before.argmax(1), minlength=before.shape[1]) / len(before)
+    chance = 1 - float((frequency**2).sum())
+    moved = np.mean([equivariance_error(before, a) for a in after])
+    return CheckResult(
+        "class_invariance",
+        target.name,
+        changed,
+        chance / 2,
+        f"{100 * (1 - changed):.0f} % of {len(before)} predictions unchanged for images rescaled "
+        f"by {_told(factors)}, scores change by {moved:.3g}; unrelated images are predicted "
+        f"differently in {100 * chance:.0f} %, and half of that is the threshold",
+        **about(target, seed, factors[-1]),
+    )
+
+
+def _scores(target: Target, probe: Probe) -> FloatArray:
+    with torch.no_grad():
+        y = target.layer(probe.sampled(target).to(target.dtype)).double()
+    if y.ndim != 2:
+        raise ValueError(f"output of {target.name} of shape {tuple(y.shape)}: must be [B, classes]")
+    return np.asarray(y.numpy())

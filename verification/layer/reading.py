@@ -1,0 +1,176 @@
+"""Reads the filters of a layer off its own answers, so that nothing need be known beforehand.
+
+A layer that is affine in its input answers at one output pixel by bias + Σ x·g. The gradient of
+that answer is g, exactly; it is believed only if it gives the layer's own answers to noise, up to
+rounding. Where it does not (no gradient, or a wrong one) one impulse per input pixel gives g.
+
+Convention: a filter's centre is the middle of the window; a cross-correlation, as in torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verification.layer.targets import Target
+from verification.reference.continuum import sampled_filters
+from verification.reference.probe import known_filters
+from verification.signals.analytic import FloatArray
+from verification.tolerances import rounding_error
+
+_MOST_IMPULSES = 8192
+_CHUNK = 512
+
+
+class NotAffineError(ValueError):
+    """The layer is no sum over pixels plus a bias, so it has no filters."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadFilters:
+    """The filters of a layer, whatever they are made of.
+
+    taps: [S, C_out, I, W, W]; I counts input channels, and for a layer on scale and space the K_S
+    input scales that an output scale sums over: I = K_S·C_in, slowest first. bias: [S, C_out].
+    elsewhere: share of the filters' energy on input scales that no output scale should see.
+    by_gradient: whether the gradient gave them, so that it is right.
+    precision: relative size below which a tap is rounding.
+    """
+
+    taps: FloatArray
+    bias: FloatArray
+    elsewhere: float
+    by_gradient: bool
+    precision: float
+
+    @property
+    def reaches(self) -> tuple[int, ...]:
+        """Of each scale: pixels from the centre to the farthest tap that is not rounding."""
+        side = self.taps.shape[-1]
+        distance = np.abs(np.arange(side) - side // 2)
+        farther = np.maximum.outer(distance, distance)
+        found = []
+        for taps in np.abs(self.taps):
+            seen = taps.max(axis=(0, 1)) > self.precision * taps.max(initial=0.0)
+            found.append(int(farther[seen].max(initial=0)))
+        return tuple(found)
+
+
+def read_filters(target: Target, seed: int = 0) -> ReadFilters:
+    """The filters at the centre pixel of the target's window.
+
+    Raises NotAffineError if no filters give the layer's answers, and ValueError for an output
+    without a centre pixel.
+    """
+    inner = () if target.lifts else (len(target.scales),)
+    shape = (target.in_channels, *inner, target.window, target.window)
+    bias = _centre(target, torch.zeros((1, *shape), dtype=target.dtype))[0]
+    for by_gradient, read in ((True, _by_gradient), (False, _by_impulses)):
+        taps = read(target, shape, bias)
+        if taps is not None and _gives_the_answers(target, taps, bias, seed):
+            return _arranged(target, taps, bias, by_gradient)
+    raise NotAffineError(
+        f"layer {target.name}: is not affine in its input, so it has no filters to be read"
+    )
+
+
+def documented(target: Target) -> ReadFilters:
+    """The documented filters in the same arrangement. Raises ValueError if they are not known."""
+    known = known_filters(target)
+    coefficients = known.coefficients.swapaxes(1, 2)
+    coefficients = coefficients.reshape(len(coefficients), -1, coefficients.shape[-1])
+    taps = []
+    for scale, support in enumerate(known.basis.supports):
+        functions = sampled_filters(known.basis, scale, support)
+        filters = np.einsum("oib,byx->oiyx", coefficients, functions)
+        margin = (target.window - support) // 2
+        taps.append(np.pad(filters, [(0, 0), (0, 0), (margin, margin), (margin, margin)]))
+    stacked = np.stack(taps)
+    # Input scales above the largest are not there.
+    for scale in range(len(taps)):
+        present = min(target.scale_extent, len(taps) - scale) * target.in_channels
+        stacked[scale, :, present:] = 0
+    bias = np.tile(known.bias, (len(taps), 1))
+    return ReadFilters(stacked, bias, 0.0, True, rounding_error(target.dtype) ** 0.5)
+
+
+def _centre(target: Target, x: Tensor) -> Tensor:
+    """Answers at the centre pixel: [B, C_out, S]."""
+    y = target.layer(x)
+    expected = len(target.scales)
+    if y.ndim != 5 or y.shape[2] != expected or not y.shape[-1] % 2 or not y.shape[-2] % 2:
+        raise ValueError(
+            f"output of {target.name} of shape {tuple(y.shape)}: must be [B, C_out, S={expected}, "
+            "H', W'] with odd sides, so that it has a centre pixel"
+        )
+    return y[..., y.shape[-2] // 2, y.shape[-1] // 2]
+
+
+def _by_gradient(target: Target, shape: tuple[int, ...], bias: Tensor) -> Tensor | None:
+    """[C_out, S, *shape]; None if the layer has no gradient."""
+    x = torch.zeros((1, *shape), dtype=target.dtype, requires_grad=True)
+    try:
+        answers = _centre(target, x)[0].flatten()
+        rows = [
+            torch.autograd.grad(answer, x, retain_graph=True, allow_unused=True)[0]
+            for answer in answers
+        ]
+    except RuntimeError:
+        return None
+    found = [torch.zeros_like(x) if row is None else row for row in rows]
+    return torch.cat(found).reshape(*bias.shape, *shape).detach().double()
+
+
+def _by_impulses(target: Target, shape: tuple[int, ...], bias: Tensor) -> Tensor | None:
+    """[C_out, S, *shape]; None if there are too many pixels."""
+    count = int(np.prod(shape))
+    if count > _MOST_IMPULSES:
+        return None
+    impulses = torch.eye(count, dtype=target.dtype).reshape(count, *shape)
+    with torch.no_grad():
+        answers = torch.cat([_centre(target, part) for part in torch.split(impulses, _CHUNK)])
+    return (answers - bias).double().movedim(0, -1).reshape(*bias.shape, *shape).detach()
+
+
+def _gives_the_answers(target: Target, taps: Tensor, bias: Tensor, seed: int) -> bool:
+    """Whether bias + Σ x·g is what the layer answers to noise, weak and strong."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn((4, *taps.shape[2:]), generator=generator, dtype=torch.float64)
+    x = (x * torch.tensor([0.1, 1.0, -1.0, 10.0]).reshape(4, *[1] * (x.ndim - 1))).to(target.dtype)
+    with torch.no_grad():
+        answers = _centre(target, x).double()
+    offset = bias.detach().double()
+    expected = torch.einsum("osk,bk->bos", taps.flatten(2), x.double().flatten(1)) + offset
+    size = (expected - offset).square().sum(dim=(1, 2)) + offset.square().sum()
+    change = (answers - expected).square().sum(dim=(1, 2))
+    return bool((change <= rounding_error(target.dtype) * size).all())
+
+
+def _arranged(target: Target, taps: Tensor, bias: Tensor, by_gradient: bool) -> ReadFilters:
+    """[C_out, S, C_in, (S,) W, W] -> [S, C_out, K_S·C_in, W, W]."""
+    filters = taps.numpy().swapaxes(0, 1)
+    elsewhere = 0.0
+    if not target.lifts:
+        whole = float((filters**2).sum())
+        filters = _own_inputs(filters, target.scale_extent)
+        elsewhere = 1 - float((filters**2).sum()) / whole if whole else 0.0
+    return ReadFilters(
+        taps=filters,
+        bias=bias.detach().double().numpy().T,
+        elsewhere=elsewhere,
+        by_gradient=by_gradient,
+        precision=rounding_error(target.dtype) ** 0.5,
+    )
+
+
+def _own_inputs(filters: FloatArray, extent: int) -> FloatArray:
+    """[S, C_out, C_in, S_in, W, W] -> [S, C_out, K_S·C_in, W, W]: inputs i … i + K_S − 1 of i."""
+    scales, channels_out, channels_in = filters.shape[:3]
+    own = np.zeros((scales, channels_out, extent, channels_in, *filters.shape[-2:]))
+    for scale in range(scales):
+        for step in range(min(extent, scales - scale)):
+            own[scale, :, step] = filters[scale, :, :, scale + step]
+    return own.reshape(scales, channels_out, extent * channels_in, *filters.shape[-2:])

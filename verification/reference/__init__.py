@@ -1,0 +1,1 @@
+"""What is right: continuum responses, documented filters, receptive fields, the exact probe."""

@@ -1,0 +1,157 @@
+"""Judges a layer given as package.module:factory, a callable that returns it.
+
+Prints the verdict, then a table of all checks. Exit code 0: passed; 1: failed; 2: usage error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+from verification.layer.options import shell_arguments
+from verification.runner.verdict import Outcome, Status, Verdict
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m verification judge`."""
+    parser.set_defaults(run=run)
+    parser.add_argument("origin", metavar="package.module:factory")
+    layer = parser.add_argument_group("layer", "what the factory does not say itself")
+    layer.add_argument("--scales", type=float, nargs="+", metavar="SIGMA", help="of its outputs")
+    layer.add_argument("--ratio", type=float, help="of neighbouring scales, in place of --scales")
+    for name, described in shell_arguments().items():
+        flag = described.pop("flag")
+        layer.add_argument(flag, dest=name, **described)
+    parser.add_argument(
+        "--check", action="append", metavar="NAME", help="only this one (may be repeated)"
+    )
+    parser.add_argument(
+        "--expect-failure", action="append", default=[], metavar="CHECK=REASON",
+        help="a check that is known to fail (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument("--tolerance", type=float, help="of equivariance, relative and squared")
+    parser.add_argument("--seed", type=int, default=0, help="of all random inputs (0)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the verdict there")
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="also draw errors against thresholds (svg, png)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judges, prints, writes; 0 if the layer passed, else 1.
+
+    Raises ValueError for a factory, option or check that does not exist, and OSError for a file
+    not to be written.
+    """
+    from verification.layer.loading import declared, expectations, load  # noqa: PLC0415
+    from verification.runner.front import check_scale_equivariance  # noqa: PLC0415
+
+    expected = expectations(options.expect_failure)
+    layer, said = load(options.origin, options.seed)
+    said = {"name": options.origin.partition(":")[2], **said, **_given(options)}
+    described, known = declared(said)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        verdict = check_scale_equivariance(
+            layer, checks=options.check, expected_failures={**known, **expected},
+            tolerance=options.tolerance, seed=options.seed, origin=_replayed(options),
+            **vars(described),
+        )  # fmt: skip
+    print(as_table(verdict))
+    if options.json is not None:
+        write_atomically(options.json, verdict.to_json().encode())
+    if options.figure is not None:
+        write_atomically(options.figure, _figure(verdict, options.figure.suffix))
+    return 0 if verdict.passed else 1
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    if options.scales and options.ratio:
+        raise ValueError(f"--ratio {options.ratio:g}: must not be given with --scales")
+    given = {
+        "scales": tuple(options.scales) if options.scales else options.ratio,
+        **{name: getattr(options, name) for name in shell_arguments()},
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _replayed(options: argparse.Namespace) -> str:
+    """The factory and the options that describe the layer, as a shell line has them."""
+    words = [options.origin]
+    if options.scales:
+        words += ["--scales", *(f"{scale:.17g}" for scale in options.scales)]
+    flags = {name: described["flag"] for name, described in shell_arguments().items()}
+    for name, flag in {"ratio": "--ratio", **flags, "tolerance": "--tolerance"}.items():
+        value = getattr(options, name)
+        if value is not None:
+            words += [flag, shlex.quote(str(value))]
+    return " ".join(words)
+
+
+def as_table(verdict: Verdict) -> str:
+    """The verdict first, then likely causes and notes, then a line for every check."""
+    lines = [verdict.summary]
+    lines += [f"  likely cause: {finding}" for finding in verdict.findings]
+    lines += [f"  note: {note}" for note in verdict.notes]
+    rows = [_row(outcome) for outcome in verdict]
+    header = ("check", "status", "error", "explained", "threshold")
+    widths = [max(len(row[n]) for row in (header, *rows)) for n in range(len(header))]
+    lines += ["", *("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+                    for row in (header, *rows))]  # fmt: skip
+    for outcome in verdict.complaints:
+        lines += ["", f"{outcome.check}: {outcome.reason}"]
+        lines += [f"  {outcome.replay}"] if outcome.replay else []
+    asides = {Status.NOT_APPLICABLE, Status.EXPECTED_FAILURE}
+    lines += ["", *(f"{o.check}: {o.status}: {o.reason}" for o in verdict if o.status in asides)]
+    return "\n".join(lines).rstrip()
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    numbers = (outcome.error, outcome.budget, outcome.threshold)
+    return (
+        outcome.check,
+        str(outcome.status),
+        *("" if number is None else f"{number:.3g}" for number in numbers),
+    )
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all. Raises OSError."""
+    handle, hidden = tempfile.mkstemp(prefix=".", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(hidden).replace(path)
+    except BaseException:
+        Path(hidden).unlink(missing_ok=True)
+        raise
+
+
+def _figure(verdict: Verdict, suffix: str) -> bytes:
+    """Errors over thresholds, one bar for each check that measures one."""
+    import io  # noqa: PLC0415
+
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    if suffix not in {".svg", ".png"}:
+        raise ValueError(f"figure {suffix!r}: must end in .svg or .png")
+    shown = [o for o in verdict if o.error is not None and o.threshold]
+    figure = Figure(figsize=(7, 1.2 + 0.3 * len(shown)), layout="constrained")
+    axes = figure.add_subplot()
+    shares = [max((o.error or 0.0) / (o.threshold or 1.0), 1e-9) for o in shown]
+    # Blue and vermilion of the palette for colour-blind readers.
+    colours = ["#0072B2" if o.status is Status.PASSED else "#D55E00" for o in shown]
+    axes.barh([o.check for o in shown], shares, color=colours)
+    axes.axvline(1.0, color="black", linewidth=1)
+    axes.set_xscale("log")
+    axes.invert_yaxis()
+    axes.set_xlabel("error / threshold")
+    axes.set_title(verdict.summary, fontsize=9)
+    stream = io.BytesIO()
+    figure.savefig(stream, format=suffix[1:])
+    return stream.getvalue()

@@ -1,0 +1,178 @@
+"""The engine: runs the registry's checks on a target and turns whatever happens into outcomes.
+
+Nothing that a layer does ends a run: an exception is an outcome of its own, with its sentence. The
+layer is left as it was found: training flags, gradients, torch's random state.
+"""
+
+from __future__ import annotations
+
+import shlex
+import warnings
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from verification.checks.registry import CHECKS, Check, named
+from verification.checks.result import CheckResult
+from verification.diagnosis import diagnose, diagnose_against
+from verification.diagnosis.pairs import pairs_of
+from verification.layer.reading import NotAffineError, documented, read_filters
+from verification.layer.targets import Target
+from verification.reference.probe import complete_pairs
+from verification.runner.verdict import Outcome, Status, Verdict
+
+_OWN = {"scaled_copies", "supports", "scale_ratio"}
+_EXPLAINED = _OWN | {"scale_equivariance", "response"}
+"""Failures that the filters explain, by themselves and against their documentation."""
+
+
+class UnmatchedExpectationWarning(UserWarning):
+    """An expected failure is declared for a check that the registry does not hold."""
+
+
+def judge(
+    target: Target,
+    checks: Iterable[str] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+    seed: int = 0,
+    tolerance: float | None = None,
+    origin: str = "",
+    on_outcome: Callable[[Outcome], None] | None = None,
+) -> Verdict:
+    """Puts a target through the checks; see `verification.check_scale_equivariance`.
+
+    checks: names; by default all that are not optional. expected_failures: reason by check.
+    tolerance: of the relative squared equivariance error, in place of the derived threshold.
+    origin: "package.module:factory" and options, from which replay lines are made.
+    on_outcome: called after each check.
+
+    Raises ValueError for an unknown check, or a tolerance that is not positive; warns of
+    expectations that match none.
+    """
+    if tolerance is not None and not tolerance > 0:
+        raise ValueError(f"tolerance={tolerance!r}: must be positive")
+    expected = dict(expected_failures or {})
+    warn_unmatched(expected)
+    outcomes = []
+    for check in named(checks, CHECKS):
+        outcome = run_check(check, target, seed, expected.get(check.name), tolerance)
+        outcome = replace(outcome, replay=replay_line(check, origin, seed))
+        outcomes.append(outcome)
+        if on_outcome is not None:
+            on_outcome(outcome)
+    verdict = Verdict(target.name, tuple(outcomes))
+    return replace(verdict, findings=tuple(explain(target, verdict, seed)))
+
+
+def explain(target: Target, verdict: Verdict, seed: int) -> list[str]:
+    """What the failed checks of filters point at: see `verification.diagnosis`."""
+    failed = {o.check for o in verdict if o.status is Status.FAILED}
+    pairs = complete_pairs(target)
+    if not failed & _EXPLAINED or target.output != "scales" or not pairs:
+        return []
+    with _undisturbed(target.layer, seed):
+        try:
+            filters = read_filters(target, seed)
+        except Exception:  # a foreign layer raises anything; the checks have told it as errors
+            return []
+    found = []
+    if failed & _OWN or (target.filters is None and "scale_equivariance" in failed):
+        found += diagnose(filters, target.scales, pairs_of(filters, target.scales, pairs))
+    if "response" in failed:
+        told = {sentence.partition(":")[0] for sentence in found}
+        against = diagnose_against(filters, documented(target))
+        found += [sentence for sentence in against if sentence.partition(":")[0] not in told]
+    return found
+
+
+def warn_unmatched(expected: Mapping[str, str]) -> None:
+    """Warns of every declared expectation whose check does not exist."""
+    known = {check.name for check in CHECKS}
+    for name in expected:
+        if name not in known:
+            warnings.warn(
+                f"expected_failures: no check is called {name!r}; known are "
+                f"{', '.join(sorted(known))}",
+                UnmatchedExpectationWarning,
+                stacklevel=3,
+            )
+
+
+def run_check(
+    check: Check,
+    target: Target,
+    seed: int,
+    expected: str | None = None,
+    tolerance: float | None = None,
+) -> Outcome:
+    """One check on one target; expected: the reason why it is expected to fail, if it is."""
+    blank = Outcome(check.name, target.name, Status.ERROR, "", seed)
+    with _undisturbed(target.layer, seed):
+        try:
+            missing = check.missing(target)
+            if missing:
+                return replace(blank, status=Status.NOT_APPLICABLE, reason=missing)
+            result = check.run(target, seed)
+            if check.tolerant and tolerance is not None:
+                result = replace(result, threshold=tolerance)
+        except NotAffineError as error:
+            return replace(blank, status=Status.NOT_APPLICABLE, reason=str(error))
+        except Exception as error:  # told as an outcome, with its type and words
+            outcome = replace(blank, reason=_said(error))
+        else:
+            outcome = _of(result, blank)
+    return _expecting(outcome, expected)
+
+
+def _of(result: CheckResult, blank: Outcome) -> Outcome:
+    return replace(
+        blank,
+        status=Status.PASSED if result.passed else Status.FAILED,
+        reason=result.finding,
+        error=result.error,
+        budget=result.floor,
+        threshold=result.threshold,
+    )
+
+
+def _expecting(outcome: Outcome, expected: str | None) -> Outcome:
+    if expected is None:
+        return outcome
+    if outcome.status is Status.PASSED:
+        reason = f"passes, though it was expected to fail: {expected}"
+        return replace(outcome, status=Status.UNEXPECTED_PASS, reason=reason)
+    reason = f"expected: {expected} ({outcome.reason})"
+    return replace(outcome, status=Status.EXPECTED_FAILURE, reason=reason)
+
+
+def _said(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    return f"the layer, or what it gave, raised {type(error).__name__}: {words[:400]}"
+
+
+def replay_line(check: Check, origin: str, seed: int) -> str:
+    """The shell line that runs exactly this check with this seed; empty without an origin."""
+    if not origin:
+        return ""
+    return f"python -m verification judge {origin} --check {shlex.quote(check.name)} --seed {seed}"
+
+
+@contextmanager
+def _undisturbed(layer: object, seed: int) -> Generator[None]:
+    """Torch's generator is seeded inside and restored after; so are flags and gradients."""
+    modules = list(layer.modules()) if isinstance(layer, nn.Module) else []
+    flags = [module.training for module in modules]
+    parameters = list(layer.parameters()) if isinstance(layer, nn.Module) else []
+    held = [parameter.grad for parameter in parameters]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            for module, flag in zip(modules, flags, strict=True):
+                module.training = flag
+            for parameter, gradient in zip(parameters, held, strict=True):
+                parameter.grad = gradient

@@ -1,0 +1,162 @@
+"""The front door: judge any layer, in Python or in a test file of one's own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import pytest
+
+from verification.checks.registry import CHECKS, Check, named
+from verification.layer.adapters import prepare
+from verification.layer.options import Options
+from verification.layer.targets import Target
+from verification.runner.engine import judge, replay_line, run_check, warn_unmatched
+from verification.runner.verdict import Outcome, Status, Verdict
+
+
+def check_scale_equivariance(
+    layer: Callable[..., object] | Target,
+    scales: Sequence[float] | float | None = None,
+    *,
+    checks: Iterable[str] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+    tolerance: float | None = None,
+    seed: int = 0,
+    raise_on_failure: bool = False,
+    origin: str = "",
+    on_outcome: Callable[[Outcome], None] | None = None,
+    **options: Any,  # noqa: ANN401  (as Options has them)
+) -> Verdict:
+    """Judges a layer: an outcome for every check, and sentences on what is wrong.
+
+    layer: a callable, or a ready `Target`. scales: σ of its output scales, or the ratio of
+    neighbours; estimated if not given. options: layout, lifts, scale_extent, ends, stride, window,
+    in_channels, dtype, device, output, name: see `verification.layer.options.Options`.
+    checks: names of the registry, by default all that are not slow. expected_failures: a reason for
+    each check that is known to fail. tolerance: largest relative squared error of equivariance, in
+    place of the threshold that is derived. seed: of all random inputs.
+
+    Raises ValueError for an unknown check or option, or a value that is not allowed; AssertionError
+    if the layer fails and `raise_on_failure` is set. What a layer does wrong is never raised
+    otherwise.
+    """
+    known = tuple(check.name for check in named(checks, CHECKS))
+    said = Options.of({**options, "scales": scales})
+    label = said.name or getattr(layer, "name", None) or type(layer).__name__
+    try:
+        target, notes = prepare(layer, said)
+    except Exception as error:
+        if isinstance(error, ValueError) and str(error).startswith(_MISTAKES):
+            raise
+        verdict = _unusable(str(label), error, known[0] if known else "output", seed)
+    else:
+        verdict = judge(target, known, expected_failures, seed, tolerance, origin, on_outcome)
+        verdict = replace(verdict, notes=notes)
+    if raise_on_failure:
+        verdict.require()
+    return verdict
+
+
+_MISTAKES = tuple(f"{each.name}=" for each in fields(Options))
+"""How errors begin that are the caller's, not the layer's."""
+
+
+def _unusable(name: str, error: Exception, check: str, seed: int) -> Verdict:
+    words = " ".join(str(error).split())[:400]
+    reason = f"no input was found that the layer takes; it raised {type(error).__name__}: {words}"
+    return Verdict(name, (Outcome(check, name, Status.ERROR, reason, seed),))
+
+
+# --- Tests ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """A layer to be judged check by check: prepared once, when it is first needed.
+
+    options: what is said of the layer.
+    """
+
+    layer: Callable[..., object] | Target
+    options: Options = field(default_factory=Options)
+    seed: int = 0
+    tolerance: float | None = None
+    origin: str = ""
+
+    @property
+    def name(self) -> str:
+        """How the layer is called in test names."""
+        named_layer = self.options.name or getattr(self.layer, "name", None)
+        return str(named_layer or getattr(self.layer, "__name__", type(self.layer).__name__))
+
+    @functools.cached_property
+    def target(self) -> Target:
+        """The prepared target; raises what the layer raises."""
+        return prepare(self.layer, self.options)[0]
+
+    def outcome(self, check: Check) -> Outcome:
+        """One check's outcome, whatever the layer does."""
+        try:
+            target = self.target
+        except Exception as error:
+            return _unusable(self.name, error, check.name, self.seed).outcomes[0]
+        found = run_check(check, target, self.seed, tolerance=self.tolerance)
+        return replace(found, replay=replay_line(check, self.origin, self.seed))
+
+    def test(self, check: Check) -> None:
+        """One check as a test: skips what does not apply; raises AssertionError for a failure."""
+        outcome = self.outcome(check)
+        if outcome.status is Status.NOT_APPLICABLE:
+            pytest.skip(outcome.reason)
+        if not outcome.status.accepted:
+            raise AssertionError(f"{outcome}\n    points at: {check.points_at}")
+
+
+@dataclass(frozen=True)
+class BoundCheck:
+    """What a test made by `parametrize_with_checks` is given: call it."""
+
+    judgement: Judgement
+    check: Check
+
+    def __call__(self) -> None:
+        """Runs the check as a test."""
+        self.judgement.test(self.check)
+
+
+def parametrize_with_checks(
+    layers: Iterable[Callable[..., object] | Target],
+    scales: Sequence[float] | float | None = None,
+    *,
+    checks: Iterable[str] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+    tolerance: float | None = None,
+    seed: int = 0,
+    **options: Any,  # noqa: ANN401  (as Options has them)
+) -> pytest.MarkDecorator:
+    """One test for each layer and check, for a test file of one's own.
+
+        @parametrize_with_checks([MyLifting()], scales=(1.0, 1.5, 2.25))
+        def test_layer(check):
+            check()
+
+    A check that does not apply is skipped with its reason; an expected failure is a strict xfail,
+    so that it fails once it passes. Arguments as of `check_scale_equivariance`.
+
+    Raises ValueError for an unknown check or option, or a value that is not allowed.
+    """
+    expected = dict(expected_failures or {})
+    warn_unmatched(expected)
+    described = Options.of({**options, "scales": scales})
+    chosen = named(checks, CHECKS)
+    parameters = []
+    for judgement in (Judgement(layer, described, seed, tolerance) for layer in layers):
+        for check in chosen:
+            reason = expected.get(check.name)
+            marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
+            bound = BoundCheck(judgement, check)
+            parameters.append(pytest.param(bound, id=f"{judgement.name}-{check.name}", marks=marks))
+    return pytest.mark.parametrize("check", parameters)

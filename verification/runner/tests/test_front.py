@@ -1,0 +1,363 @@
+"""The front door: adapters, layers of all makes, one test per check, the shell and the plugin."""
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import verification
+import verification.__main__
+from sesn_impl import ScaleMaxProjection, create_model, hermite_basis_a
+from verification import check_scale_equivariance, parametrize_with_checks
+from verification.checks.registry import CHECKS
+from verification.layer.adapters import Adapted, prepare
+from verification.layer.loading import expectations, load
+from verification.layer.options import LAYOUTS, Options
+from verification.runner.front import Judgement
+from verification.runner.verdict import Status
+from verification.tests.layers import Wrapped, build_lifting, build_scale_conv
+
+SCALES = (1.0, 1.5, 2.25)
+BASIS = hermite_basis_a(11, SCALES, 3)
+
+
+class Relaid(nn.Module):
+    """A correct layer in another layout."""
+
+    def __init__(self, layer, layout, drop=0):
+        super().__init__()
+        self.layer, self.layout, self.drop = layer, layout, drop
+
+    def forward(self, x):
+        if self.layout == "BSCHW" and not isinstance(x, list) and x.ndim == 5:
+            x = x.transpose(1, 2)
+        y = self.layer(x)[:, :, : 3 - self.drop]
+        return {
+            "BCSHW": lambda: y,
+            "BSCHW": lambda: y.transpose(1, 2),
+            "B(CS)HW": lambda: y.flatten(1, 2),
+            "B(SC)HW": lambda: y.transpose(1, 2).flatten(1, 2),
+            "list": lambda: list(y.unbind(2)),
+        }[self.layout]()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layers_of_every_layout_pass_with_their_adapter(layout):
+    layer = Relaid(build_lifting(BASIS, 0, padding=5), layout)
+    only = [
+        "output",
+        "integer_translation",
+        "scaled_copies",
+        "scale_equivariance",
+        "state_round_trip",
+    ]
+    verdict = check_scale_equivariance(layer, SCALES, layout=layout, seed=1, checks=only)
+    verdict.require()
+    assert verdict.of("scaled_copies").status is Status.PASSED
+    assert verdict.of("integer_translation").status is Status.PASSED
+    assert verdict.notes == ("window: 11 pixels, found by changing what lies farther out",)
+
+
+def test_the_wrong_layout_is_a_finding():
+    layer = Relaid(build_lifting(BASIS, 0), "BSCHW")
+    verdict = check_scale_equivariance(layer, (1.0, 1.5), checks=["output"])
+    assert "axis 2 where 2 scales are expected" in verdict.of("output").reason
+    verdict = check_scale_equivariance(Relaid(build_lifting(BASIS, 0), "B(CS)HW"), SCALES)
+    assert verdict.of("output").status is Status.PASSED
+    assert verdict.of("scaled_copies").status is Status.NOT_APPLICABLE
+    folded = Relaid(build_lifting(BASIS, 0), "list")
+    verdict = check_scale_equivariance(folded, SCALES)
+    assert 'a list needs layout="list"' in verdict.of("output").reason
+
+
+class Reflecting(nn.Module):
+    """A correct layer that pads by reflection, at some scales only if they are named."""
+
+    def __init__(self, *scales):
+        super().__init__()
+        self.layer, self.scales = build_lifting(BASIS, 0, padding=5), scales
+
+    def forward(self, x):
+        y = self.layer(x)
+        z = self.layer(F.pad(x, [5] * 4, mode="reflect"))[..., 5:-5, 5:-5]
+        chosen = torch.tensor([n in self.scales for n in range(len(SCALES))])
+        return torch.where(chosen[:, None, None], z, y) if self.scales else z
+
+
+def test_a_padding_of_its_own_at_one_scale_is_named():
+    only = ["border", "padding", "integer_translation", "scaled_copies"]
+    check_scale_equivariance(Reflecting(), SCALES, checks=only).require()
+    verdict = check_scale_equivariance(Reflecting(2), SCALES, checks=only)
+    assert [o.check for o in verdict.complaints] == ["padding"]
+    assert "scale 2 is padded by reflect, the others by zeros" in verdict.of("padding").reason
+
+
+def test_layers_on_scale_and_space_and_dropped_ends():
+    layer = Relaid(build_scale_conv(BASIS, 0, 2), "BCSHW", drop=1)
+    verdict = check_scale_equivariance(
+        layer, SCALES, scale_extent=2, ends="drop", lifts=False, checks=["output", "scaled_copies"]
+    )
+    verdict.require()
+    wrong = check_scale_equivariance(layer, SCALES, scale_extent=2, lifts=False, checks=["output"])
+    assert wrong.of("output").status is Status.FAILED
+
+
+def test_strides_windows_and_channels_are_found():
+    layer = build_lifting(BASIS, 0, stride=2, padding=1)
+    target, _ = prepare(layer.forward, Options(scales=SCALES, dtype=torch.float64))
+    assert (target.in_channels, target.lifts, target.stride) == (2, True, 2)
+    assert target.window == 13
+    assert prepare(layer)[0].filters is not None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_window_is_found_though_most_answers_are_zero(seed):
+    """One channel behind a ReLU: of a single image, changes often leave no trace."""
+    layer = build_lifting(BASIS, seed, padding=5)
+    rectified = Wrapped(layer, lambda layer, x: layer(x)[:, :1].relu())
+    target, _ = prepare(rectified, Options(scales=SCALES))
+    assert target.window == 11
+
+
+def test_answers_that_are_zero_everywhere_are_no_equivariance():
+    layer = build_lifting(BASIS, 0, padding=5)
+    only = ["scale_equivariance"]
+    verdict = check_scale_equivariance(lambda x: 0 * layer(x), SCALES, checks=only)
+    assert not verdict.passed
+    assert "are zero everywhere" in verdict.of("scale_equivariance").reason
+
+
+def test_unknown_scales_are_estimated_and_told():
+    layer = build_lifting(hermite_basis_a(25, (1.5, 2.1, 2.94), 3), 0)
+    verdict = check_scale_equivariance(layer.forward, dtype=torch.float64)
+    verdict.require()
+    assert verdict.notes[1] == "scales: not given; the ratios that fit best are 1.4, 1.4"
+    plain = nn.Conv2d(1, 2, 5).double()
+    verdict = check_scale_equivariance(lambda x: plain(x)[:, :, None].repeat(1, 1, 2, 1, 1),
+                                       dtype=torch.float64)  # fmt: skip
+    assert not verdict.passed
+    assert "do not grow" in verdict.notes[1]
+    assert "one kernel for all scales" in verdict.findings[0]
+
+
+def test_maps_and_classifiers_are_judged_by_their_answers():
+    layer, pool = build_lifting(BASIS, 0, padding=5), ScaleMaxProjection()
+    verdict = check_scale_equivariance(nn.Sequential(layer, pool), SCALES)
+    assert verdict.of("scale_invariance").status is Status.PASSED
+    assert verdict.of("scale_equivariance").status is Status.NOT_APPLICABLE
+    strict = check_scale_equivariance(nn.Sequential(layer, pool), SCALES, tolerance=1e-9)
+    assert strict.of("scale_invariance").status is Status.FAILED
+    model = create_model("cnn_28").eval()
+    verdict = check_scale_equivariance(model, 1.4, window=28, checks=["class_invariance", "output"])
+    assert "predictions unchanged" in verdict.of("class_invariance").reason
+    assert verdict.of("output").status is Status.PASSED
+
+
+def test_a_nonlinear_layer_is_held_to_better_than_ignoring_scale():
+    layer = build_lifting(hermite_basis_a(7, (1.0, 1.5), 2), 0)
+    only = ["scaled_copies", "scale_equivariance", "scale_ratio"]
+
+    def verdict_on(after):
+        nonlinear = nn.Sequential(layer, after)
+        return check_scale_equivariance(nonlinear, (1.0, 1.5), window=7, checks=only)
+
+    verdict = verdict_on(nn.ReLU())
+    verdict.require()
+    assert "not affine" in verdict.of("scaled_copies").reason
+    assert "give a tolerance" in verdict.of("scale_equivariance").reason
+
+    class Reversed(nn.Module):
+        def forward(self, y):
+            return y.relu().flip(2)
+
+    verdict = verdict_on(Reversed())
+    assert verdict.of("scale_ratio").status is Status.FAILED
+
+
+def test_what_takes_no_input_is_a_finding():
+    def broken(x):
+        raise RuntimeError("no such layer")
+
+    verdict = check_scale_equivariance(broken, SCALES, name="broken")
+    assert verdict.outcomes[0].status is Status.ERROR
+    assert "raised RuntimeError: no such layer" in verdict.outcomes[0].reason
+    with pytest.raises(AssertionError, match="broken"):
+        check_scale_equivariance(broken, SCALES, name="broken", raise_on_failure=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"checks": ["nothing"]}, "check='nothing': must be one of output"),
+    ],
+)
+def test_mistakes_of_the_caller_are_raised(options, message):
+    layer = build_lifting(BASIS, 0)
+    with pytest.raises(ValueError, match=message):
+        check_scale_equivariance(layer, **{"scales": SCALES, **options})
+
+
+def test_lists_of_unequal_sizes_are_read_at_their_centres():
+    adapted = Adapted(lambda x: [x, x[..., 1:-1, 1:-1]], "list", None)
+    x = torch.randn(2, 1, 5, 5)
+    y = adapted(x)
+    assert adapted.centre_only
+    assert torch.equal(y, x[:, :, None, 2:3, 2:3].repeat(1, 1, 2, 1, 1))
+    with pytest.raises(ValueError, match="unequal sizes must be odd"):
+        Adapted(lambda x: [x, x[..., 1:]], "list", None)(x)
+    with pytest.raises(ValueError, match="scales must be given"):
+        Adapted(nn.Identity(), "B(CS)HW", None)
+
+
+# --- Test files of one's own ----------------------------------------------------------------------
+
+BROKEN = Relaid(build_lifting(BASIS, 0, padding=5), "BCSHW")
+
+
+@parametrize_with_checks(
+    [build_lifting(BASIS, 0, padding=5)], checks=["output", "response", "scale_equivariance"]
+)
+def test_parametrised(check):
+    check()
+
+
+def test_parametrised_names_and_marks():
+    mark = parametrize_with_checks([BROKEN], SCALES, expected_failures={"border": "by design"})
+    ids = [parameter.id for parameter in mark.args[1]]
+    assert ids == [f"Relaid-{check.name}" for check in CHECKS if not check.optional]
+    marked = {p.id: p.marks[0] for p in mark.args[1] if p.marks}
+    assert list(marked) == ["Relaid-border"]
+    assert marked["Relaid-border"].kwargs == {"reason": "by design", "strict": True}
+
+
+def test_a_judgement_fails_and_skips_as_a_test():
+    wrong = Judgement(BROKEN, Options(scales=(1.0, 3.0, 9.0)))
+    by_name = {check.name: check for check in CHECKS}
+    with pytest.raises(AssertionError, match="points at: normalisation"):
+        wrong.test(by_name["scaled_copies"])
+    with pytest.raises(pytest.skip.Exception, match="documented filters are not given"):
+        wrong.test(by_name["response"])
+    wrong.test(by_name["output"])
+
+
+# --- Shell and plugin -----------------------------------------------------------------------------
+
+OWN = """
+from sesn_impl import LiftingConv2d, hermite_basis_a
+def right():
+    return LiftingConv2d(1, 2, hermite_basis_a(11, (1.0, 1.5, 2.25), 3)).double()
+def wrong():
+    layer = right()
+    return (lambda x: layer(x).flip(2)), {"scales": (1.0, 1.5, 2.25), "in_channels": 1}
+def nothing():
+    return 7
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "own_layers.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield tmp_path
+    sys.modules.pop("own_layers", None)
+
+
+def judge(*arguments: str) -> int:
+    return verification.__main__.main(["judge", *arguments])
+
+
+def test_the_command_judges_and_writes(own, capsys):
+    files = own / "v.json", own / "v.svg"
+    only = ["--check", "output", "--check", "scale_equivariance"]
+    code = judge("own_layers:right", *only, "--json", str(files[0]), "--figure", str(files[1]))
+    printed = capsys.readouterr().out
+    assert code == 0
+    assert printed.startswith("PASSED: right: 2 passed\n")
+    assert json.loads(files[0].read_text())["passed"] is True
+    assert files[1].read_bytes().startswith(b"<?xml")
+    assert sorted(own.glob("*")) == sorted([own / "own_layers.py", *files, *own.glob("__pyc*")])
+
+
+def test_the_command_fails_with_a_line_that_replays(own, capsys):
+    checks = ["--check", "scaled_copies", "--check", "output"]
+    assert judge("own_layers:wrong", *checks, "--seed", "3") == 1
+    printed = capsys.readouterr().out
+    assert printed.startswith("FAILED: wrong: 1 passed, 1 failed\n  likely cause: ")
+    line = "python -m verification judge own_layers:wrong --check scaled_copies --seed 3"
+    assert line in printed
+    assert judge(*line.split()[4:]) == 1
+    again = capsys.readouterr().out
+    row = next(row for row in printed.splitlines() if row.startswith("scaled_copies"))
+    assert row.split() == next(r for r in again.splitlines() if r[:5] == "scale").split()
+    assert judge("own_layers:wrong", *checks, "--expect-failure", "scaled_copies=reversed") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["own_layers"], "must be package.module:factory"),
+        (["no_such:thing"], "no_such cannot be imported"),
+        (["own_layers:missing"], "has no callable missing"),
+        (["own_layers:nothing"], "must return a layer"),
+        (["own_layers:right", "--check", "x"], "check='x': must be one of"),
+        (["own_layers:right", "--expect-failure", "border"], "must be CHECK=REASON"),
+        (["own_layers:right", "--scales", "1", "2", "--ratio", "2"], "must not be given with"),
+        (["own_layers:right", "--check", "output", "--figure", "v.pdf"], "must end in .svg or"),
+    ],
+)
+def test_mistakes_of_usage_are_named(own, capsys, arguments, message):
+    assert judge(*arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_factories_and_expectations():
+    assert expectations(["border=zero padding = by design"]) == {
+        "border": "zero padding = by design"
+    }
+    layer, options = load("torch.nn:Identity")
+    assert isinstance(layer, nn.Identity)
+    assert options == {}
+
+
+def run_plugin(pytester, *arguments):
+    pytester.makepyfile(own_layers=OWN, test_other="def test_other(): assert False")
+    config = pytester.parseconfig()
+    plugin = (
+        ()
+        if config.pluginmanager.hasplugin("verification")
+        else ("-p", "verification.runner.plugin")
+    )
+    return pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", *arguments)
+
+
+def test_the_plugin_judges_one_layer_alone(pytester):
+    result = run_plugin(
+        pytester, "--impl", "own_layers:wrong", "--impl-expect-failure", "scaled_copies=reversed",
+        "-k", "output or scaled_copies or supports or response", "-rx", "-v",
+    )  # fmt: skip
+    chosen = {"output", "output_dtype", "scaled_copies", "supports", "response"}
+    left_out = sum(not c.optional for c in CHECKS) - len(chosen) - 1
+    result.assert_outcomes(passed=2, failed=1, skipped=2, xfailed=1, deselected=left_out)
+    result.stdout.fnmatch_lines(["*wrong?output?*PASSED*", "*XFAIL*reversed*"])
+    result.stdout.no_fnmatch_line("*test_other*")
+
+
+def test_without_its_option_the_plugin_does_nothing(pytester):
+    result = run_plugin(pytester)
+    result.assert_outcomes(failed=1)
+    assert run_plugin(pytester, "--impl", "own_layers:nothing").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_reading_claims_loads_no_torch():
+    code = "import sys, verification, verification.runner.plugin; print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = verification.nothing
+    assert math.isclose(SCALES[2] / SCALES[1], 1.5)

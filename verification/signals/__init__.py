@@ -1,0 +1,1 @@
+"""Images that rescale exactly: closed forms, scenes, fields of scales; and warps of pixels."""

@@ -1,0 +1,1 @@
+"""Tools of the suite itself: strategies, profiles, replay, what a run covered."""
