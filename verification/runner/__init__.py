@@ -3,5 +3,5 @@
     verdict = judge(describe(layer))
     print(verdict)
 
-`verification.check_scale_equivariance` is the front door; `checks.registry.CHECKS` lists all checks.
+`verification.check_scale_equivariance` is the front door; `checks.registry.CHECKS` lists checks.
 """
