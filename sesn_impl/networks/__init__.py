@@ -35,19 +35,26 @@ def list_models(pattern: str = "*") -> list[str]:
     return sorted(name for name in _BUILDERS if fnmatchcase(name, pattern))
 
 
-def create_model(name: str, *, dropout: float | None = None) -> nn.Module:
-    """A freshly initialised network, [B, C, H, W] images -> logits [B, 10].
+def create_model(
+    name: str, *, num_classes: int | None = None, in_channels: int | None = None,
+    dropout: float | None = None,
+) -> nn.Module:  # fmt: skip
+    """A freshly initialised network, images [B, C_in, H, W] -> logits [B, num_classes].
 
     name: one of `list_models()`.
+    num_classes, in_channels: in place of the published 10, and 1 (MNIST-scale) or 3 (STL-10).
     dropout: probability in [0, 1) in place of the published one.
 
     Initialisation draws from torch's global generator: seed it with `torch.manual_seed`.
-    Raises ValueError for an unknown name or a dropout out of range.
+    Raises ValueError for an unknown name or an option out of range.
     """
     if name not in _BUILDERS:
         raise ValueError(f"name={name!r}: unknown model; known are {', '.join(list_models())}")
-    if dropout is None:
-        return _BUILDERS[name]()
-    if not 0 <= dropout < 1:
+    if dropout is not None and not 0 <= dropout < 1:
         raise ValueError(f"dropout={dropout!r}: must be at least 0 and below 1")
-    return _BUILDERS[name](dropout=dropout)
+    options = {"num_classes": num_classes, "in_channels": in_channels, "dropout": dropout}
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given.keys() - {"dropout"}:
+        if given[option] < 1:
+            raise ValueError(f"{option}={given[option]!r}: must be at least 1")
+    return _BUILDERS[name](**given)

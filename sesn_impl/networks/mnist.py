@@ -2,7 +2,8 @@
 
 Block: convolution 7×7 or its scale-equivariant version, same padding → (projection over scale) →
 ReLU → max-pool → batch norm. Channels 1 → 32 → 63 → 95, then a two-layer classifier on the 2×2 map.
-All networks map [B, 1, 28, 28] to logits [B, 10]; the 56 variants enlarge the image themselves.
+All networks map [B, 1, 28, 28] to logits [B, 10], or other numbers of channels and classes; the 56
+variants enlarge the image themselves.
 Source: SESN, section 6.1 and the authors' released code.
 """
 
@@ -17,6 +18,7 @@ from sesn_impl.layers import LiftingConv2d, ProjectedConv2d, ScaleConv2d
 
 CHANNELS = (32, 63, 95)
 DROPOUT = 0.7
+NUM_CLASSES = 10
 
 
 class MnistNet(nn.Module):
@@ -25,11 +27,14 @@ class MnistNet(nn.Module):
     features: any module [B, 1, 28, 28] -> [B, C, 2, 2].
     head_bias: whether the first layer of the classifier has a bias, which the batch norm after it
     takes away again: some of the released networks count it.
+
+    Raises ValueError for images that the features do not make a 2×2 map of.
     """
 
     def __init__(
-        self, features: nn.Module, channels: int, dropout: float, head_bias: bool = False
-    ) -> None:
+        self, features: nn.Module, channels: int, dropout: float, num_classes: int = NUM_CLASSES,
+        head_bias: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.features = features
         self.head = nn.Sequential(
@@ -37,12 +42,18 @@ class MnistNet(nn.Module):
             nn.BatchNorm1d(256),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(256, 10),
+            nn.Linear(256, num_classes),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, 1, 28, 28] -> logits [B, 10]."""
-        logits: Tensor = self.head(self.features(x).flatten(1))
+        features = self.features(x)
+        if tuple(features.shape[2:]) != (2, 2):
+            raise ValueError(
+                f"x of shape {tuple(x.shape)}: must be [B, C_in, 28, 28] (networks for 56 pixels "
+                "enlarge the image themselves)"
+            )
+        logits: Tensor = self.head(features.flatten(1))
         return logits
 
 
@@ -81,36 +92,46 @@ def last_pool(size: int) -> nn.MaxPool2d:
     return nn.MaxPool2d({28: 4, 56: 8}[size], padding=2)
 
 
-def cnn(size: int, dropout: float = DROPOUT) -> MnistNet:
+def cnn(
+    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
+) -> MnistNet:
     """The plain network: [B, 1, 28, 28] -> logits [B, 10]."""
     pools = (nn.MaxPool2d(2), nn.MaxPool2d(2), last_pool(size))
     layers = entry(size)
-    for in_channels, out_channels, pool in zip((1, *CHANNELS), CHANNELS, pools, strict=False):
-        convolution = nn.Conv2d(in_channels, out_channels, 7, padding=3)
-        layers += [convolution, nn.ReLU(), pool, nn.BatchNorm2d(out_channels)]
-    return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout)
+    channels = (in_channels, *CHANNELS)
+    for before, after, pool in zip(channels, CHANNELS, pools, strict=False):
+        convolution = nn.Conv2d(before, after, 7, padding=3)
+        layers += [convolution, nn.ReLU(), pool, nn.BatchNorm2d(after)]
+    return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout, num_classes)
 
 
-def sesn_scalar(name: str, size: int, dropout: float = DROPOUT) -> MnistNet:
+def sesn_scalar(
+    name: str, size: int, dropout: float = DROPOUT, in_channels: int = 1,
+    num_classes: int = NUM_CLASSES,
+) -> MnistNet:  # fmt: skip
     """Lifting convolution and projection in every block: [B, 1, 28, 28] -> logits [B, 10]."""
     basis = SESN_CONFIGURATIONS[name].basis()
     padding = basis.kernel_size // 2
     pools = (nn.MaxPool2d(2), nn.MaxPool2d(2), last_pool(size))
     layers = entry(size)
-    for in_channels, out_channels, pool in zip((1, *CHANNELS), CHANNELS, pools, strict=False):
-        lift = LiftingConv2d(in_channels, out_channels, basis, padding=padding)
-        layers += [ProjectedConv2d(lift), nn.ReLU(), pool, nn.BatchNorm2d(out_channels)]
-    return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout)
+    channels = (in_channels, *CHANNELS)
+    for before, after, pool in zip(channels, CHANNELS, pools, strict=False):
+        lift = LiftingConv2d(before, after, basis, padding=padding)
+        layers += [ProjectedConv2d(lift), nn.ReLU(), pool, nn.BatchNorm2d(after)]
+    return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout, num_classes)
 
 
-def sesn_vector(name: str, size: int, dropout: float = DROPOUT) -> MnistNet:
+def sesn_vector(
+    name: str, size: int, dropout: float = DROPOUT, in_channels: int = 1,
+    num_classes: int = NUM_CLASSES,
+) -> MnistNet:  # fmt: skip
     """Lifts once and keeps the scale axis to the third block: [B, 1, 28, 28] -> logits [B, 10]."""
     basis = SESN_CONFIGURATIONS[name].basis()
     padding = basis.kernel_size // 2
     first, second, third = CHANNELS
     layers = [
         *entry(size),
-        LiftingConv2d(1, first, basis, padding=padding),  # [B, 32, S, H, W]
+        LiftingConv2d(in_channels, first, basis, padding=padding),  # [B, 32, S, H, W]
         nn.ReLU(),
         nn.MaxPool3d((1, 2, 2)),
         nn.BatchNorm3d(first),
@@ -123,4 +144,4 @@ def sesn_vector(name: str, size: int, dropout: float = DROPOUT) -> MnistNet:
         last_pool(size),
         nn.BatchNorm2d(third),
     ]
-    return MnistNet(nn.Sequential(*layers), third, dropout)
+    return MnistNet(nn.Sequential(*layers), third, dropout, num_classes)

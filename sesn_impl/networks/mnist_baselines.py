@@ -26,7 +26,7 @@ from sesn_impl.baselines.si_convnet import ScaleInvariantConv2d
 from sesn_impl.baselines.sicnn import ColumnBatchNorm2d, ColumnConv2d, ColumnLiftingConv2d
 from sesn_impl.baselines.ss_cnn import LogRadialConv2d
 from sesn_impl.layers import ScaleMaxProjection
-from sesn_impl.networks.mnist import CHANNELS, DROPOUT, MnistNet, entry, last_pool
+from sesn_impl.networks.mnist import CHANNELS, DROPOUT, NUM_CLASSES, MnistNet, entry, last_pool
 
 SCALES = (0.3, 0.45, 0.67, 1.0, 1.49, 2.23, 3.33)
 VECTOR_CHANNELS = (23, 45, 68)
@@ -39,12 +39,15 @@ LAST_POOL = {28: 4, 56: 8}
 def scalar_features(
     size: int, channels: tuple[int, ...], convolve: Callable[[int, int], nn.Module]
 ) -> list[nn.Module]:
-    """Three blocks of `convolve(C_in, C_out)`, ReLU, pool and batch norm: -> [B, C, 2, 2]."""
+    """Blocks of `convolve(C_in, C_out)`, ReLU, pool and batch norm: -> [B, C, 2, 2].
+
+    channels: those of the image, and behind each of the three blocks.
+    """
     pools = (nn.MaxPool2d(2), nn.MaxPool2d(2), last_pool(size))
     layers = entry(size)
-    for in_channels, out_channels, pool in zip((1, *channels), channels, pools, strict=False):
-        norm = nn.BatchNorm2d(out_channels)
-        layers += [convolve(in_channels, out_channels), nn.ReLU(), pool, norm]
+    for before, after, pool in zip(channels, channels[1:], pools, strict=False):
+        norm = nn.BatchNorm2d(after)
+        layers += [convolve(before, after), nn.ReLU(), pool, norm]
     return layers
 
 
@@ -54,20 +57,24 @@ def stack_pool(size: int) -> nn.MaxPool3d:
     return nn.MaxPool3d((1, pool, pool), padding=(0, 2, 2))
 
 
-def si_convnet(size: int, dropout: float = DROPOUT) -> MnistNet:
+def si_convnet(
+    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
+) -> MnistNet:
     """Each convolution at the best of seven scales: [B, 1, 28, 28] -> logits [B, 10]."""
     features = scalar_features(
-        size, CHANNELS, lambda c, d: ScaleInvariantConv2d(c, d, 7, SCALES, padding=3)
+        size, (in_channels, *CHANNELS), lambda c, d: ScaleInvariantConv2d(c, d, 7, SCALES, padding=3)
     )
-    return MnistNet(nn.Sequential(*features), CHANNELS[-1], dropout)
+    return MnistNet(nn.Sequential(*features), CHANNELS[-1], dropout, num_classes)
 
 
-def sicnn(size: int, dropout: float = DROPOUT) -> MnistNet:
+def sicnn(
+    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
+) -> MnistNet:
     """Seven columns that meet in a maximum at the top: [B, 1, 28, 28] -> logits [B, 10]."""
     first, second, third = CHANNELS
     features = nn.Sequential(
         *entry(size),
-        ColumnLiftingConv2d(1, first, 7, SCALES),  # [B, 32, 7, H, W]
+        ColumnLiftingConv2d(in_channels, first, 7, SCALES),  # [B, 32, 7, H, W]
         nn.ReLU(),
         nn.MaxPool3d((1, 2, 2)),
         ColumnBatchNorm2d(first, len(SCALES)),
@@ -81,17 +88,23 @@ def sicnn(size: int, dropout: float = DROPOUT) -> MnistNet:
         ColumnBatchNorm2d(third, len(SCALES)),
         ScaleMaxProjection(),
     )
-    return MnistNet(features, third, dropout)
+    return MnistNet(features, third, dropout, num_classes)
 
 
-def sevf_scalar(size: int, dropout: float = DROPOUT) -> MnistNet:
+def sevf_scalar(
+    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
+) -> MnistNet:
     """Keeps the magnitude of each vector field: [B, 1, 28, 28] -> logits [B, 10]."""
-    features = scalar_features(size, CHANNELS, lambda c, d: MagnitudeConv2d(c, d, 7, padding=3))
+    channels = (in_channels, *CHANNELS)
+    features = scalar_features(size, channels, lambda c, d: MagnitudeConv2d(c, d, 7, padding=3))
     without_last_norm = nn.Sequential(*features[:-1])
-    return MnistNet(without_last_norm, CHANNELS[-1], dropout, head_bias=True)
+    return MnistNet(without_last_norm, CHANNELS[-1], dropout, num_classes, head_bias=True)
 
 
-def sevf_vector(size: int, dropout: float = DROPOUT, turn: int = 1) -> MnistNet:
+def sevf_vector(
+    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES,
+    turn: int = 1,
+) -> MnistNet:  # fmt: skip
     """Vector fields up to the classifier: [B, 1, 28, 28] -> logits [B, 10].
 
     turn: −1 for the sense in which the released code turns filters, see `VectorConv2d`.
@@ -99,7 +112,7 @@ def sevf_vector(size: int, dropout: float = DROPOUT, turn: int = 1) -> MnistNet:
     first, second, third = VECTOR_CHANNELS
     features = nn.Sequential(
         *entry(size),
-        VectorLiftingConv2d(1, first, 7, padding=3),  # [B, 23, 2, H, W]
+        VectorLiftingConv2d(in_channels, first, 7, padding=3),  # [B, 23, 2, H, W]
         VectorMaxPool2d(2),
         VectorBatchNorm2d(first),
         VectorConv2d(first, second, 7, padding=3, turn=turn),  # [B, 45, 2, H/2, W/2]
@@ -109,29 +122,34 @@ def sevf_vector(size: int, dropout: float = DROPOUT, turn: int = 1) -> MnistNet:
         VectorMaxPool2d(LAST_POOL[size], padding=2),
         Magnitude(),
     )
-    return MnistNet(features, third, dropout, head_bias=True)
+    return MnistNet(features, third, dropout, num_classes, head_bias=True)
 
 
-def dss_scalar(size: int, dropout: float = DROPOUT) -> MnistNet:
+def dss_scalar(
+    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
+) -> MnistNet:
     """Lifts, convolves and projects in every block: [B, 1, 28, 28] -> logits [B, 10]."""
 
-    def block(in_channels: int, out_channels: int) -> nn.Module:
+    def block(before: int, after: int) -> nn.Module:
         return nn.Sequential(
             GaussianScaleSpace(2, zero_scale=0.25),
-            DilatedScaleConv2d(in_channels, out_channels, 7, num_scales=2),
+            DilatedScaleConv2d(before, after, 7, num_scales=2),
             ScaleMaxProjection(),
         )
 
-    return MnistNet(nn.Sequential(*scalar_features(size, CHANNELS, block)), CHANNELS[-1], dropout)
+    features = scalar_features(size, (in_channels, *CHANNELS), block)
+    return MnistNet(nn.Sequential(*features), CHANNELS[-1], dropout, num_classes)
 
 
-def dss_vector(size: int, dropout: float = DROPOUT) -> MnistNet:
+def dss_vector(
+    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
+) -> MnistNet:
     """Lifts once and projects at the top: [B, 1, 28, 28] -> logits [B, 10]."""
     first, second, third = CHANNELS
     features = nn.Sequential(
         *entry(size),
-        GaussianScaleSpace(2, zero_scale=0.25),  # [B, 1, 2, H, W]
-        DilatedScaleConv2d(1, first, 7, num_scales=2),
+        GaussianScaleSpace(2, zero_scale=0.25),  # [B, C_in, 2, H, W]
+        DilatedScaleConv2d(in_channels, first, 7, num_scales=2),
         nn.ReLU(),
         nn.MaxPool3d((1, 2, 2)),
         nn.BatchNorm3d(first),
@@ -145,10 +163,12 @@ def dss_vector(size: int, dropout: float = DROPOUT) -> MnistNet:
         nn.BatchNorm3d(third),
         ScaleMaxProjection(),
     )
-    return MnistNet(features, third, dropout)
+    return MnistNet(features, third, dropout, num_classes)
 
 
-def ss_cnn(size: int, dropout: float = DROPOUT) -> MnistNet:
+def ss_cnn(
+    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
+) -> MnistNet:
     """Scale-steered log-radial filters: [B, 1, 28, 28] -> logits [B, 10].
 
     The published count holds a second batch norm of the third block, which the released network
@@ -156,11 +176,11 @@ def ss_cnn(size: int, dropout: float = DROPOUT) -> MnistNet:
     """
     features = scalar_features(
         size,
-        HARMONIC_CHANNELS,
+        (in_channels, *HARMONIC_CHANNELS),
         lambda c, d: LogRadialConv2d(c, d, HARMONIC_SIZES[size], HARMONIC_REFERENCE),
     )
     features.append(GainAndShift(HARMONIC_CHANNELS[-1]))
-    return MnistNet(nn.Sequential(*features), HARMONIC_CHANNELS[-1], dropout, head_bias=True)
+    return MnistNet(nn.Sequential(*features), HARMONIC_CHANNELS[-1], dropout, num_classes, head_bias=True)
 
 
 class Magnitude(nn.Module):

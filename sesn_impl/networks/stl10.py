@@ -19,6 +19,7 @@ from sesn_impl.basis import hermite_basis_a
 from sesn_impl.layers import LiftingConv2d, ScaleConv1x1, ScaleConv2d, ScaleMaxProjection
 from sesn_impl.networks.wrn import (
     DROPOUT,
+    NUM_CLASSES,
     GlobalAverage,
     Place,
     Plain,
@@ -221,6 +222,8 @@ METHODS: dict[str, Callable[[], Plain]] = {
 }
 
 
-def wide_resnet(name: str, dropout: float = DROPOUT) -> WideResNet:
+def wide_resnet(
+    name: str, dropout: float = DROPOUT, in_channels: int = 3, num_classes: int = NUM_CLASSES
+) -> WideResNet:
     """WRN-16-8 with the layers of a method in `METHODS`: [B, 3, 96, 96] -> logits [B, 10]."""
-    return WideResNet(METHODS[name](), dropout)
+    return WideResNet(METHODS[name](), dropout, in_channels, num_classes)

@@ -75,9 +75,12 @@ class Plain:
 class WideResNet(nn.Module):
     """WRN-16-8 of a given method: [B, 3, H, W] -> logits [B, 10], H and W 96 as published."""
 
-    def __init__(self, method: Plain, dropout: float = DROPOUT) -> None:
+    def __init__(
+        self, method: Plain, dropout: float = DROPOUT, in_channels: int = 3,
+        num_classes: int = NUM_CLASSES,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.entry = method.entry(3, method.widths[0])
+        self.entry = method.entry(in_channels, method.widths[0])
         blocks = []
         for group, stride in enumerate(STRIDES):
             for block in range(BLOCKS_PER_GROUP):
@@ -88,7 +91,7 @@ class WideResNet(nn.Module):
                 blocks.append(PreActivationBlock(method, *sizes, dropout))
         self.blocks = nn.Sequential(*blocks)
         self.exit = method.exit(method.widths[-1])
-        self.classifier = nn.Linear(method.widths[-1], NUM_CLASSES)
+        self.classifier = nn.Linear(method.widths[-1], num_classes)
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -84,6 +84,33 @@ def test_dropout_out_of_range(dropout: float) -> None:
         create_model("cnn_28", dropout=dropout)
 
 
+@pytest.mark.parametrize("name", [*list_models("*_28"), "sesn_vector_56", "wrn_16_8_sesn_b"])
+def test_other_numbers_of_classes_and_channels(name: str) -> None:
+    """[B, C_in, H, W] -> [B, num_classes]; what is not given stays as published."""
+    side = 32 if name.startswith("wrn") else 28
+    model = create_model(name, num_classes=3, in_channels=2).eval()
+    with torch.inference_mode():
+        assert model(torch.randn(1, 2, side, side)).shape == (1, 3)
+    dropout = {m.p for m in model.modules() if isinstance(m, nn.Dropout)}
+    assert dropout == {m.p for m in create_model(name).modules() if isinstance(m, nn.Dropout)}
+
+
+@pytest.mark.parametrize("option", ["num_classes", "in_channels"])
+def test_counts_out_of_range(option: str) -> None:
+    with pytest.raises(ValueError, match=f"{option}=0: must be at least 1"):
+        create_model("cnn_28", **{option: 0})
+
+
+@pytest.mark.parametrize("name", ["cnn_56", "sesn_scalar_56", "sesn_vector_56p", "dss_scalar_56"])
+def test_networks_for_56_pixels_take_images_of_28(name: str) -> None:
+    model = create_model(name).eval()
+    with torch.inference_mode():
+        assert model(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
+        message = r"x of shape \(1, 1, 56, 56\): must be \[B, C_in, 28, 28\] \(networks for 56"
+        with pytest.raises(ValueError, match=message):
+            model(torch.zeros(1, 1, 56, 56))
+
+
 def test_unknown_name() -> None:
     with pytest.raises(ValueError, match=r"name='cnn_29': unknown model; known are cnn_28, cnn_56"):
         create_model("cnn_29")
