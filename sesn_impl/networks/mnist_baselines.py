@@ -62,7 +62,9 @@ def si_convnet(
 ) -> MnistNet:
     """Each convolution at the best of seven scales: [B, 1, 28, 28] -> logits [B, 10]."""
     features = scalar_features(
-        size, (in_channels, *CHANNELS), lambda c, d: ScaleInvariantConv2d(c, d, 7, SCALES, padding=3)
+        size,
+        (in_channels, *CHANNELS),
+        lambda c, d: ScaleInvariantConv2d(c, d, 7, SCALES, padding=3),
     )
     return MnistNet(nn.Sequential(*features), CHANNELS[-1], dropout, num_classes)
 
@@ -180,7 +182,9 @@ def ss_cnn(
         lambda c, d: LogRadialConv2d(c, d, HARMONIC_SIZES[size], HARMONIC_REFERENCE),
     )
     features.append(GainAndShift(HARMONIC_CHANNELS[-1]))
-    return MnistNet(nn.Sequential(*features), HARMONIC_CHANNELS[-1], dropout, num_classes, head_bias=True)
+    return MnistNet(
+        nn.Sequential(*features), HARMONIC_CHANNELS[-1], dropout, num_classes, head_bias=True
+    )
 
 
 class Magnitude(nn.Module):
