@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from benchmarks.data.locations import CACHE_DIR_VARIABLE, DATA_DIR_VARIABLE
 from benchmarks.training import recipes, run
 from benchmarks.training import train as training
 from verification.claims import records as evidence
-from verification.claims.claim import load_claims
 from verification.claims.provenance import Provenance
 
 EPOCHS, BATCH, TRAIN = 3, 8, 27  # 3 full batches and one of 3 images per epoch
@@ -69,12 +67,11 @@ def _no_outside_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture(autouse=True)
 def _nothing_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read claims once, and make provenance up."""
+    """Make provenance up."""
     provenance = Provenance(
         commit="0" * 40, dirty=False, versions={}, device="cpu", threads=1,
         started="2026-01-01T00:00:00Z", wall_seconds=0.0,
     )  # fmt: skip
-    monkeypatch.setattr(training, "load_claims", cache(load_claims))
     for module in (training, evidence):
         monkeypatch.setattr(module, "current_provenance", lambda _="cpu": provenance)
 

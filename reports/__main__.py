@@ -22,11 +22,11 @@ from reports.ledger import CLAIMS, RECORDS, WORDING, as_json, trace, unaccounted
 from reports.material import Material
 from reports.report import REPORT, Report, differences, read_report, write_report
 from reports.wording import plural
-from verification.claims.claim import ClaimError, load_claims
+from verification.claims.reading import ClaimError, load_claims
 from verification.claims.records import RecordError, read_records
-from verification.claims.rules import STATUSES, UnknownClaimError
+from verification.claims.rules import STATUSES
 
-_MISTAKES = (RecordError, ClaimError, UnknownClaimError, OSError)
+_MISTAKES = (RecordError, ClaimError, OSError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,10 +16,7 @@ CHANGE = 1e-9
 
 
 def compare(claims: Sequence[Claim], old: Sequence[Record], new: Sequence[Record]) -> str:
-    """Say in Markdown what changed from the old to the new records.
-
-    Raises UnknownClaimError for a record about an unknown claim.
-    """
+    """Say in Markdown what changed from the old to the new records."""
     before, after = Material.gather(claims, old), Material.gather(claims, new)
     return paragraphs(
         "# What changed",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from reports.markdown import code, paragraphs, plain, table
 from reports.material import FOOTNOTE, Material, Section, claim_anchor, mark
 from reports.wording import verdict_text
-from verification.claims.claim import KINDS, Claim
+from verification.claims.claim import Claim
+from verification.claims.reading import KINDS
 
 HEADINGS = {
     "theorem": "All theorems",

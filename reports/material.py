@@ -47,7 +47,7 @@ class Material:
     def gather(
         cls, claims: Sequence[Claim], records: Iterable[Record], folder: str = "evidence"
     ) -> Material:
-        """Judge all claims; raises UnknownClaimError for a record about an unknown claim."""
+        """Judge all claims."""
         ordered = tuple(sorted(records, key=lambda record: record.filename))
         verdicts = {verdict.claim_id: verdict for verdict in judge_all(claims, ordered)}
         return cls(tuple(claims), ordered, verdicts, folder)

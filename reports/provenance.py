@@ -100,9 +100,9 @@ def _use(material: Material, record: Record) -> str:
         return plural(number, "claim") + later
     if record.outcome != "finished":
         return f"nothing: {record.outcome}"
-    if not record.claims:
-        return f"context, names no claim{later}"
-    named = [claim for claim in material.claims if claim.id in record.claims]
+    named = [claim for claim in material.claims if claim.selects(record)]
+    if not named:
+        return f"context, no claim speaks of it{later}"
     remarks = {remark for claim in named for remark in admit(claim, [record]).remarks}
     reasons = sorted(
         remark.removeprefix("not counted: 1 ")

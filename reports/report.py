@@ -31,7 +31,8 @@ from reports import (
 )
 from reports.markdown import paragraphs
 from reports.material import Material
-from verification.claims.claim import Claim, load_claims
+from verification.claims.claim import Claim
+from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records
 
 REPORT = "REPORT.md"
@@ -84,7 +85,7 @@ def make_report(
 ) -> Report:
     """Make the report of claims and records; `folder` is how it links the records.
 
-    Raises UnknownClaimError and RecordError, naming the file of the record.
+    Raises RecordError, naming the file of the record.
     """
     material = Material.gather(claims, records, folder)
     sections = [module.write(material) for module in SECTIONS]
@@ -98,7 +99,7 @@ def make_report(
 def read_report(evidence: Path, output: Path) -> Report:
     """Make the report of the package's claims and a folder of records, for a folder of output.
 
-    Raises RecordError, ClaimError or UnknownClaimError for what cannot be trusted.
+    Raises RecordError or ClaimError for what cannot be trusted.
     """
     folder = Path(os.path.relpath(evidence, output)).as_posix()
     return make_report(load_claims(), read_records(evidence), folder)

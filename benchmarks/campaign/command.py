@@ -20,7 +20,7 @@ from benchmarks.campaign.plan import Task, plan
 from benchmarks.campaign.status import Status, duration, status, table
 from benchmarks.campaign.work import Settings
 from benchmarks.training.recipes import PROTOCOLS
-from verification.claims.claim import load_claims
+from verification.claims.reading import load_claims
 from verification.claims.records import current_provenance, read_records
 from verification.claims.validity import check
 

@@ -33,8 +33,9 @@ from benchmarks.timing.measure import ratio_of
 from benchmarks.training.recipes import MNIST_SCALE
 from benchmarks.training.run import make_optimiser
 from sesn_impl import create_model
-from verification.claims.claim import Cost, load_claims
+from verification.claims.claim import Cost
 from verification.claims.provenance import current_provenance
+from verification.claims.reading import load_claims
 from verification.claims.records import Record, write_record
 
 
@@ -119,7 +120,6 @@ def measure_costs(
             Record(
                 kind="timing",
                 subject=name,
-                claims=_claims(name, numbers["seconds"]),
                 numbers=numbers,
                 configuration={"model": name, "work": "comparison", **settings.of_costs},
                 protocol="timing",
@@ -188,11 +188,6 @@ def _times(name: str, watches: dict[str, Stopwatch]) -> dict[str, Any]:
 def _rivals(name: str) -> list[str]:
     """What claims compare a network with, other than the plain one."""
     return [claim.denominator for claim in _costs(name) if claim.denominator != REFERENCE]
-
-
-def _claims(name: str, seconds: dict[str, list[float]]) -> tuple[str, ...]:
-    """Those of which both sides were timed; which batch and threads they ask for, they say."""
-    return tuple(claim.id for claim in _costs(name) if claim.denominator in seconds)
 
 
 @cache

@@ -34,7 +34,6 @@ from benchmarks.comparison.scenes import PATCH, SCENE, views
 from benchmarks.comparison.session import Sample, Session, rows
 from benchmarks.comparison.settings import FACTORS, FRAME, SIDES
 from benchmarks.comparison.steps import scale_axis, step_errors
-from verification.claims.claim import Ranking, load_claims, models_of
 
 FLOOR = "comparison_floor"
 RANKED = "probe_share_of_chance"
@@ -53,8 +52,7 @@ def measure_method(session: Session, name: str, done: Callable[[], object]) -> N
     steps: list[list[Errors]] = []
     predictions: list[list[Agreement]] = []
     configuration = {"model": name, "augmentation": False, **_configuration(session)}
-    claims = claims_of(name) if session.complete else ()
-    with session.measuring(name, configuration, claims) as measurement:
+    with session.measuring(name, configuration) as measurement:
         for sample in session.samples:
             model = seeded_model(name, sample.weights_seed)
             first.append(_first_layer(sample, partial(_both, first_response(model)), FIRST))
@@ -78,16 +76,6 @@ def measure_method(session: Session, name: str, done: Callable[[], object]) -> N
             "unchanged": rows(predictions, "unchanged"),
             "chance": rows(predictions, "chance"),
         }
-
-
-def claims_of(name: str) -> tuple[str, ...]:
-    """Rankings that speak of a network's equivariance error."""
-    rankings = (claim for claim in load_claims() if isinstance(claim, Ranking))
-    return tuple(
-        claim.id
-        for claim in rankings
-        if claim.quantity == RANKED and name in models_of(claim)
-    )  # fmt: skip
 
 
 def measure_floor(session: Session) -> None:

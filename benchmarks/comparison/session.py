@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,15 +78,13 @@ class Session:
         return self.settings.of_errors == FULL.of_errors
 
     @contextmanager
-    def measuring(
-        self, subject: str, configuration: Mapping[str, Any], claims: Sequence[str] = ()
-    ) -> Iterator[Measurement]:
+    def measuring(self, subject: str, configuration: Mapping[str, Any]) -> Iterator[Measurement]:
         """One record of equivariance, made when the block ends, also if it fails."""
         with measuring(
             "equivariance",
             subject,
             command=self.command,
-            claims=claims,
+            protocol="check" if self.complete else "smoke",
             configuration=configuration,
             data=images_identity(self.data),
             seeds={"seed": self.seed},

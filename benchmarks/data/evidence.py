@@ -31,7 +31,6 @@ def measure_data(data_dir: Path | None, evidence: Path, *, download: bool = Fals
                 "count",
                 f"mnist_scale_{realisation}",
                 command=COMMAND,
-                claims=(f"count.data.mnist_scale_{what}",),
                 configuration={"hash": f"MD5 over the {what}"},
                 data=made.identity,
                 folder=evidence,
@@ -47,7 +46,6 @@ def _data_script(data_dir: Path | None, evidence: Path) -> Record:
         "count",
         "authors_data_script",
         command=COMMAND,
-        claims=("count.finding.data_script",),
         configuration={"ways": list(_AUTHORS_WAYS)},
         folder=evidence,
     ) as measurement:

@@ -51,34 +51,30 @@ class Session:
     def raster(
         self, panel: str, grid: Grid, configuration: Mapping[str, Any]
     ) -> Iterator[Measurement]:
-        """The record of a panel on rescaled photographs: it bears on claims."""
+        """The record of a panel on rescaled photographs, which claims select."""
         about = {
             **configuration, "padding": "zeros", "warp": WARP, "dtype": "float32",
             "wide_support_over_scale": WIDE_SUPPORT,
         }  # fmt: skip
-        claims = (f"trend.{panel}", f"trend.{panel}.{grid.name}")
-        with self._measuring(f"panel_{panel}_{grid.name}", claims, about) as measurement:
+        with self._measuring(f"panel_{panel}_{grid.name}", about) as measurement:
             yield measurement
 
     @contextmanager
     def probe(
         self, panel: str, grid: Grid, configuration: Mapping[str, Any]
     ) -> Iterator[Measurement]:
-        """The record of the same by exact probe: it explains, and bears on no claim."""
+        """The record of the same by exact probe: it explains, and no claim selects it."""
         about = {**configuration, "padding": "periodic", "warp": "none: closed-form images"}
-        with self._measuring(f"panel_{panel}_{grid.name}_probe", (), about) as measurement:
+        with self._measuring(f"panel_{panel}_{grid.name}_probe", about) as measurement:
             yield measurement
 
     @contextmanager
-    def _measuring(
-        self, subject: str, claims: Sequence[str], configuration: Mapping[str, Any]
-    ) -> Iterator[Measurement]:
+    def _measuring(self, subject: str, configuration: Mapping[str, Any]) -> Iterator[Measurement]:
         """One record, written when the block ends, also if it fails."""
         with measuring(
             "equivariance",
             subject,
             command=self.command,
-            claims=claims,
             configuration=configuration,
             data=photograph_data(),
             seeds={"first": 0, "count": self.seeds},

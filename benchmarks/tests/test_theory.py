@@ -17,7 +17,7 @@ from benchmarks.theory import (
     theorems,
 )
 from sesn_impl import LiftingConv2d
-from verification.claims.claim import load_claims
+from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records
 from verification.claims.rules import REFUTED, SUPPORTED, judge_all
 

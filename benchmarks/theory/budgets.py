@@ -61,7 +61,7 @@ LAYER_SEEDS = 3
 
 @dataclass(frozen=True)
 class Configuration:
-    """A basis whose budget is measured, its place in the network, and claims that speak of it.
+    """A basis whose budget is measured, and its place in the network.
 
     image_size: side in pixels of what the layer sees. scale_extent: K_S of a scale convolution, or
     0 for a lifting convolution, which errs as a scale convolution with K_S = 1 does.
@@ -71,7 +71,6 @@ class Configuration:
     arguments: BasisArguments
     image_size: int
     scale_extent: int = 0
-    claims: tuple[str, ...] = ()
 
     @property
     def published(self) -> bool:
@@ -106,15 +105,14 @@ def configurations() -> list[Configuration]:
     for name, given in SESN_CONFIGURATIONS.items():
         arguments = BasisArguments("b", given.kernel_size, given.scales, 7, given.mult)
         size = 56 if "_56" in name else 28
-        found.append(Configuration(name, arguments, size, claims=("trend.budget.published",)))
+        found.append(Configuration(name, arguments, size))
     for letter, smallest, extent in (("a", 0.9, 0), ("b", 0.9, 0), ("c", 1.1, 2)):
         scales = tuple(smallest * 1.41**i for i in range(3))
         arguments = BasisArguments("a", 7, scales, 3)
         found.append(Configuration(f"stl10_sesn_{letter}", arguments, 96, extent))
     scales = tuple(3.0 * 1.26**i for i in range(4))
     wide = BasisArguments("b", 61, scales, 7)
-    claims = ("trend.budget.wide_support",)
-    return [*found, Configuration("wide_support", wide, 96, claims=claims)]
+    return [*found, Configuration("wide_support", wide, 96)]
 
 
 def measure_budgets(session: Session) -> None:
@@ -128,9 +126,7 @@ def measure_budgets(session: Session) -> None:
             "signals": SIGNALS,
             "repetitions": SEEDS,
         }
-        with session.measuring(
-            "budget", configuration.name, configuration.claims, described
-        ) as measurement:
+        with session.measuring("budget", configuration.name, described) as measurement:
             draws = [_draw(random_rng(session.seed, "budget", n)) for n in range(SEEDS)]
             rows = [predict_budgets(basis, [draw]) for draw in draws]
             measurement.numbers.update(

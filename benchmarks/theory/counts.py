@@ -11,7 +11,8 @@ from benchmarks.theory.session import Session
 from sesn_impl import create_model, hermite_basis_a, hermite_basis_b, list_models
 from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.checks import basis_ranks, failing_pairs
-from verification.claims.claim import Count, load_claims
+from verification.claims.claim import Count
+from verification.claims.reading import load_claims
 from verification.layer.targets import describe
 from verification.reference.probe import random_probe
 
@@ -29,13 +30,11 @@ def measure_counts(session: Session) -> None:
             for extent in (1, 2, 3)
         },
     }
-    for claim in load_claims():
-        if isinstance(claim, Count):
-            for subject in claim.expected:
-                if subject not in measurable:
-                    continue
-                with session.measuring("count", subject, (claim.id,)) as measurement:
-                    measurement.numbers["value"] = measurable[subject]()
+    counts = (claim for claim in load_claims() if isinstance(claim, Count))
+    for subject in dict.fromkeys(subject for claim in counts for subject in claim.expected):
+        if subject in measurable:
+            with session.measuring("count", subject) as measurement:
+                measurement.numbers["value"] = measurable[subject]()
 
 
 def _parameters(name: str) -> int:

@@ -20,9 +20,7 @@ LAYERS = 10
 def measure_scaling_field(session: Session) -> None:
     """One record: random layers whose filters are complete, each with one image of its own."""
     configuration = {"products": list(PRODUCTS), "layers": LAYERS, "dtype": "float64"}
-    with session.measuring(
-        "equivariance", "scaling_field", ("trend.scaling_field",), configuration
-    ) as measurement:
+    with session.measuring("equivariance", "scaling_field", configuration) as measurement:
         rows = [_curves(random_rng(session.seed, "field", layer)) for layer in range(LAYERS)]
         names = ("y", "error", "first", "remainder")
         measurement.numbers.update(

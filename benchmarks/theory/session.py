@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +36,6 @@ class Session:
         self,
         kind: str,
         subject: str,
-        claims: Sequence[str] = (),
         configuration: Mapping[str, Any] | None = None,
         data: Mapping[str, str] | None = None,
     ) -> Iterator[Measurement]:
@@ -45,7 +44,6 @@ class Session:
             kind,
             subject,
             command=self.command,
-            claims=claims,
             configuration=configuration,
             data=data,
             seeds={} if kind == "count" else {"seed": self.seed},

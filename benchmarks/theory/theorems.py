@@ -26,7 +26,8 @@ from verification.checks import (
     check_sigma_law,
 )
 from verification.checks.local import local_error
-from verification.claims.claim import Theorem, load_claims
+from verification.claims.claim import Theorem
+from verification.claims.reading import load_claims
 from verification.layer.targets import Target, describe
 from verification.reference.probe import Probe, complete_pairs, measure_pair, random_probe
 from verification.signals.scaling_field import random_field_scene
@@ -49,7 +50,7 @@ def measure_theorems(session: Session) -> None:
     for attempt in ATTEMPTS:
         name = attempt.claim.removeprefix("theorem.")
         with session.measuring(
-            "theorem", name, (attempt.claim,), {"cases": session.cases, "dtype": "float64"}
+            "theorem", name, {"cases": session.cases, "dtype": "float64"}
         ) as measurement:
             errors = [
                 attempt.case(random_rng(session.seed, name, case)) for case in range(session.cases)

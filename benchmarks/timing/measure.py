@@ -29,7 +29,6 @@ from benchmarks.timing import (
 )
 from benchmarks.training.devices import device_name
 from sesn_impl import list_models
-from verification.claims.claim import Cost, load_claims
 from verification.claims.provenance import Provenance, current_provenance
 from verification.claims.records import Record, write_record
 
@@ -121,7 +120,6 @@ def record_of(
     return Record(
         kind="timing",
         subject=model,
-        claims=_claims(model, seconds) if work == "step" else (),
         numbers=numbers,
         configuration={"model": model, "work": work, "batch": batch, "rounds": len(own)},
         protocol="timing",
@@ -201,11 +199,3 @@ def _run_suite(suite: Path, variables: dict[str, Any]) -> dict[str, Any]:
             )
         parsed: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return parsed
-
-
-def _claims(model: str, timed: Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(
-        claim.id
-        for claim in load_claims()
-        if isinstance(claim, Cost) and claim.numerator == model and claim.denominator in timed
-    )

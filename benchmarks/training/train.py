@@ -24,7 +24,6 @@ from benchmarks.training.devices import device_name
 from benchmarks.training.recipes import recipe_for
 from benchmarks.training.run import Run
 from sesn_impl import list_models
-from verification.claims.claim import claims_of_training, load_claims
 from verification.claims.provenance import current_provenance
 from verification.claims.records import Postponed, Record, measuring
 
@@ -86,7 +85,6 @@ def train(
             "training",
             model_name,
             command=_command(identity, device),
-            claims=claims_of_training(load_claims(), model_name, augmentation, data.name),
             device=device_name(device),
             folder=evidence,
             **identity,

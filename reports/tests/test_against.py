@@ -33,7 +33,7 @@ def test_a_verdict_that_changes_is_named_with_its_reason() -> None:
     good = next(record for record in theorems() if record.numbers["bound"])
     bad = dataclasses.replace(good, numbers={**good.numbers, "worst_error": 1.0})
     text = text_of([good], [bad])
-    row = next(line for line in text.splitlines() if line.startswith(f"| `{good.claims[0]}`"))
+    row = next(line for line in text.splitlines() if line.startswith(f"| `theorem.{good.subject}`"))
     assert "✓ **supported** | ✗ **refuted**" in row
     assert "above its bound" in row
     number = next(line for line in text.splitlines() if "| worst_error |" in line)

@@ -195,7 +195,6 @@ def test_a_larger_run_goes_before_a_newer_one() -> None:
         dataclasses.replace(
             record,
             command="python -m benchmarks compare --seed 0 --quick",
-            claims=(),
             configuration={
                 **record.configuration,
                 "sizes": {"repetitions": 2, "scenes": 16},
@@ -230,6 +229,6 @@ def test_memory_that_was_not_told_is_left_open() -> None:
 )
 def test_a_damaged_record_is_named(kind: str, numbers: dict[str, Any], message: str) -> None:
     record = next(r for r in invented() if (r.kind, r.subject) == (kind, "cnn_28"))
-    broken = dataclasses.replace(_renumbered(record, **numbers), claims=())
+    broken = dataclasses.replace(_renumbered(record, **numbers))
     with pytest.raises(RecordError, match=rf"{re.escape(broken.filename)}: .*{message}"):
         _write([broken])

@@ -83,21 +83,13 @@ def _foreign(path: Path) -> str:
     return f"{other}: not a record"
 
 
-def _unknown_claim(path: Path) -> str:
-    record = make("theorem", "x", {}, claims=("theorem.unheard_of",))
-    write_all([record], path.parent)
-    return f"{record.filename}: names the unknown claim theorem.unheard_of"
-
-
 def _other_numbers(path: Path) -> str:
     record = make("budget", "sesn_x", {"pairs": [{}]}, configuration={"scales": [1.0, 2.0]})
     write_all([record], path.parent)
     return f"{record.filename}: its numbers are not those of a finished budget: KeyError('fine')"
 
 
-@pytest.mark.parametrize(
-    "spoil", [_cut_off, _edited, _newer, _foreign, _unknown_claim, _other_numbers]
-)
+@pytest.mark.parametrize("spoil", [_cut_off, _edited, _newer, _foreign, _other_numbers])
 @pytest.mark.parametrize("option", [[], ["--check"]])
 def test_what_cannot_be_trusted_is_named_and_the_old_report_stays(
     small: list[str],

@@ -73,6 +73,6 @@ def test_a_probe_of_other_points_is_left_out() -> None:
 
 def test_a_damaged_record_is_named() -> None:
     record = invented()[0]
-    broken = dataclasses.replace(record, numbers={"x": [1, 2], "y": [[0.1]]}, claims=())
+    broken = dataclasses.replace(record, numbers={"x": [1, 2], "y": [[0.1]]})
     with pytest.raises(RecordError, match=rf"{broken.filename}: .*y must have rows of 2 numbers"):
         panels.write(_gather([broken]))

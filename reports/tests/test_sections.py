@@ -45,9 +45,8 @@ def test_a_sound_theory_is_called_sound_as_far_as_it_was_tried() -> None:
 def test_one_counterexample_is_enough() -> None:
     wrong = make(
         "theorem",
-        "other",
+        "scale_shift",
         {"cases": 1, "worst_error": 1e-3, "bound": 1e-25},
-        claims=("theorem.scale_shift",),
     )
     answer = on_theory(_gather([*theorems(), wrong]))
     assert answer.startswith("Not as stated. 1 of 14 statements refuted: `theorem.scale_shift`.")

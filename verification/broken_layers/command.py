@@ -16,7 +16,6 @@ from verification.claims.records import Record, measuring
 
 COMMAND = "python -m verification mutants"
 SUBJECT = "mutants"
-CLAIM = "count.checks.survivors"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +47,6 @@ def measure(evidence: Path) -> Record:
         "mutation",
         SUBJECT,
         command=COMMAND,
-        claims=(CLAIM,),
         configuration={"basis": repr(BASIS), "mutants": len(MUTANTS)},
         folder=evidence,
     ) as measurement:

@@ -1,38 +1,19 @@
-"""Published statements as typed claims, read from `claims.toml`.
+"""Published statements as typed claims, and which records each of them selects.
 
 A claim says what was published, where, how sure we are that it was copied rightly, which records
-may speak about it and what would refute it.  The rules that judge it are in `verdicts`; all their
-parameters stand in the claim, fixed before any data is seen.
+may speak about it and what would refute it.  The rules that judge it are in `rules`; all their
+parameters stand in the claim, fixed before any data is seen.  So does which records speak about it:
+claims select records, and a record says only what was measured.
 """
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from verification.claims.fields import (
-    as_not_negative,
-    as_number,
-    as_positive,
-    as_positive_integer,
-    as_text,
-    check_choice,
-    check_names,
-    is_integer,
-    one_of,
-)
-
-TRANSCRIPTIONS = ("code", "secondary", "unverified", "ours")
-CLAIMS_FILE = Path(__file__).with_name("claims.toml")
+from verification.claims.records import Record
 
 Exact = int | str | tuple[int, ...]
-
-
-class ClaimError(ValueError):
-    """A claim that is not what its kind asks for; the message names the claim and the field."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,21 +34,43 @@ class Claim:
     refuted_by: str
     note: str = ""
 
+    def selects(self, record: Record) -> bool:
+        """Whether a record is of what is claimed; whether it counts, says `rules.admission`."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Theorem(Claim):
-    """Holds for all inputs.  `bound` is the largest `quantity` that rounding explains."""
+    """Holds for all inputs, as tried by the records of `subject`.
 
+    `bound` is the largest `quantity` that rounding explains.
+    """
+
+    subject: str
     quantity: str
     bound: float
+
+    def selects(self, record: Record) -> bool:
+        """Attempts at this theorem."""
+        return record.kind == "theorem" and record.subject == self.subject
 
 
 @dataclass(frozen=True, kw_only=True)
 class Count(Claim):
-    """Exact: `expected` gives for each subject the value of `quantity`."""
+    """Exact: `expected` gives for each subject the value of `quantity`.
+
+    `configuration`: what a record's own must say, where several things are counted of a subject.
+    """
 
     quantity: str
     expected: Mapping[str, Exact]
+    configuration: Mapping[str, str] = field(default_factory=dict)
+
+    def selects(self, record: Record) -> bool:
+        """Counts of one of the subjects, as configured."""
+        known = record.kind in ("count", "mutation") and record.subject in self.expected
+        given = record.configuration
+        return known and all(given.get(name) == text for name, text in self.configuration.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,10 @@ class Cell(Claim):
     runs: int | None = None
     rerun: Rerun | None = None
 
+    def selects(self, record: Record) -> bool:
+        """Trainings of the model, with the augmentation, on the data."""
+        return _is_of(record, self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking(Claim):
@@ -120,6 +127,12 @@ class Ranking(Claim):
     quantity: str
     family: str
 
+    def selects(self, record: Record) -> bool:
+        """Trainings of one of the models; under "check", measurements of the quantity on them."""
+        if self.protocol != "check":
+            return _is_of(record, self)
+        return self.quantity in record.numbers and _is_of(record, self, "equivariance")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trend(Claim):
@@ -127,9 +140,9 @@ class Trend(Claim):
 
     "grows" and "shrinks": from the first to the last point by more than `change`, with no step
     against it of that size; "stays": above `lower` and below `upper`, where given.  `subjects`
-    are those that must all have been measured, where the statement names them.  `readings` are ids
-    of trends that say the same for stated settings, where the statement leaves them open: it is
-    judged by them.
+    are those of the records that speak about it, and all must have been measured; `values` names
+    their numbers, a row for each seed.  `readings` are ids of trends that say the same for stated
+    settings, where the statement leaves them open: it is judged by them.
     """
 
     variable: str
@@ -138,15 +151,22 @@ class Trend(Claim):
     start: float
     stop: float
     subjects: tuple[str, ...] = ()
+    values: str = "y"
     readings: tuple[str, ...] = ()
     change: float | None = None
     lower: float | None = None
     upper: float | None = None
 
+    def selects(self, record: Record) -> bool:
+        """Curves of one of the subjects: of trainings only where the protocol is one of theirs."""
+        kinds = ("equivariance", "budget") if self.protocol == "check" else ("training",)
+        is_curve = {"x", self.values} <= set(record.numbers)
+        return is_curve and record.kind in kinds and record.subject in self.subjects
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cost(Claim):
-    """Time of `numerator` over time of `denominator`, in one run, lies in [`lower`, `upper`].
+    """Training steps of `numerator` over those of `denominator`, in one run: in [`lower`, `upper`].
 
     `batch` images per step, on `threads` CPU threads: only such records count.  None: any.
     """
@@ -159,57 +179,16 @@ class Cost(Claim):
     batch: int | None = None
     threads: int | None = None
 
-
-KINDS: dict[str, type[Claim]] = {
-    "theorem": Theorem,
-    "count": Count,
-    "cell": Cell,
-    "ranking": Ranking,
-    "trend": Trend,
-    "cost": Cost,
-}
-_PROTOCOLS = {
-    "theorem": ("check",),
-    "count": ("check",),
-    "cell": ("paper",),
-    "ranking": ("check", "short", "paper"),
-    "trend": ("check", "short", "paper"),
-    "cost": ("timing",),
-}
-_ID = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
+    def selects(self, record: Record) -> bool:
+        """Timings of steps of the numerator that hold those of the denominator as well."""
+        is_step = record.kind == "timing" and record.configuration.get("work") in _WORKS
+        seconds = record.numbers.get("seconds") if is_step else None
+        timed = set(seconds) if isinstance(seconds, dict) else set()
+        return record.subject == self.numerator and {self.numerator, self.denominator} <= timed
 
 
-def load_claims(path: Path | None = None) -> tuple[Claim, ...]:
-    """Read the claims of a file (default: the package's own), in the order of the file.
-
-    The file holds `[[claim]]` tables and `[[group]]` tables; a group gives fields shared by its
-    `rows`, one claim each, and may use `{field}` in its texts.  Raises ClaimError naming the file
-    and the claim whose field is missing, unknown or not allowed, or whose id is not unique.
-    """
-    path = CLAIMS_FILE if path is None else Path(path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        check_names("the file", document, (), ("claim", "group"))
-        raws = [*_tables(document, "claim"), *_rows(_tables(document, "group"))]
-        claims = tuple(_claim(raw) for raw in raws)
-        _check_unique(claim.id for claim in claims)
-        _check_readings(claims)
-    except ValueError as error:
-        raise ClaimError(f"{path.name}: {error}") from error
-    return claims
-
-
-def claims_of_training(
-    claims: Iterable[Claim], model: str, augmentation: bool, data: str
-) -> tuple[str, ...]:
-    """Ids of the cells and rankings that a training of `model` on `data` bears on."""
-    return tuple(
-        claim.id
-        for claim in claims
-        if isinstance(claim, Cell | Ranking)
-        and (claim.data, claim.augmentation) == (data, augmentation)
-        and model in models_of(claim)
-    )
+_WORKS = ("step", "comparison")
+"""Work of the timings that hold training steps."""
 
 
 def models_of(claim: Cell | Ranking) -> tuple[str, ...]:
@@ -217,176 +196,10 @@ def models_of(claim: Cell | Ranking) -> tuple[str, ...]:
     return (claim.model,) if isinstance(claim, Cell) else (claim.better, *claim.worse)
 
 
-def _rows(groups: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
-    """Expand groups into one set of fields per claim, filling in `{field}` in their texts."""
-    expanded = []
-    for group in groups:
-        shared = {name: value for name, value in group.items() if name != "rows"}
-        rows = _tables(group, "rows")
-        if not rows:
-            raise ClaimError(f"a group of kind {group.get('kind')!r} has no rows")
-        for row in rows:
-            fields_of_row = {**shared, **row}
-            for name in ("statement", "source", "refuted_by", "note"):
-                text = fields_of_row.get(name)
-                if isinstance(text, str):
-                    fields_of_row[name] = _filled(text, fields_of_row)
-            expanded.append(fields_of_row)
-    return expanded
-
-
-def _tables(document: Mapping[str, object], name: str) -> list[dict[str, object]]:
-    tables = document.get(name, [])
-    if not isinstance(tables, list) or not all(isinstance(item, dict) for item in tables):
-        raise ClaimError(f"{name} must be an array of tables, got {tables!r}")
-    return tables
-
-
-def _filled(text: str, values: Mapping[str, object]) -> str:
-    try:
-        return text.format_map(values)
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
-        name = values.get("id")
-        raise ClaimError(f"claim {name!r}: cannot fill in {text!r} ({error})") from error
-
-
-def _claim(raw: Mapping[str, object]) -> Claim:
-    """Build one claim after checking the name and the type of every field."""
-    identifier, kind = raw.get("id"), raw.get("kind")
-    what = f"claim {identifier!r}"
-    if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
-        raise ClaimError(f"{what}: id must be lower-case words joined by dots, got {identifier!r}")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ClaimError(f"{what}: kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    if identifier.split(".")[0] != kind:
-        raise ClaimError(f"{what}: id must begin with its kind {kind!r}")
-    model = KINDS[kind]
-    names = {item.name: item.default is MISSING for item in fields(model)}
-    check_names(what, raw, [name for name, required in names.items() if required], names)
-    values = {name: _checked(what, name, value) for name, value in raw.items()}
-    check_choice(f"{what}: protocol", raw["protocol"], _PROTOCOLS[kind])
-    claim: Claim = model(**values)  # type: ignore[arg-type]  # each was checked by _checked
-    _check_together(what, claim)
-    return claim
-
-
-def _check_together(what: str, claim: Claim) -> None:
-    """Raise ClaimError where fields contradict each other."""
-    if isinstance(claim, Trend):
-        if claim.start > claim.stop:
-            raise ClaimError(f"{what}: start {claim.start} must not exceed stop {claim.stop}")
-        bounded = claim.lower is not None or claim.upper is not None
-        if claim.direction == "stays" and (not bounded or claim.change is not None):
-            raise ClaimError(f"{what}: direction 'stays' needs lower or upper, and no change")
-        if claim.direction != "stays" and (bounded or claim.change is None):
-            raise ClaimError(f"{what}: direction {claim.direction!r} needs change, and no bounds")
-    if isinstance(claim, Cost) and claim.lower >= claim.upper:
-        raise ClaimError(f"{what}: lower {claim.lower} must be below upper {claim.upper}")
-    if isinstance(claim, Ranking) and claim.better in claim.worse:
-        raise ClaimError(f"{what}: {claim.better!r} cannot be better than itself")
-    if isinstance(claim, Cell) and claim.std is not None and claim.runs == 1:
-        raise ClaimError(f"{what}: a single run has no std, got {claim.std}")
-
-
-def _check_readings(claims: Sequence[Claim]) -> None:
-    """Raise ClaimError unless readings are trends that ask for the same numbers."""
-    trends = {claim.id: claim for claim in claims if isinstance(claim, Trend)}
-    names = (
-        "protocol",
-        "variable",
-        "quantity",
-        "direction",
-        "start",
-        "stop",
-        "change",
-        "lower",
-        "upper",
+def _is_of(record: Record, claim: Cell | Ranking, kind: str = "training") -> bool:
+    return (
+        record.kind == kind
+        and record.configuration.get("model") in models_of(claim)
+        and record.configuration.get("augmentation") is claim.augmentation
+        and (record.data or {}).get("name") == claim.data
     )
-    pairs = [(claim, name) for claim in trends.values() for name in claim.readings]
-    for claim, name in pairs:
-        what, reading = f"claim {claim.id!r}: reading {name!r}", trends.get(name)
-        if reading is None or reading.readings:
-            raise ClaimError(f"{what} must be a trend without readings of its own")
-        for field in names:
-            if getattr(claim, field) != getattr(reading, field):
-                raise ClaimError(
-                    f"{what} must have its {field} {getattr(claim, field)!r}, "
-                    f"got {getattr(reading, field)!r}"
-                )
-
-
-def _check_unique(identifiers: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for identifier in identifiers:
-        if identifier in seen:
-            raise ClaimError(f"claim {identifier!r} is given twice")
-        seen.add(identifier)
-
-
-def _checked(what: str, name: str, value: object) -> object:
-    """Return a field's value in its final type, or raise ClaimError."""
-    convert = _CONVERTERS.get(name, as_text)
-    try:
-        return convert(value)
-    except ValueError as error:
-        raise ClaimError(f"{what}: {name} {error}") from error
-
-
-def _augmentation(value: object) -> bool | None:
-    if value == "unknown":
-        return None
-    if not isinstance(value, bool):
-        raise ValueError(f'must be true, false or "unknown", got {value!r}')
-    return value
-
-
-def _names(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or len(set(map(str, value))) < len(value):
-        raise ValueError(f"must be a list of different names, got {value!r}")
-    return tuple(as_text(item) for item in value)
-
-
-def _expected(value: object) -> dict[str, Exact]:
-    if not isinstance(value, dict) or not value:
-        raise ValueError(f"must give a value for at least one subject, got {value!r}")
-    return {subject: _exact(item) for subject, item in value.items()}
-
-
-def _exact(value: object) -> Exact:
-    if isinstance(value, list) and all(is_integer(item) for item in value):
-        return tuple(value)
-    if is_integer(value) or isinstance(value, str):
-        return value
-    raise ValueError(f"must hold integers, texts or lists of integers, got {value!r}")
-
-
-def _rerun(value: object) -> Rerun:
-    if not isinstance(value, dict):
-        raise ValueError(f"must be a table of mean, std and runs, got {value!r}")
-    check_names("table", value, ("mean", "std", "runs"))
-    mean, std = as_number(value["mean"]), as_positive(value["std"])
-    return Rerun(mean=mean, std=std, runs=as_positive_integer(value["runs"]))
-
-
-_CONVERTERS: dict[str, Callable[[object], object]] = {
-    "transcription": one_of(*TRANSCRIPTIONS),
-    "direction": one_of("grows", "shrinks", "stays"),
-    "bound": as_not_negative,
-    "value": as_number,
-    "margin": as_positive,
-    "std": as_positive,
-    "runs": as_positive_integer,
-    "batch": as_positive_integer,
-    "threads": as_positive_integer,
-    "rerun": _rerun,
-    "augmentation": _augmentation,
-    "worse": _names,
-    "subjects": _names,
-    "readings": _names,
-    "expected": _expected,
-    "start": as_number,
-    "stop": as_number,
-    "change": as_not_negative,
-    "lower": as_number,
-    "upper": as_number,
-}

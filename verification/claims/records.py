@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
@@ -78,13 +78,13 @@ class Record:
     """One measurement.  Values are JSON values; tuples become lists, so a record reads back equal.
 
     `numbers` holds what was measured, per seed and not only means.  A number that is not finite is
-    rejected, except that it becomes null when `outcome` is "diverged".  Raises TypeError or
+    rejected, except that it becomes null when `outcome` is "diverged".  `claims` are ids that older
+    records name; they decide nothing, since claims select records.  Raises TypeError or
     ValueError naming the field, its value and what is allowed.
     """
 
     kind: str
     subject: str
-    claims: tuple[str, ...]
     numbers: Mapping[str, Any]
     configuration: Mapping[str, Any]
     protocol: str
@@ -93,6 +93,7 @@ class Record:
     command: str
     outcome: str
     provenance: Provenance
+    claims: tuple[str, ...] = ()
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -221,7 +222,6 @@ def measuring(
     subject: str,
     *,
     command: str,
-    claims: Sequence[str] = (),
     configuration: Mapping[str, Any] | None = None,
     protocol: str = "check",
     data: Mapping[str, str] | None = None,
@@ -238,7 +238,6 @@ def measuring(
     blank = Record(
         kind=kind,
         subject=subject,
-        claims=tuple(claims),
         numbers={},
         configuration=configuration or {},
         protocol=protocol,

@@ -58,7 +58,6 @@ def make_everything_tiny(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(recipes.SMOKE_EPOCHS, "digits", 3)
     patch.setattr(run, "create_model", make_tiny_network)
     patch.setattr(data, "load", lambda name, realisation, *_: make_tiny(name, realisation))
-    patch.setattr(training, "load_claims", lambda: ())  # every process would read them anew
     patch.setattr(ledger, "objections", lambda _: [])
     for module in (training, evidence, work_module):
         patch.setattr(module, "current_provenance", lambda _="cpu": _CLEAN)

@@ -16,7 +16,7 @@ from benchmarks.campaign.status import status, table
 from benchmarks.campaign.tests.conftest import TASK, make_provenance, make_record
 from benchmarks.data import DataSet
 from benchmarks.training.train import train
-from verification.claims.claim import load_claims
+from verification.claims.reading import load_claims
 from verification.claims.records import RecordError, write_record
 
 TASKS = plan(

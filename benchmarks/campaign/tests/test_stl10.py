@@ -21,7 +21,7 @@ from benchmarks.campaign.tests.test_faults import make_settings, outcome
 from benchmarks.campaign.work import Settings
 from benchmarks.data.stl10 import FOLDER, BinaryFile
 from benchmarks.data.tests.synthetic import write_stl10
-from verification.claims.claim import load_claims
+from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records
 
 EPOCHS, STEPS = 2, 3  # of 6 images in batches of 2

@@ -22,7 +22,7 @@ def test_record(tiny: DataSet) -> None:
     record = train("cnn_28", tiny, "paper", augmentation=True, seed=3)
     numbers, curves = record.numbers, record.numbers["curves"]
     assert (record.kind, record.subject, record.protocol) == ("training", "cnn_28", "paper")
-    assert (record.outcome, record.claims) == ("finished", ())
+    assert record.outcome == "finished"
     assert record.data == tiny.identity
     assert record.seeds == {"realisation": 0, "seed": 3}
     assert record.command == (
@@ -42,13 +42,6 @@ def test_record(tiny: DataSet) -> None:
     assert sum(row["images"] for row in numbers["by_scale"]) == len(tiny.test)
     errors = sum(row["errors"] for row in numbers["by_scale"])
     assert numbers["test_error"] == pytest.approx(100 * errors / len(tiny.test))
-
-
-def test_published_data_give_the_claims(tiny: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(recipes.PAPER, "mnist_scale", recipes.PAPER["tiny"])
-    record = train("cnn_28", replace(tiny, name="mnist_scale"), "smoke", augmentation=True)
-    assert "cell.mnist.cnn.28plus" in record.claims
-    assert "cell.mnist.cnn.28" not in record.claims
 
 
 def weights(record: Record) -> str:

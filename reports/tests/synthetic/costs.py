@@ -17,7 +17,6 @@ def timings() -> list[Record]:
             if model != "cnn_28":
                 rivals["textbook"] = [2 * time for time in own]
             quartiles = {"median": factor, "lower_quartile": factor - 0.1, "upper_quartile": 6.1}
-            cost = ("cost.step.sesn_scalar_28",) if model != "cnn_28" else ()
             numbers = {
                 "seconds": {**rivals, model: own}, "ratios": dict.fromkeys(rivals, quartiles),
                 "throughput": 0.415, "peak_bytes": {model: 300, **dict.fromkeys(rivals, 1000)},
@@ -27,7 +26,6 @@ def timings() -> list[Record]:
                     "timing",
                     model,
                     numbers,
-                    claims=cost,
                     configuration={"model": model, "work": "step", "batch": 128, "rounds": 6},
                     protocol="timing",
                     seeds={},
@@ -84,13 +82,10 @@ def comparison() -> list[Record]:
         rows += [("trunk", "scenes")] if name in COMPARED else []
         rows += [("own_steps", "scenes")] if name not in ("comparison_floor", "cnn_28") else []
         numbers: dict[str, Any] = {"responses": [_response(*row, level) for row in rows]}
-        claims: tuple[str, ...] = ()
         if name in COMPARED:
             shares = {"unchanged": [[0.6, 0.4]] * 8, "chance": [[0.2, 0.2]] * 8}
             numbers |= {"predictions": {"images": 32, "factors": [0.5, 2.0], **shares}}
             numbers["probe_share_of_chance"] = [level * spread for spread in SPREADS]
-            best = "ranking.equivariance.sesn_scalar"
-            claims = (f"{best}_over_cnn", f"{best}_best")
         configuration = {
             "model": name, "augmentation": False, "sizes": {"repetitions": 8, "scenes": 64},
         }  # fmt: skip
@@ -99,7 +94,6 @@ def comparison() -> list[Record]:
                 "equivariance",
                 name,
                 numbers,
-                claims=claims,
                 configuration=configuration,
                 data=data,
                 command=command,
@@ -131,14 +125,12 @@ def _prices(command: str) -> list[Record]:
             "parameters": 494_549, "multiply_adds": 3.5e7 * cost, "peak_bytes": peaks,
             "seconds": seconds, "step_ratio": ratio, "forward_ratio": ratio,
         }  # fmt: skip
-        claims = ("cost.step.sicnn_over_si_convnet",) if name == "sicnn_28" else ()
         configuration = {"model": name, "work": "comparison", "rounds": 5, "batch": 128}
         found.append(
             make(
                 "timing",
                 name,
                 numbers,
-                claims=claims,
                 configuration=configuration,
                 seeds={},
                 protocol="timing",

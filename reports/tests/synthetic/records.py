@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from verification.claims.claim import load_claims
+from verification.claims.reading import load_claims
 from verification.claims.records import Provenance, Record, write_record
 
 CLAIMS = load_claims()
@@ -28,7 +28,6 @@ def provenance(**changes: Any) -> Provenance:
 
 def make(kind: str, subject: str, numbers: dict[str, Any], **changes: Any) -> Record:
     values: dict[str, Any] = {
-        "claims": (),
         "configuration": {},
         "protocol": "check",
         "data": None,

@@ -26,7 +26,6 @@ def theorems(claims: Sequence[Claim] = CLAIMS) -> list[Record]:
             "theorem",
             claim.id.removeprefix("theorem."),
             {"cases": 100, "worst_error": 0.3 * claim.bound, "bound": claim.bound},
-            claims=(claim.id,),
         )
         for claim in claims
         if isinstance(claim, Theorem)
@@ -35,7 +34,7 @@ def theorems(claims: Sequence[Claim] = CLAIMS) -> list[Record]:
 
 def counts(claims: Sequence[Claim] = CLAIMS) -> list[Record]:
     return [
-        make("count", subject, {"value": value}, claims=(claim.id,), seeds={})
+        make("count", subject, {"value": value}, seeds={})
         for claim in claims
         if isinstance(claim, Count) and claim.id.startswith(("count.mnist", "count.basis"))
         for subject, value in claim.expected.items()
@@ -76,8 +75,7 @@ def budgets() -> list[Record]:
         if name != OLD_BUDGET:
             configuration["kernel_size"] = numbers["supports"][-1]
             _complete(numbers, scales, published=name != "wide_support")
-        published = ("trend.budget.published",) if name.startswith("sesn_") else ()
-        records.append(make("budget", name, numbers, claims=published, configuration=configuration))
+        records.append(make("budget", name, numbers, configuration=configuration))
     return records
 
 
@@ -171,10 +169,10 @@ def panels() -> list[Record]:
                 for curve, level in {**levels, **extra}.items()
             }
             probe = {"x": x, "y": curves.pop("probe")}
-            subject, claims = f"panel_{name}_{grid}", (f"trend.{name}", f"trend.{name}.{grid}")
+            subject = f"panel_{name}_{grid}"
             data = {"name": "photographs", "hash": "00"}
             numbers = {"x": x, **curves}
-            found.append(make("equivariance", subject, numbers, claims=claims, data=data))
+            found.append(make("equivariance", subject, numbers, data=data))
             found.append(make("equivariance", f"{subject}_probe", probe, data=data))
     return found
 
@@ -208,8 +206,7 @@ def mutants() -> list[Record]:
         "equivalent": [{"name": "harmless", "reason": "Nothing changes."}],
     }
     command = "python -m verification mutants"
-    claims = ("count.checks.survivors",)
-    return [make("mutation", "mutants", numbers, claims=claims, command=command, seeds={})]
+    return [make("mutation", "mutants", numbers, command=command, seeds={})]
 
 
 def simulation() -> Record:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from reports.tests.synthetic.records import CLAIMS, day, make, provenance
-from verification.claims.claim import Cell, claims_of_training
+from verification.claims.claim import Cell
 from verification.claims.protocols import load_protocols
 from verification.claims.records import Record
 
@@ -24,7 +24,6 @@ def trained(
     demands = load_protocols()[protocol, data]
     known = realisation < len(demands.hashes)
     values = {
-        "claims": claims_of_training(CLAIMS, model, augmentation, data),
         "configuration": {
             "model": model, "augmentation": augmentation, "data": data, **demands.recipe,
         },

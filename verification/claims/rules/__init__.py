@@ -7,7 +7,7 @@ each have a probability of at most 5 %; that no difference was found never suppo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from verification.claims.claim import Cell, Claim, Cost, Count, Ranking, Theorem, Trend
 from verification.claims.records import Record
@@ -34,34 +34,17 @@ __all__ = [
     "REFUTED",
     "STATUSES",
     "SUPPORTED",
-    "UnknownClaimError",
     "Verdict",
     "judge",
     "judge_all",
 ]
 
 
-class UnknownClaimError(ValueError):
-    """A record that names a claim nobody made; the message names the record's file and the id."""
-
-
 def judge(claim: Claim, records: Sequence[Record], claims: Sequence[Claim]) -> Verdict:
     """Judge one claim by the records that bear on it.
 
-    `claims` are all claims: a ranking is corrected for its family, and a record that names an id
-    outside them raises UnknownClaimError.
+    `claims` are all claims: a ranking is corrected for its family, and readings are claims.
     """
-    _check_ids(records, claims)
-    return _judge(claim, records, claims)
-
-
-def judge_all(claims: Sequence[Claim], records: Sequence[Record]) -> tuple[Verdict, ...]:
-    """Judge every claim, in their order; raises as `judge` does."""
-    _check_ids(records, claims)
-    return tuple(_judge(claim, records, claims) for claim in claims)
-
-
-def _judge(claim: Claim, records: Sequence[Record], claims: Sequence[Claim]) -> Verdict:
     findings = admit(claim, records)
     match claim:
         case Theorem():
@@ -80,10 +63,6 @@ def _judge(claim: Claim, records: Sequence[Record], claims: Sequence[Claim]) -> 
             raise TypeError(f"claim {claim.id!r}: no rule for a {type(claim).__name__}")
 
 
-def _check_ids(records: Iterable[Record], claims: Iterable[Claim]) -> None:
-    known = {claim.id for claim in claims}
-    for record in records:
-        if unknown := sorted(set(record.claims) - known):
-            raise UnknownClaimError(
-                f"{record.filename}: names the unknown claim {', '.join(unknown)}"
-            )
+def judge_all(claims: Sequence[Claim], records: Sequence[Record]) -> tuple[Verdict, ...]:
+    """Judge every claim, in their order."""
+    return tuple(judge(claim, records, claims) for claim in claims)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from verification.claims.claim import Cell, Claim, load_claims
+from verification.claims.claim import Cell, Claim
+from verification.claims.reading import load_claims
 from verification.claims.records import measuring
 from verification.claims.rules.simulation import is_wrong, simulate
 from verification.claims.rules.verdict import LEVEL, REFUTED, SUPPORTED

@@ -59,13 +59,11 @@ def judge_trend(claim: Trend, findings: Findings, claims: Sequence[Claim]) -> Ve
     if not claim.readings:
         return _judged(claim, findings, LEVEL)
     trends = {trend.id: trend for trend in claims if isinstance(trend, Trend)}
-    named = [r for r in findings.counted if set(r.claims) & set(claim.readings)]
-    findings.keep(named, "a reading of the claim")
-    if not named:
+    if not findings.counted:
         return findings.not_run()
     verdicts = []
     for name in claim.readings:
-        part = Findings(trends[name], [record for record in named if name in record.claims])
+        part = Findings(trends[name], [r for r in findings.counted if trends[name].selects(r)])
         verdicts.append(_judged(trends[name], part, LEVEL / len(claim.readings)))
     statuses = [verdict.status for verdict in verdicts]
     reason = ", ".join(f"{verdict.claim_id}: {verdict.status}" for verdict in verdicts)
@@ -88,9 +86,10 @@ def _judged(claim: Trend, findings: Findings, level: float) -> Verdict:
     Supported: every demand is met, the ends of the range and all subjects were measured.
     Refuted: one demand is surely not met.  Otherwise inconclusive.
     """
-    usable = [record for record in findings.counted if _is_curve(record)]
-    findings.keep(usable, "x and rows y of the same length")
-    series = [part for whole in _series(findings.counted) if (part := _within(whole, claim))]
+    usable = [record for record in findings.counted if _is_curve(record, claim.values)]
+    findings.keep(usable, f"x and rows {claim.values} of the same length")
+    found = _series(findings.counted, claim.values)
+    series = [part for whole in found if (part := _within(whole, claim))]
     if not series:
         return findings.not_run()
     demands = [demand for part in series for demand in _demands(claim, part)]
@@ -116,8 +115,8 @@ def _judged(claim: Trend, findings: Findings, level: float) -> Verdict:
     return findings.verdict(SUPPORTED, reason, measured)
 
 
-def _is_curve(record: Record) -> bool:
-    x, y = record.numbers.get("x"), record.numbers.get("y")
+def _is_curve(record: Record, values: str) -> bool:
+    x, y = record.numbers.get("x"), record.numbers.get(values)
     if not (isinstance(x, list) and isinstance(y, list) and x and y and all(map(is_number, x))):
         return False
     if sorted(set(x)) != x:
@@ -125,11 +124,11 @@ def _is_curve(record: Record) -> bool:
     return all(isinstance(r, list) and len(r) == len(x) and all(map(is_number, r)) for r in y)
 
 
-def _series(records: Sequence[Record]) -> list[Series]:
+def _series(records: Sequence[Record], values: str) -> list[Series]:
     """Stack the rows of records with the same subject and points."""
     rows: dict[tuple[str, tuple[float, ...]], list[list[float]]] = defaultdict(list)
     for record in records:
-        rows[record.subject, tuple(record.numbers["x"])].extend(record.numbers["y"])
+        rows[record.subject, tuple(record.numbers["x"])].extend(record.numbers[values])
     return [
         Series(subject, np.array(x, dtype=float), np.array(rows[subject, x], dtype=float))
         for subject, x in sorted(rows)

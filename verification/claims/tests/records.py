@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from verification.claims.claim import claims_of_training, load_claims
+from verification.claims.claim import Cost, Count, Theorem, Trend
 from verification.claims.protocols import load_protocols
+from verification.claims.reading import load_claims
 from verification.claims.records import Provenance, Record
 from verification.claims.rules import Verdict, judge
 
@@ -37,10 +38,9 @@ def make(identifier: str, **changes: object) -> Record:
     first = identifier.split(".", maxsplit=1)[0]
     values: dict[str, Any] = {
         "kind": kind.get(first, first),
-        "subject": "cnn_28",
-        "claims": (identifier,),
+        "subject": _subject(identifier),
         "numbers": {},
-        "configuration": {},
+        "configuration": {"work": "step"} if first == "cost" else {},
         "protocol": "timing" if first == "cost" else "check",
         "data": None,
         "seeds": {},
@@ -50,6 +50,21 @@ def make(identifier: str, **changes: object) -> Record:
         **changes,
     }
     return Record(**values)
+
+
+def _subject(identifier: str) -> str:
+    """What a record has to be about for the claim to select it, where the claim says so."""
+    match BY_ID.get(identifier):
+        case Theorem(subject=subject):
+            return subject
+        case Count(expected=expected):
+            return next(iter(expected))
+        case Trend(subjects=(first, *_)):
+            return first
+        case Cost(numerator=numerator):
+            return numerator
+        case _:
+            return "cnn_28"
 
 
 def trained(
@@ -63,7 +78,6 @@ def trained(
         "training",
         **{
             "subject": model,
-            "claims": claims_of_training(CLAIMS, model, augmentation, "mnist_scale"),
             "numbers": {
                 "test_error": error,
                 "steps": demands.steps,

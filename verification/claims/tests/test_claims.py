@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
@@ -11,17 +12,16 @@ import pytest
 from verification.claims.claim import (
     Cell,
     Claim,
-    ClaimError,
     Cost,
     Count,
     Ranking,
     Rerun,
     Theorem,
     Trend,
-    claims_of_training,
-    load_claims,
     models_of,
 )
+from verification.claims.reading import ClaimError, load_claims
+from verification.claims.tests.records import trainings
 
 CLAIMS = load_claims()
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -187,16 +187,17 @@ def test_the_per_epoch_table_that_was_not_recovered_is_not_encoded() -> None:
     assert [c.id for c in costs if c.transcription == "code"] == ["cost.campaign"]
 
 
-def test_a_training_bears_on_its_cell_and_its_rankings() -> None:
-    found = claims_of_training(CLAIMS, "cnn_28", augmentation=True, data="mnist_scale")
-    assert found == (
+def test_claims_select_trainings_by_what_was_trained() -> None:
+    (record,) = trainings("cnn_28", [2.0], augmentation=True, claims=("cell.of.old",))
+    assert [claim.id for claim in CLAIMS if claim.selects(record)] == [
         "cell.mnist.cnn.28plus",
         "ranking.mnist.28plus.sesn_scalar_over_cnn",
         "ranking.mnist.28plus.sesn_vector_over_cnn",
         "ranking.mnist.28plus.best",
-    )
-    assert claims_of_training(CLAIMS, "cnn_28", augmentation=True, data="digits") == ()
-    assert claims_of_training(CLAIMS, "sesn_scalar_28p", False, data="mnist_scale") == ()
+    ]
+    other_data = dataclasses.replace(record, data={"name": "digits"})
+    (other_model,) = trainings("sesn_scalar_28p", [2.0])
+    assert not any(claim.selects(r) for claim in CLAIMS for r in (other_data, other_model))
 
 
 COUNT = """

@@ -330,7 +330,7 @@ def test_a_record_says_which_field_is_wrong(
 
 
 def test_measuring_times_a_block_and_writes_its_record(tmp_path: Path) -> None:
-    with measuring("count", "cnn_28", command="count", claims=["a.b"], folder=tmp_path) as m:
+    with measuring("count", "cnn_28", command="count", folder=tmp_path) as m:
         m.numbers["value"] = 3
     assert m.record is not None
     assert m.record.outcome == "finished"

@@ -15,17 +15,19 @@ from verification.claims.rules import (
     NOT_RUN,
     REFUTED,
     SUPPORTED,
-    UnknownClaimError,
     judge,
     judge_all,
 )
 from verification.claims.tests.records import (
+    BY_ID,
     CELL,
     CLAIMS,
+    COST,
     COUNT,
     PUBLISHED,
     RANKING,
     THEOREM,
+    TREND,
     dirty,
     make,
     trained,
@@ -57,16 +59,10 @@ def test_without_records_nothing_was_run() -> None:
     assert {verdict.records for verdict in verdicts} == {()}
 
 
-def test_an_unknown_claim_id_names_the_file_and_the_id() -> None:
-    record = make("count.mnist.cnnn", numbers={"value": 1})
-    for call in (lambda: verdict_of(CELL, [record]), lambda: judge_all(CLAIMS, [record])):
-        with pytest.raises(UnknownClaimError, match=rf"{record.filename}: .*count\.mnist\.cnnn"):
-            call()
-
-
-def test_a_record_without_claims_is_context_only() -> None:
-    records = [counted(494_549, claims=()), *trainings("cnn_28", PUBLISHED, claims=())]
-    assert {verdict.status for verdict in judge_all(CLAIMS, records)} == {NOT_RUN}
+def test_ids_that_a_record_names_decide_nothing() -> None:
+    other = counted(1, subject="basis_b_7", claims=(COUNT, "count.of.old"))
+    assert verdict_of(COUNT, [other]).status == NOT_RUN
+    assert verdict_of(COUNT, [counted(494_549, claims=())]).records
 
 
 @pytest.mark.parametrize(
@@ -76,7 +72,6 @@ def test_a_record_without_claims_is_context_only() -> None:
         (THEOREM, {"outcome": "aborted"}, "not counted: 1 aborted"),
         (THEOREM, {"protocol": "paper"}, "1 of protocol paper (needs check)"),
         (THEOREM, {"protocol": "timing"}, "1 of protocol timing (needs check)"),
-        (THEOREM, {"kind": "budget"}, "1 of kind budget"),
         (CELL, {"outcome": "diverged"}, "not counted: 1 diverged"),
         (CELL, {"protocol": "short"}, "1 of protocol short (needs paper)"),
         (CELL, {"protocol": "smoke"}, "1 of protocol smoke (needs paper)"),
@@ -84,9 +79,6 @@ def test_a_record_without_claims_is_context_only() -> None:
         (RANKING, {"protocol": "smoke"}, "1 of protocol smoke (needs short)"),
         (CELL, {"numbers": LACKING}, "not counted: 1 without test_error"),
         (CELL, {"numbers": LACKING | {"test_error": None}}, "not counted: 1 without test_error"),
-        (CELL, {"data": {"name": "digits"}}, "1 of another model, augmentation or data set"),
-        (CELL, {"data": None}, "1 of another model, augmentation or data set"),
-        (CELL, {"configuration": {"model": "cnn_28"}}, "1 of another model, augmentation"),
         (THEOREM, {"numbers": {"cases": 3}}, "1 without cases, worst_error and bound"),
     ],
 )
@@ -95,6 +87,35 @@ def test_what_does_not_count_is_said(identifier: str, changes: dict[str, Any], r
     verdict = verdict_of(identifier, [dataclasses.replace(base, **changes)])
     assert (verdict.status, verdict.records) == (NOT_RUN, ())
     assert reason in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("identifier", "changes"),
+    [
+        (THEOREM, {"kind": "budget"}),
+        (THEOREM, {"subject": "pooling"}),
+        (CELL, {"data": {"name": "digits"}}),
+        (CELL, {"data": None}),
+        (CELL, {"configuration": {"model": "cnn_28"}}),
+        (COUNT, {"subject": "cnn_56p"}),
+        (TREND, {"subject": "panel_depth_mnist"}),
+        (COST, {"configuration": {"work": "forward"}}),
+        (COST, {"numbers": {"seconds": {"sesn_4_scales": [1.0] * 9}}}),
+    ],
+)
+def test_a_record_of_something_else_is_not_selected(
+    identifier: str, changes: dict[str, Any]
+) -> None:
+    curve = {"x": [1, 50], "y": [[0.01, 0.02]] * 6}
+    seconds = {"sesn_4_scales": [1.9] * 9, "plain_cnn": [1.0] * 9}
+    bases = {
+        THEOREM: attempt(), CELL: trained("cnn_28", 2.5, 0), COUNT: counted(494_549),
+        TREND: make(TREND, numbers=curve), COST: make(COST, numbers={"seconds": seconds}),
+    }  # fmt: skip
+    assert BY_ID[identifier].selects(bases[identifier])
+    other = dataclasses.replace(bases[identifier], **changes)
+    assert not BY_ID[identifier].selects(other)
+    assert "not counted" not in verdict_of(identifier, [other]).reason
 
 
 def test_trainings_from_dirty_or_unknown_sources_never_count() -> None:
@@ -142,11 +163,9 @@ def test_a_theorem_that_withstood_attempts_is_supported() -> None:
 
 
 def test_one_counterexample_refutes_a_theorem() -> None:
-    verdict = verdict_of(
-        THEOREM, [attempt(10**6), attempt(1, 2e-3, 1e-3, subject="sesn_scalar_28")]
-    )
+    verdict = verdict_of(THEOREM, [attempt(10**6), attempt(1, 2e-3, 1e-3)])
     assert verdict.status == REFUTED
-    assert "sesn_scalar_28 has an error of 2.00e-03, above its bound 1.00e-03" in verdict.reason
+    assert "scale_shift has an error of 2.00e-03, above its bound 1.00e-03" in verdict.reason
 
 
 def test_no_case_tried_supports_no_theorem() -> None:
@@ -204,6 +223,9 @@ def test_lists_and_hashes_are_counts_too() -> None:
     )
     assert verdict_of("count.basis.supports", [supports]).status == SUPPORTED
     wrong = make(
-        "count.data.mnist_scale_pixels", subject="mnist_scale_0", numbers={"value": "0" * 32}
+        "count.data.mnist_scale_pixels",
+        numbers={"value": "0" * 32},
+        configuration={"hash": "MD5 over the pixels"},
     )
     assert verdict_of("count.data.mnist_scale_pixels", [wrong]).status == REFUTED
+    assert verdict_of("count.data.mnist_scale_png", [wrong]).status == NOT_RUN

@@ -25,7 +25,6 @@ def measured(model: str, errors: Sequence[float], **changes: object) -> Record:
         **{
             "kind": "equivariance",
             "subject": model,
-            "claims": (OVER_CNN, BEST),
             "numbers": {"probe_share_of_chance": list(errors)},
             "configuration": {"model": model, "augmentation": False},
             "data": {"name": "digits and photographs", "hash": "0"},
@@ -104,7 +103,7 @@ def test_what_is_no_measurement_of_the_ranking_counts_for_nothing(
 def timed(batch: int = 128, threads: int = 2, device: str = "cpu") -> Record:
     seconds = {"dss_scalar_28": [1.5, 1.51, 1.49, 1.5, 1.5], "cnn_28": [1.0] * 5}
     origin = dataclasses.replace(PROVENANCE, threads=threads, device=device)
-    configuration = {"batch": batch}
+    configuration = {"batch": batch, "work": "step"}
     numbers = {"seconds": seconds}
     return make(STEP, numbers=numbers, configuration=configuration, provenance=origin)
 

@@ -89,7 +89,7 @@ def test_a_trend_with_readings_is_judged_by_them() -> None:
 
     def status(*means: Sequence[float]) -> str:
         records = [
-            curve(name, [1, 10, 50], around(mean), claims=(name, open_trend.id))
+            curve(name, [1, 10, 50], around(mean))
             for name, mean in zip(open_trend.readings, means, strict=False)
         ]
         return verdict_of(open_trend.id, records).status
@@ -109,17 +109,16 @@ def test_readings_share_the_level() -> None:
     together = dict(alone)
     for _ in range(40):
         rows = rng.normal([0.01, 0.01, 0.046], 0.004, (6, 3)).tolist()
-        record = curve(reading, [1, 10, 50], rows, claims=(reading, "trend.depth"))
+        record = curve(reading, [1, 10, 50], rows)
         alone[verdict_of(reading, [record]).status] += 1
         together[verdict_of("trend.depth", [record]).status] += 1
     assert 0 < together[SUPPORTED] < alone[SUPPORTED]
 
 
 def test_records_of_no_reading_do_not_count() -> None:
-    record = make("trend.depth", numbers={"x": [1, 10, 50], "y": around([0.01] * 3)})
-    verdict = verdict_of("trend.depth", [record])
-    assert verdict.status == NOT_RUN
-    assert "not counted: 1 without a reading of the claim" in verdict.reason
+    numbers = {"x": [1, 10, 50], "y": around([0.01] * 3)}
+    record = make("trend.depth", subject="panel_depth_stl10_probe", numbers=numbers)
+    assert verdict_of("trend.depth", [record]).status == NOT_RUN
 
 
 def test_named_subjects_must_all_be_measured() -> None:
@@ -145,7 +144,6 @@ def test_seeds_in_several_records_are_stacked_and_repeated_ones_are_not() -> Non
 @pytest.mark.parametrize(
     "numbers",
     [
-        {},
         {"x": [1, 2], "y": [[0.1]]},
         {"x": [2, 1], "y": [[0.1, 0.2]]},
         {"x": [1, 2], "y": [0.1, 0.2]},
@@ -204,7 +202,7 @@ def test_the_same_times_give_the_same_interval() -> None:
 
 @pytest.mark.parametrize(
     "seconds",
-    [None, {}, {"sesn_4_scales": [1.0] * 9}, {"sesn_4_scales": [1.0] * 9, "plain_cnn": [1.0] * 4}],
+    [{"sesn_4_scales": [1.0] * 9, "plain_cnn": one} for one in ([1.0] * 4, [1.0, -1.0] * 4, None)],
 )
 def test_times_that_are_too_few_or_missing_are_left_out(seconds: object) -> None:
     verdict = verdict_of(COST, [make(COST, numbers={"seconds": seconds})])
