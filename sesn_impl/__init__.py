@@ -8,7 +8,7 @@ from sesn_impl.layers import (
     ScaleConv2d,
     ScaleMaxProjection,
 )
-from sesn_impl.networks import create_model, list_models
+from sesn_impl.networks import create_model, list_models, load_released
 
 __all__ = [
     "HermiteFunction",
@@ -22,4 +22,5 @@ __all__ = [
     "hermite_basis_a",
     "hermite_basis_b",
     "list_models",
+    "load_released",
 ]

@@ -9,6 +9,9 @@ from functools import partial
 from torch import nn
 
 from sesn_impl.networks import mnist, mnist_baselines, stl10
+from sesn_impl.networks.released import load_released
+
+__all__ = ["create_model", "list_models", "load_released"]
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "cnn_28": partial(mnist.cnn, 28),
