@@ -1,6 +1,13 @@
 """The smallest complete Scale-Equivariant Steerable Network (SESN, ICLR 2020)."""
 
-from sesn_impl.basis import HermiteFunction, SteerableBasis, hermite_basis_a, hermite_basis_b
+from sesn_impl.baselines.bases import bspline_basis, fourier_bessel_basis
+from sesn_impl.basis import (
+    HermiteFunction,
+    SteerableBasis,
+    hermite_basis_a,
+    hermite_basis_b,
+    steerable_basis,
+)
 from sesn_impl.layers import (
     LiftingConv2d,
     ProjectedConv2d,
@@ -18,9 +25,12 @@ __all__ = [
     "ScaleConv2d",
     "ScaleMaxProjection",
     "SteerableBasis",
+    "bspline_basis",
     "create_model",
+    "fourier_bessel_basis",
     "hermite_basis_a",
     "hermite_basis_b",
     "list_models",
     "load_released",
+    "steerable_basis",
 ]

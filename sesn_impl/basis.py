@@ -1,14 +1,11 @@
-"""Steerable bases of Hermite-Gaussian functions, sampled at several scales.
+"""Steerable bases: functions sampled at several scales, of which filters are made.
 
 A filter is steerable in scale when its copy at scale σ is
 
     ψ_σ(t) = σ⁻² ψ(t/σ)                                   (SESN, section 3)
 
-so that a filter learned at one scale exists at every other one. Both bases are made of
-
-    φ_nm(y, x; σ) = σ⁻² He_n(y/σ) He_m(x/σ) exp(−(x² + y²)/2σ²)
-
-with the probabilists' Hermite polynomials He, n the order along the rows and m along the columns.
+so that a filter learned at one scale exists at every other one. The published bases are made of
+Hermite-Gaussian functions; any other functions are sampled and normalised in the same way.
 
 Convention: unit pixel spacing, odd supports centred on a pixel, first array axis = rows.
 """
@@ -16,9 +13,10 @@ Convention: unit pixel spacing, odd supports centred on a pixel, first array axi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,14 +26,27 @@ from torch import Tensor
 
 _VANISHING_NORM = 1e-12
 
+FloatArray = NDArray[np.float64]
+BasisFunction = Callable[[FloatArray, FloatArray, float], FloatArray]
+"""ψ_σ(y, x) from rows y and columns x in pixels, which broadcast, and σ in pixels."""
+
 
 @dataclass(frozen=True)
 class HermiteFunction:
-    """One basis function: orders along rows and columns, width relative to the filter's scale."""
+    """σ⁻² He_n(y/σ) He_m(x/σ) exp(−(x² + y²)/2σ²), He the probabilists' Hermite polynomials.
+
+    row_order, column_order: n and m; relative_width: σ in units of the filter's scale.
+    """
 
     row_order: int
     column_order: int
     relative_width: float
+
+    def __call__(self, y: FloatArray, x: FloatArray, scale: float) -> FloatArray:
+        """Values at rows y and columns x, in pixels."""
+        width = scale * self.relative_width
+        rows = _hermite_gaussian(self.row_order, y / width) / width
+        return rows * (_hermite_gaussian(self.column_order, x / width) / width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +56,14 @@ class SteerableBasis:
     functions: [N_b, S, V, V] float64, zero outside each scale's own support.
     scales: σ of each scale in pixels, growing.
     supports: odd side length in pixels of the grid that each scale is sampled on, at most V.
-    atoms: what each of the N_b functions is, in order.
+    atoms: the N_b functions, each a `HermiteFunction` or another `BasisFunction`, in order.
     norms: [N_b] the divisor of each function: the L2 norm of its smallest-scale sample.
     """
 
     functions: Tensor
     scales: tuple[float, ...]
     supports: tuple[int, ...]
-    atoms: tuple[HermiteFunction, ...]
+    atoms: tuple[Any, ...]
     norms: tuple[float, ...]
 
     @property
@@ -69,6 +80,11 @@ class SteerableBasis:
     def kernel_size(self) -> int:
         """V, the side length in pixels of the largest support."""
         return int(self.functions.shape[-1])
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """How many of the N_b functions are linearly independent on the grid of each scale."""
+        return tuple(int(torch.linalg.matrix_rank(f.flatten(1))) for f in self.functions.unbind(1))
 
     def __repr__(self) -> str:
         return (
@@ -89,10 +105,10 @@ def hermite_basis_a(
     Raises ValueError for an argument outside these ranges, or a support so small that a function
     vanishes on it. Source: the authors' released code, `steerable_A`.
     """
-    _check_arguments(kernel_size, scales, effective_size)
+    check_arguments(kernel_size, scales, effective_size)
     orders = range(effective_size)
     atoms = tuple(HermiteFunction(n, m, 1.0) for m in orders for n in orders)
-    return _sample_basis(kernel_size, tuple(map(float, scales)), atoms)
+    return sample_basis(kernel_size, tuple(map(float, scales)), atoms)
 
 
 def hermite_basis_b(
@@ -113,7 +129,7 @@ def hermite_basis_b(
     Raises ValueError for an argument outside these ranges, or a support so small that a function
     vanishes on it. Source: the authors' released code, `steerable_B`.
     """
-    _check_arguments(kernel_size, scales, effective_size)
+    check_arguments(kernel_size, scales, effective_size)
     if max_order < 0:
         raise ValueError(f"max_order={max_order!r}: must be at least 0")
     if not (math.isfinite(mult) and mult > 1):
@@ -122,7 +138,44 @@ def hermite_basis_b(
     count = effective_size**2
     levels = math.ceil(count / len(orders))
     atoms = [HermiteFunction(n, m, mult**-level) for level in range(levels) for n, m in orders]
-    return _sample_basis(kernel_size, tuple(map(float, scales)), tuple(atoms[:count]))
+    return sample_basis(kernel_size, tuple(map(float, scales)), tuple(atoms[:count]))
+
+
+def steerable_basis(
+    atoms: Sequence[BasisFunction], kernel_size: int, scales: Sequence[float],
+    supports: Sequence[int] | None = None,
+) -> SteerableBasis:  # fmt: skip
+    """A basis of functions of one's own, ψ_σ(y, x) in pixels: [N_b, S, V, V].
+
+    atoms: callables (y, x, σ) -> values, for arrays that broadcast.
+    kernel_size, scales: as for `hermite_basis_a`.
+    supports: odd side in pixels of each scale's grid, by default in proportion to the scale.
+
+    Raises ValueError for arguments out of range, a function that is not finite, vanishes on the
+    smallest support or is not σ⁻² ψ(t/σ), and functions that depend on each other at every scale.
+    """
+    check_arguments(kernel_size, scales, 1)
+    scales = tuple(map(float, scales))
+    if not atoms:
+        raise ValueError("atoms: must be one or more functions")
+    if supports is not None and (
+        len(supports) != len(scales)
+        or any(side < 1 or side % 2 == 0 for side in supports)
+        or max(supports) != kernel_size
+    ):
+        raise ValueError(
+            f"supports={tuple(supports)!r}: must be one odd number of pixels for each of "
+            f"{len(scales)} scales, the largest of them kernel_size={kernel_size}"
+        )
+    for index, atom in enumerate(atoms):
+        _check_law(index, atom, kernel_size, scales)
+    basis = sample_basis(kernel_size, scales, tuple(atoms), supports)
+    if max(basis.ranks) < len(atoms):
+        raise ValueError(
+            f"atoms: must be linearly independent at one scale at least; of {len(atoms)} "
+            f"functions {basis.ranks} are, scale by scale"
+        )
+    return basis
 
 
 def support_at(scale: float, kernel_size: int, largest_scale: float) -> int:
@@ -130,19 +183,22 @@ def support_at(scale: float, kernel_size: int, largest_scale: float) -> int:
     return int(kernel_size * scale / largest_scale) // 2 * 2 + 1
 
 
-def _sample_basis(
-    kernel_size: int, scales: tuple[float, ...], atoms: tuple[HermiteFunction, ...]
-) -> SteerableBasis:
-    supports = tuple(support_at(scale, kernel_size, scales[-1]) for scale in scales)
+def sample_basis(
+    kernel_size: int, scales: tuple[float, ...], atoms: tuple[BasisFunction, ...],
+    supports: Sequence[int] | None = None,
+) -> SteerableBasis:  # fmt: skip
+    """Samples functions that are known to be steerable; raises ValueError where one vanishes."""
+    supports = tuple(supports or (support_at(scale, kernel_size, scales[-1]) for scale in scales))
     functions = np.zeros((len(atoms), len(scales), kernel_size, kernel_size))
     for index, (scale, support) in enumerate(zip(scales, supports, strict=True)):
         margin = (kernel_size - support) // 2
         inside = slice(margin, margin + support)
-        functions[:, index, inside, inside] = [_sample(atom, scale, support) for atom in atoms]
+        pixels = np.arange(support, dtype=np.float64) - support // 2
+        functions[:, index, inside, inside] = [a(pixels[:, None], pixels, scale) for a in atoms]
     # The divisor is shared by all scales: dividing each scale by its own norm would break σ⁻².
     norms = np.sqrt((functions[:, 0] ** 2).sum(axis=(1, 2)))
     for atom, norm in zip(atoms, norms, strict=True):
-        if norm < _VANISHING_NORM:
+        if not norm >= _VANISHING_NORM:
             raise ValueError(
                 f"kernel_size={kernel_size!r} with scales={scales}: at the smallest scale the "
                 f"support is {supports[0]} pixels, on which {atom} vanishes; "
@@ -157,20 +213,32 @@ def _sample_basis(
     )
 
 
-def _sample(atom: HermiteFunction, scale: float, support: int) -> NDArray[np.float64]:
-    width = scale * atom.relative_width
-    pixels = np.arange(support) - support // 2
-    rows = _hermite_gaussian(atom.row_order, pixels / width) / width
-    columns = _hermite_gaussian(atom.column_order, pixels / width) / width
-    return np.outer(rows, columns)
+def _check_law(
+    index: int, atom: BasisFunction, kernel_size: int, scales: tuple[float, ...]
+) -> None:
+    """σ² ψ_σ(σu) is the same function of u at every scale, looked at on 17×17 points."""
+    points = np.linspace(-0.97, 0.97, 17) * kernel_size / (2 * scales[-1])
+    values = [s**2 * np.asarray(atom(s * points[:, None], s * points, s)) for s in scales]
+    for scale, found in zip(scales, values, strict=True):
+        if found.shape != (17, 17) or not np.isfinite(found).all():
+            raise ValueError(
+                f"atoms[{index}]={atom}: must give finite values of the shape of y and x together"
+            )
+        error = np.abs(found - values[0]).max()
+        if error > 1e-9 * np.abs(values[0]).max():
+            raise ValueError(
+                f"atoms[{index}]={atom}: must be σ⁻² ψ(t/σ), but σ² ψ at t = σu differs by "
+                f"{error:.2g} between σ={scales[0]} and σ={scale}"
+            )
 
 
-def _hermite_gaussian(order: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _hermite_gaussian(order: int, x: FloatArray) -> FloatArray:
     polynomial = hermeval(x, [0.0] * order + [1.0])
     return np.asarray(polynomial * np.exp(-(x**2) / 2))
 
 
-def _check_arguments(kernel_size: int, scales: Sequence[float], effective_size: int) -> None:
+def check_arguments(kernel_size: int, scales: Sequence[float], effective_size: int) -> None:
+    """Raises ValueError for what makes no basis."""
     if kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(f"kernel_size={kernel_size!r}: must be odd and positive")
     if len(scales) == 0 or not all(math.isfinite(s) and s > 0 for s in scales):

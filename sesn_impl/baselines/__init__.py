@@ -8,6 +8,8 @@
 | DSS | `dss` | `GaussianScaleSpace`, `DilatedScaleConv2d` |
 | SS-CNN | `ss_cnn` | `LogRadialConv2d` |
 
+`bases` has B-splines and Fourier-Bessel functions for the layers of SESN itself.
+
 The networks made of them are known by name to `sesn_impl.create_model`.
 """  # noqa: E501
 

@@ -17,7 +17,7 @@ from numpy.polynomial.hermite_e import hermeval
 from verification.diagnosis import fits
 from verification.diagnosis.alike import TURNS, other_orders
 from verification.diagnosis.filters import Case, Reads
-from verification.reference.continuum import HermiteAtom
+from verification.reference.continuum import HermiteAtom, is_hermite
 from verification.reference.probe import known_filters
 from verification.signals.analytic import FloatArray
 
@@ -109,6 +109,8 @@ def another_function(case: Case) -> Iterator[Explanation]:
         "basis functions in another order than the coefficients",
         case.assemble(case.functions, coefficients=reordered),
     )
+    if not is_hermite(known_filters(case.target).basis):
+        return
     sampled: dict[str, tuple[Any, Callable[[HermiteAtom], float]]] = {
         "relative widths forgotten: all functions as wide as σ": (hermeval, lambda atom: 1.0),
         "physicists' Hermite polynomials in place of the probabilists'": (

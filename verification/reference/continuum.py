@@ -7,7 +7,8 @@ For a Gabor image f and a Hermite-Gaussian filter φ_nm of width σ the response
 has a closed form. By Rodrigues' formula He_n(x) e^(−x²/2) = (−1)ⁿ ∂ⁿ e^(−x²/2), so on each axis the
 integral is σⁿ √(2π) times the n-th derivative of f's factor blurred by a Gaussian of width σ, and
 that blurred factor is a complex Gaussian. This module is written from the formula, not from the
-code it judges, and evaluates filters by scipy.
+code it judges, and evaluates filters by scipy. Functions of any other kind have no closed form
+here: they are evaluated as documented, and integrated by a midpoint rule.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermeval
@@ -26,6 +27,10 @@ from verification.signals.analytic import ComplexArray, FloatArray, GaborImage
 
 # In units of σ. At this distance He₄(x) exp(−x²/2) is below 1e-18 of its largest value.
 _REACH = 10.0
+_FARTHEST = 16
+"""In units of σ: where functions without closed form are no longer looked for."""
+_MIDPOINTS = 24
+"""How many per σ they are integrated by. A kink leaves a relative error of the order of 1e-4."""
 
 AxisRule = Callable[[int, int, float], ComplexArray]
 
@@ -45,6 +50,7 @@ class HermiteBasis(Protocol):
     """What a basis must say of itself to be judged: see `sesn_impl.SteerableBasis`.
 
     functions: [N_b, S, V, V] float64; norms: the divisor of each function, shared by all scales.
+    atoms: a `HermiteAtom` each, or else any callables (y, x, σ) -> ψ_σ(y, x), in pixels.
     """
 
     @property
@@ -54,9 +60,14 @@ class HermiteBasis(Protocol):
     @property
     def supports(self) -> tuple[int, ...]: ...  # noqa: D102
     @property
-    def atoms(self) -> Sequence[HermiteAtom]: ...  # noqa: D102
+    def atoms(self) -> Sequence[Any]: ...  # noqa: D102
     @property
     def norms(self) -> tuple[float, ...]: ...  # noqa: D102
+
+
+def is_hermite(basis: HermiteBasis) -> bool:
+    """Whether the functions are Hermite-Gaussian, so that all about them has a closed form."""
+    return all(hasattr(atom, "row_order") for atom in basis.atoms)
 
 
 def sampled_filters(
@@ -70,6 +81,10 @@ def sampled_filters(
     pixels = np.arange(support, dtype=np.float64) - support // 2
     filters = np.empty((len(basis.atoms), support, support))
     for index, (atom, norm) in enumerate(zip(basis.atoms, basis.norms, strict=True)):
+        if not is_hermite(basis):
+            stretched = pixels[:, None] / stretch[0], pixels / stretch[1]
+            filters[index] = atom(*stretched, basis.scales[scale]) / math.prod(stretch) / norm
+            continue
         width = basis.scales[scale] * atom.relative_width
         rows = axis_filter(pixels, atom.row_order, width * stretch[0])
         columns = axis_filter(pixels, atom.column_order, width * stretch[1])
@@ -81,6 +96,11 @@ def continuum_responses(
     basis: HermiteBasis, scale: int, image: GaborImage, points: FloatArray
 ) -> FloatArray:
     """∫ f(p + u) ψ_σ(u) du at points [P, 2] for each basis function: [P, C, N_b]."""
+    if not is_hermite(basis):
+        count = math.ceil(_reach_of(tuple(basis.atoms)) * _MIDPOINTS)
+        step = basis.scales[scale] / _MIDPOINTS
+        nodes = np.asarray((np.arange(-count, count) + 0.5) * step, dtype=np.float64)
+        return _summed(basis, scale, image, points, nodes, step**2)
 
     def integral(axis: int, order: int, width: float) -> ComplexArray:
         return _axis_integral(image, axis, points[:, axis], order, width)
@@ -95,6 +115,9 @@ def pixel_responses(
 
     The sum ends where the widest filter has fallen to rounding error.
     """
+    if not is_hermite(basis):
+        reach = math.ceil(_reach_of(tuple(basis.atoms)) * basis.scales[scale])
+        return _summed(basis, scale, image, points, np.arange(-reach, reach + 1.0), 1.0)
     pixels, samples = _axis_samples(image, points, full_reach(basis.scales[scale]))
 
     def axis_sum(axis: int, order: int, width: float) -> ComplexArray:
@@ -181,6 +204,31 @@ def _separable_responses(
         along = rows(atom.row_order, width), columns(atom.column_order, width)
         responses.append(np.einsum("...k,...k->...", *along) / norm)
     return np.stack(responses, axis=-1)
+
+
+def _summed(
+    basis: HermiteBasis, scale: int, image: GaborImage, points: FloatArray, nodes: FloatArray,
+    area: float,
+) -> FloatArray:  # fmt: skip
+    """Σ f(p + u) ψ_σ(u) over the nodes on both axes, each of that area: [P, C, N_b]."""
+    rows, columns = (image.axis_factor(axis, points[:, axis, None] + nodes) for axis in (0, 1))
+    weighted = rows * (image.amplitudes * np.exp(1j * image.phases) * area)[..., None]
+    parts = np.stack([weighted.real, -weighted.imag])  # [2, P, C, K, n]
+    others = np.stack([columns.real, columns.imag])
+    responses = []
+    for atom, norm in zip(basis.atoms, basis.norms, strict=True):
+        values = atom(nodes[:, None], nodes, basis.scales[scale]) / norm
+        responses.append(np.einsum("apckn,apckn->pc", parts @ values, others, optimize=True))
+    return np.stack(responses, axis=-1)
+
+
+@functools.lru_cache(maxsize=16)
+def _reach_of(atoms: tuple[Callable[[FloatArray, FloatArray, float], FloatArray], ...]) -> float:
+    """Half a side, in units of σ, of the square beyond which all functions are negligible."""
+    u = np.arange(-4 * _FARTHEST, 4 * _FARTHEST + 1) / 4
+    values = np.abs([atom(u[:, None], u, 1.0) for atom in atoms])
+    rows, columns = np.nonzero((values > 1e-12 * values.max(axis=(1, 2), keepdims=True)).any(0))
+    return float(np.abs(u[np.concatenate([rows, columns])]).max()) + 0.25
 
 
 def _as_reals(values: ComplexArray) -> FloatArray:
