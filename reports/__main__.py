@@ -14,14 +14,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.against import compare
-from reports.audit import DIFFERS, FAILED, SAME, SKIPPED, audit, candidates, sample, within
-from reports.audit import report as audit_table
-from reports.consistency import inconsistencies
-from reports.ledger import CLAIMS, RECORDS, WORDING, as_json, trace, unaccounted
-from reports.material import Material
-from reports.report import REPORT, Report, differences, read_report, write_report
-from reports.wording import plural
+from reports.document.against import compare
+from reports.document.audit import DIFFERS, FAILED, SAME, SKIPPED, audit, candidates, sample, within
+from reports.document.audit import report as audit_table
+from reports.document.consistency import inconsistencies
+from reports.document.ledger import CLAIMS, RECORDS, WORDING, as_json, trace, unaccounted
+from reports.document.report import REPORT, Report, differences, read_report, write_report
+from reports.readers.material import Material
+from reports.writing.wording import plural
 from verification.claims.reading import ClaimError, load_claims
 from verification.claims.records import RecordError, read_records
 from verification.claims.rules import STATUSES

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.report import Report, make_report, write_report
+from reports.document.report import Report, make_report, write_report
 from reports.tests.synthetic import CLAIMS, full_set, theorems, write_all
 
 

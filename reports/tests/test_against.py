@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reports.__main__ import main
-from reports.against import compare
+from reports.document.against import compare
 from reports.tests.reading import table_problems
 from reports.tests.synthetic import CLAIMS, counts, theorems, trainings, write_all
 from verification.claims.records import Record

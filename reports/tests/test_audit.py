@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reports.__main__ import main
-from reports.audit import (
+from reports.document.audit import (
     DIFFERS,
     FAILED,
     SAME,
@@ -23,9 +23,9 @@ from reports.audit import (
     start,
     within,
 )
-from reports.audit import report as table_of
-from reports.material import Material
-from reports.remeasure import TOLERANCES, deviations, loss_deviations
+from reports.document.audit import report as table_of
+from reports.document.remeasure import TOLERANCES, deviations, loss_deviations
+from reports.readers.material import Material
 from reports.tests.synthetic import (
     CLAIMS,
     budgets,
@@ -230,7 +230,7 @@ def test_a_changed_record_is_found_by_its_very_command(
         assert verify(arguments[2:]) == 0
         return ""
 
-    monkeypatch.setattr("reports.audit.start", here)
+    monkeypatch.setattr("reports.document.audit.start", here)
     assert main(["--evidence", str(tampered), *options]) == 1
     assert "recorded" in capsys.readouterr().out
     assert main(["--evidence", str(honest), *options]) == 0

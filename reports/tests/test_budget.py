@@ -6,12 +6,13 @@ import dataclasses
 
 import pytest
 
-from reports import budget, budget_layer, budget_records, budget_supports
-from reports.budget_findings import findings
-from reports.budget_records import Budget, budgets
-from reports.material import Material
-from reports.measurements import read
-from reports.report import Report
+from reports.document.report import Report
+from reports.readers import budgets as budget_records
+from reports.readers.budgets import Budget, budgets
+from reports.readers.material import Material
+from reports.readers.measurements import read
+from reports.sections import budget, budget_layer, budget_supports
+from reports.sections.budget_findings import findings
 from reports.tests import synthetic
 from reports.tests.conftest import text_of
 from reports.tests.synthetic import CLAIMS, OLD_BUDGET

@@ -6,8 +6,8 @@ import copy
 
 import pytest
 
-from reports import cost, scaling
-from reports.material import Material
+from reports.readers.material import Material
+from reports.sections import cost, scaling
 from reports.tests.synthetic import CLAIMS, make, scalings, timings
 from verification.claims.records import Record, RecordError
 

@@ -12,11 +12,12 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
-from reports import budget_plot, plots
-from reports.budget_records import budget
-from reports.figures import percent_axis, render
-from reports.report import FIGURE_NAMES, Report
+from reports.document.report import FIGURE_NAMES, Report
+from reports.drawings import budget as budget_plot
+from reports.drawings import results as plots
+from reports.readers.budgets import budget
 from reports.tests.synthetic import budgets
+from reports.writing.figures import percent_axis, render
 
 
 def _axes(figure: Figure) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reports import theory
 from reports.__main__ import main
-from reports.ledger import CLAIMS as FROM_CLAIMS
-from reports.ledger import RECORDS, WORDING, claim_numbers, numbers_in, trace, unaccounted
-from reports.report import make_report
+from reports.document.ledger import CLAIMS as FROM_CLAIMS
+from reports.document.ledger import RECORDS, WORDING, claim_numbers, numbers_in, trace, unaccounted
+from reports.document.report import make_report
+from reports.sections import theory
 from reports.tests.synthetic import CLAIMS, budgets, counts, theorems
 
 FEW = [*theorems()[:2], *counts()[:2], *budgets()[:2]]

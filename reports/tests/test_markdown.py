@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reports.markdown import code, plain, table
-from reports.report import Report
+from reports.document.report import Report
 from reports.tests.conftest import text_of
 from reports.tests.reading import anchors, link_problems, table_problems, tables
 from reports.tests.synthetic import CLAIMS
+from reports.writing.markdown import code, plain, table
 
 
 def test_every_link_leads_somewhere(written: Path, empty: Report, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import copy
 
 import pytest
 
-from reports import networks
-from reports.material import Material
+from reports.readers.material import Material
+from reports.sections import networks
 from reports.tests import synthetic
 from reports.tests.reading import tables
 from reports.tests.synthetic import CLAIMS, make

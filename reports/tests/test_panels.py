@@ -8,9 +8,9 @@ import io
 import pytest
 from PIL import Image
 
-from reports import panels
-from reports.material import Material
-from reports.report import Report
+from reports.document.report import Report
+from reports.readers.material import Material
+from reports.sections import panels
 from reports.tests.conftest import text_of
 from reports.tests.synthetic import CLAIMS
 from reports.tests.synthetic import panels as invented

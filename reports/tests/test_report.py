@@ -9,9 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from reports import report as report_module
-from reports.material import Material
-from reports.report import (
+from reports.document import report as report_module
+from reports.document.report import (
     FIGURE_NAMES,
     Report,
     differences,
@@ -19,6 +18,7 @@ from reports.report import (
     read_report,
     write_report,
 )
+from reports.readers.material import Material
 from reports.tests.conftest import text_of
 from reports.tests.synthetic import CLAIMS, full_set, make, provenance, theorems, trained, write_all
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reports import rules
-from reports.material import Material
-from reports.needs import cell_need, ranking_need
-from reports.rules_plot import curves
-from reports.summary import write as first_screen
+from reports.drawings.rules import curves
+from reports.readers.material import Material
+from reports.readers.needs import cell_need, ranking_need
+from reports.sections import rules
+from reports.sections.front import write as first_screen
 from reports.tests.synthetic import CLAIMS, make, trainings
 from verification.claims.claim import Cell, Ranking
 from verification.claims.records import Record, read_records

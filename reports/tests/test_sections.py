@@ -6,13 +6,15 @@ import dataclasses
 
 import pytest
 
-from reports import rejects
-from reports.answers import on_experiments, on_theory
-from reports.budget_findings import findings
-from reports.budget_records import budget
-from reports.material import Material
-from reports.measurements import read, training
-from reports.report import Report, make_report
+from reports.document.report import Report, make_report
+from reports.readers.budgets import budget
+from reports.readers.material import Material
+from reports.readers.measurements import read, training
+from reports.readers.trainings import by_scale
+from reports.sections import rejects
+from reports.sections.answers import on_experiments, on_theory
+from reports.sections.budget_findings import findings
+from reports.sections.trainings import write as write_trainings
 from reports.tests.conftest import text_of
 from reports.tests.synthetic import (
     CLAIMS,
@@ -24,9 +26,7 @@ from reports.tests.synthetic import (
     trained,
     trainings,
 )
-from reports.trainings import by_scale
-from reports.trainings import write as write_trainings
-from reports.wording import duration, listing, percent, signed, small
+from reports.writing.wording import duration, listing, percent, signed, small
 from verification.claims.records import Record, RecordError
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from reports.consistency import inconsistencies, options_of
-from reports.material import Material
+from reports.document.consistency import inconsistencies, options_of
+from reports.readers.material import Material
 from reports.tests.synthetic import CLAIMS
 from verification.claims.records import Record, RecordError, read_record, read_records, write_record
 

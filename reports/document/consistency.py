@@ -1,0 +1,239 @@
+"""What a record says twice must agree: its numbers, its seeds and its command with one another.
+
+The name of a record holds a hash of its content, which tells an edited file from an intact one.
+Who edits a record *and* names it anew leaves that hash right; what is found then is what the edit
+forgot.  Nothing is measured here: that is what the audit does.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from reports.readers.material import Material
+from reports.writing.wording import plural
+from verification.claims.claim import Count
+from verification.claims.records import Record
+from verification.claims.rules.admission import heavy_enough
+
+ROUNDING = 1e-9
+"""Relative difference that order of summation explains between two ways to the same number."""
+
+
+def inconsistencies(material: Material) -> list[str]:
+    """Say for each record what does not fit in it or beside the others, file name first."""
+    found = []
+    for record in material.records:
+        parts = [*_command_problems(record)]
+        if record.outcome == "finished" and record.kind in _RULES:
+            try:
+                parts += _RULES[record.kind](record, material)
+            except (KeyError, TypeError, IndexError, ValueError, ZeroDivisionError) as error:
+                parts.append(f"its numbers are not those of a {record.kind}: {error!r}")
+        found += [f"{record.filename}: {part}" for part in parts]
+    return [*found, *_shared(material.records), *_counted(material)]
+
+
+def options_of(command: str) -> dict[str, str]:
+    """Options of a command line by name, without dashes; a flag has the value ""."""
+    words = shlex.split(command)
+    names = [k for k, word in enumerate(words) if word.startswith("--")]
+    values = [words[k + 1] if k + 1 < len(words) else "" for k in names]
+    return {
+        words[k].removeprefix("--"): "" if value.startswith("--") else value
+        for k, value in zip(names, values, strict=True)
+    }
+
+
+def _command_problems(record: Record) -> Iterator[str]:
+    """Compare the options of the command with what the record says was run."""
+    options, configuration = options_of(record.command), record.configuration
+    stated = {
+        "model": configuration.get("model", record.subject),
+        "data": configuration.get("data"),
+        "protocol": record.protocol,
+        "realisation": record.seeds.get("realisation"),
+        "seed": record.seeds.get("seed"),
+        "seeds": record.seeds.get("count"),
+        "cases": configuration.get("cases"),
+        "rounds": configuration.get("rounds"),
+        "batch": configuration.get("batch"),
+        "repetitions": configuration.get("repetitions"),
+    }
+    if record.kind not in ("training", "theorem", "simulation", "timing"):
+        # The same command measures other things besides, with settings of their own.
+        stated = {name: stated[name] for name in ("seed", "seeds")}
+    for name, value in stated.items():
+        if value is not None and options.get(name, str(value)) != str(value):
+            yield f"its command says --{name} {options[name]}, the record {value}"
+    if record.kind == "training":
+        if ("augmentation" in options) is not bool(configuration.get("augmentation")):
+            yield "command and configuration differ on augmentation"
+        if record.data is None or record.data.get("name") != configuration.get("data"):
+            yield "data set and configuration differ"
+        if record.subject != configuration.get("model"):
+            yield "subject and model differ"
+
+
+def _training(record: Record, material: Material) -> Iterator[str]:
+    numbers, configuration = record.numbers, record.configuration
+    curves, epochs = numbers["curves"], configuration["epochs"]
+    for name, curve in curves.items():
+        if len(curve) not in (0, epochs):
+            yield f"{name} has {plural(len(curve), 'entry')} for {epochs} epochs"
+    if numbers["steps"] <= 0 or numbers["steps"] % epochs:
+        yield f"{numbers['steps']} steps are no whole number in each of {epochs} epochs"
+    yield from _selection(numbers, curves["validation_error"], configuration["selection"])
+    images = sum(item["images"] for item in numbers["by_scale"])
+    errors = sum(item["errors"] for item in numbers["by_scale"])
+    if images and not _same(numbers["test_error"], 100 * errors / images):
+        yield (
+            f"test error {numbers['test_error']} % is not {errors} errors in {images} images of "
+            "all scales"
+        )
+    yield from _parameters(record, material)
+    sessions = numbers["sessions"]
+    if sessions[0]["first_step"] != 0:
+        yield "its first session does not begin at step 0"
+    if sessions[-1]["seconds"] > record.provenance.wall_seconds:
+        yield "its last session is longer than the whole run"
+
+
+def _selection(numbers: Mapping[str, Any], curve: Sequence[float], selection: str) -> Iterator[str]:
+    best = numbers["best_epoch"]
+    if not curve:
+        return
+    if numbers["validation_error"] != curve[best - 1]:
+        yield f"validation error {numbers['validation_error']} is not that of epoch {best}"
+    if selection == "best_validation" and curve[best - 1] != min(curve):
+        yield f"epoch {best} is not the one of least validation error"
+
+
+def _parameters(record: Record, material: Material) -> Iterator[str]:
+    for claim in material.select(Count, "count.mnist", "count.stl10"):
+        expected = claim.expected.get(record.subject)
+        if expected is not None and record.numbers["parameters"] != expected:
+            yield f"{record.numbers['parameters']} parameters, where the model has {expected}"
+
+
+def _theorem(record: Record, material: Material) -> Iterator[str]:
+    del material
+    if record.numbers["cases"] != record.configuration.get("cases", record.numbers["cases"]):
+        yield "cases tried and cases configured differ"
+
+
+def _budget(record: Record, material: Material) -> Iterator[str]:
+    del material
+    numbers = record.numbers
+    rows = record.configuration.get("repetitions", len(numbers["y"]))
+    if len(numbers["y"]) != rows:
+        yield f"{plural(len(numbers['y']), 'row')} for {rows} repetitions"
+    for pair in numbers["pairs"]:
+        bound = (math.sqrt(pair["sampling"]) + math.sqrt(pair["truncation"])) ** 2
+        if not _same(pair["bound"], bound):
+            yield f"bound {pair['bound']} of pair {pair['fine']} is not (√sampling + √truncation)²"
+        parts = pair.get("contributions")
+        if parts and not _same(pair["total"], sum(parts.values())):
+            yield f"total {pair['total']} of pair {pair['fine']} is not the sum of its parts"
+
+
+def _timing(record: Record, material: Material) -> Iterator[str]:
+    del material
+    rounds = record.configuration.get("rounds")
+    sizes = record.numbers.get("sizes")  # of a curve, whose times are [sizes][rounds]
+    for name, measured in record.numbers["seconds"].items():
+        if sizes is not None and len(measured) != len(sizes):
+            yield f"{plural(len(measured), 'point')} of {name} for {len(sizes)} sizes"
+        for times in measured if sizes is not None else [measured]:
+            if rounds is not None and len(times) != rounds:
+                yield f"{plural(len(times), 'time')} of {name} for {rounds} rounds"
+    ratio = record.numbers.get("step_ratio")
+    sides = [record.numbers["seconds"].get(name) for name in (record.subject, "cnn_28")]
+    # The CNN beside itself was timed twice, once as each side.
+    if ratio and None not in sides and record.subject != "cnn_28":
+        median = statistics.median(a / b for a, b in zip(*sides, strict=True))
+        if not _same(ratio["median"], median):
+            yield f"ratio {ratio['median']} is not that of its times, {median}"
+
+
+def _equivariance(record: Record, material: Material) -> Iterator[str]:
+    del material
+    rows, count = record.numbers.get("y"), record.seeds.get("count")
+    if rows is not None and count is not None and len(rows) != count:
+        yield f"{plural(len(rows), 'row')} for {plural(count, 'seed')}"
+
+
+def _simulation(record: Record, material: Material) -> Iterator[str]:
+    del material
+    for conditions in record.numbers.values():
+        for condition in conditions:
+            verdicts = [condition[name] for name in ("supported", "refuted", "inconclusive")]
+            if min(verdicts) < 0 or sum(verdicts) != condition["repetitions"]:
+                yield f"verdicts do not add up to the repetitions in {condition}"
+
+
+_RULES: dict[str, Callable[[Record, Material], Iterable[str]]] = {
+    "training": _training,
+    "theorem": _theorem,
+    "budget": _budget,
+    "timing": _timing,
+    "equivariance": _equivariance,
+    "simulation": _simulation,
+}
+
+
+def _shared(records: Sequence[Record]) -> Iterator[str]:
+    """Say which trainings share what only copies share, and which data of one name differ."""
+    weights, curves, data = _groups(records)
+    for what, groups in (("weights", weights), ("learning curves", curves)):
+        for group in groups.values():
+            if len({record.key for record in group}) > 1:
+                names = ", ".join(record.filename for record in group)
+                yield f"{names}: different runs with the same {what}: one is a copy"
+    for (name, realisation), hashes in data.items():
+        if len(hashes) > 1:
+            files = ", ".join(group[0].filename for group in hashes.values())
+            yield f"{files}: data {name}, realisation {realisation}, with different hashes"
+
+
+def _groups(
+    records: Sequence[Record],
+) -> tuple[
+    dict[Hashable, list[Record]],
+    dict[Hashable, list[Record]],
+    dict[tuple[str, int | None], dict[str, list[Record]]],
+]:
+    weights: dict[Hashable, list[Record]] = defaultdict(list)
+    curves: dict[Hashable, list[Record]] = defaultdict(list)
+    data: dict[tuple[str, int | None], dict[str, list[Record]]] = defaultdict(dict)
+    for record in records:
+        if record.kind != "training" or record.outcome != "finished":
+            continue
+        if record.data is not None:
+            place = record.data.get("name", ""), record.seeds.get("realisation")
+            data[place].setdefault(record.data.get("hash", ""), []).append(record)
+        if "weights" in record.numbers:
+            weights[record.numbers["weights"]].append(record)
+        if losses := record.numbers.get("curves", {}).get("train_loss"):
+            curves[tuple(losses)].append(record)
+    return weights, curves, data
+
+
+def _counted(material: Material) -> Iterator[str]:
+    """Say which records were counted for a claim that their protocol or outcome cannot bear."""
+    by_digest = {record.digest: record for record in material.records}
+    for claim in material.claims:
+        for digest in material.verdict(claim).records:
+            record = by_digest[digest]
+            if not heavy_enough(record.protocol, claim.protocol):
+                yield f"{record.filename}: of protocol {record.protocol}, counted for {claim.id}"
+            if record.outcome != "finished":
+                yield f"{record.filename}: {record.outcome}, counted for {claim.id}"
+
+
+def _same(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=ROUNDING)

@@ -1,0 +1,1 @@
+"""From records and claims to typed values."""

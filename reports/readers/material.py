@@ -1,0 +1,151 @@
+"""What every section of the report is made of, and what it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from reports.writing.markdown import anchor
+from reports.writing.wording import NOTHING, verdict_text
+from verification.claims.claim import Cell, Claim
+from verification.claims.records import Record
+from verification.claims.rules import Verdict, judge_all
+
+SHORTEST_LABEL = 7
+MARKED = {"unverified": " †", "secondary": " ‡"}
+FOOTNOTE = (
+    "† written down from memory, the paper not at hand: not checked against it. "
+    "‡ read in a secondary source."
+)
+
+C = TypeVar("C", bound=Claim)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report: Markdown, and the files it shows, by their name under `figures/`."""
+
+    text: str
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Claims, records in a fixed order, and the verdicts that follow from them.
+
+    folder: path of the records as the report links it.
+    """
+
+    claims: tuple[Claim, ...]
+    records: tuple[Record, ...]
+    verdicts: Mapping[str, Verdict]
+    folder: str
+
+    @classmethod
+    def gather(
+        cls, claims: Sequence[Claim], records: Iterable[Record], folder: str = "evidence"
+    ) -> Material:
+        """Judge all claims."""
+        ordered = tuple(sorted(records, key=lambda record: record.filename))
+        verdicts = {verdict.claim_id: verdict for verdict in judge_all(claims, ordered)}
+        return cls(tuple(claims), ordered, verdicts, folder)
+
+    def select(self, kind: type[C], *prefixes: str) -> list[C]:
+        """Return the claims of a kind whose id begins with one of the prefixes (none: all)."""
+        return [
+            claim
+            for claim in self.claims
+            if isinstance(claim, kind) and (not prefixes or claim.id.startswith(prefixes))
+        ]
+
+    def verdict(self, claim: Claim) -> Verdict:
+        """Return the verdict on a claim."""
+        return self.verdicts[claim.id]
+
+    def statuses(self, claims: Iterable[Claim]) -> list[str]:
+        """Return the verdicts on claims, as words."""
+        return [self.verdict(claim).status for claim in claims]
+
+    def latest(self, kind: str, *, per_device: bool = False) -> list[Record]:
+        """Return the newest finished record of each thing that was run."""
+        newest: dict[tuple[str, str], Record] = {}
+        finished = (r for r in self.records if r.kind == kind and r.outcome == "finished")
+        for record in sorted(finished, key=lambda r: (r.provenance.started, r.digest)):
+            newest[record.key, record.provenance.device if per_device else ""] = record
+        return sorted(newest.values(), key=lambda record: (record.subject, record.filename))
+
+    def newest(self, kind: str) -> list[Record]:
+        """Return the newest finished record of each subject, whatever its configuration."""
+        ordered = sorted(self.latest(kind), key=lambda r: (r.provenance.started, r.digest))
+        return list({record.subject: record for record in ordered}.values())
+
+    @cached_property
+    def superseded(self) -> frozenset[str]:
+        """Digests of finished records of which the same thing was run again later."""
+        kinds = {record.kind for record in self.records}
+        newest = {r.digest for kind in kinds for r in self.latest(kind, per_device=True)}
+        finished = {record.digest for record in self.records if record.outcome == "finished"}
+        return frozenset(finished - newest)
+
+    @cached_property
+    def counted(self) -> Mapping[str, int]:
+        """For how many claims each record was counted, by digest."""
+        numbers = {record.digest: 0 for record in self.records}
+        for verdict in self.verdicts.values():
+            for digest in verdict.records:
+                numbers[digest] += 1
+        return numbers
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """Short names of records: the beginning of their digest, as long as it must be."""
+        digests = sorted(record.digest for record in self.records)
+        length = SHORTEST_LABEL
+        while len({digest[:length] for digest in digests}) < len(set(digests)):
+            length += 1
+        return {digest: digest[:length] for digest in digests}
+
+    def judged(self, claim: Claim) -> str:
+        """Return the verdict on a claim, linked to the row that says why."""
+        return claim_link(claim, verdict_text(self.verdict(claim).status))
+
+    def cite(self, *sources: Record | Claim) -> str:
+        """Link the records given, or those that decided on a claim."""
+        digests: list[str] = []
+        for source in sources:
+            if isinstance(source, Record):
+                digests.append(source.digest)
+            else:
+                digests.extend(self.verdict(source).records)
+        return ", ".join(f"[{self.labels[digest]}]" for digest in digests) or NOTHING
+
+    @cached_property
+    def method_names(self) -> Mapping[str, str]:
+        """The paper's name of each model."""
+        return {claim.model: claim.method for claim in self._cells}
+
+    @cached_property
+    def columns(self) -> Mapping[tuple[str, bool | None], str]:
+        """The column of the paper's tables for each model with and without augmentation."""
+        return {(claim.model, claim.augmentation): claim.column for claim in self._cells}
+
+    @property
+    def _cells(self) -> list[Cell]:
+        return self.select(Cell, "cell.mnist", "cell.stl10")
+
+
+def claim_anchor(claim: Claim) -> str:
+    """Return the target to which `claim_link` leads."""
+    return anchor(claim.id.replace(".", "-"))
+
+
+def claim_link(claim: Claim, text: str) -> str:
+    """Link to the row of a claim in the table of all claims."""
+    return f"[{text}](#{claim.id.replace('.', '-')})"
+
+
+def mark(claim: Claim) -> str:
+    """Return the footnote sign of a claim whose published text was not seen."""
+    return MARKED.get(claim.transcription, "")

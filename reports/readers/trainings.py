@@ -1,0 +1,84 @@
+"""Trainings that may be compared, and their errors by object scale."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from reports.readers import measurements
+from reports.readers.material import Material
+from reports.readers.measurements import Bin, Training
+from verification.claims.records import Record
+from verification.claims.validity import check
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Errors by object scale of one model, pooled over its runs; bins in ascending order."""
+
+    model: str
+    bins: tuple[Bin, ...]
+    runs: int
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves that may be compared: same data, column of the paper's table, and protocol."""
+
+    data: str
+    column: str
+    protocol: str
+    curves: tuple[Curve, ...]
+    records: tuple[Record, ...]
+
+    @property
+    def title(self) -> str:
+        """Say what the curves have in common."""
+        what = f"{self.data} {self.column}".strip()
+        worth = " (supports nothing)" if self.protocol == "smoke" else ""
+        return f"{what}, protocol {self.protocol}{worth}"
+
+
+def by_scale(material: Material) -> list[Panel]:
+    """Pool the newest finished runs of each model that know the scales of their test images.
+
+    What supports nothing comes last.
+    """
+    groups = {
+        group: [run for run in runs if run.by_scale]
+        for group, runs in runs_by_group(material).items()
+    }
+    return [
+        Panel(*group, _curves(runs), tuple(run.record for run in runs))
+        for group, runs in groups.items()
+        if runs
+    ]
+
+
+def runs_by_group(material: Material) -> dict[tuple[str, str, str], list[Training]]:
+    """Runs that may be compared, by data, column of the paper's table and protocol.
+
+    Runs that the checker rejects stay out: they have other recipes than their protocol's.
+    """
+    latest = material.latest("training")
+    rejected = {record.digest for record, _ in check(latest).rejected}
+    accepted = [record for record in latest if record.digest not in rejected]
+    groups: dict[tuple[str, str, str], list[Training]] = defaultdict(list)
+    for run in measurements.read(accepted, "test_error", measurements.training):
+        column = material.columns.get((run.model, run.augmentation), "")
+        groups[run.data, column, run.record.protocol].append(run)
+    order = sorted(groups, key=lambda group: (group[2] == "smoke", *group))
+    return {group: groups[group] for group in order}
+
+
+def _curves(runs: list[Training]) -> tuple[Curve, ...]:
+    curves = []
+    for model in sorted({run.model for run in runs}):
+        sums: dict[tuple[float, float], list[int]] = defaultdict(lambda: [0, 0])
+        mine = [run for run in runs if run.model == model]
+        for item in (item for run in mine for item in run.by_scale):
+            sums[item.start, item.stop][0] += item.images
+            sums[item.start, item.stop][1] += item.errors
+        bins = tuple(Bin(*ends, *sums[ends]) for ends in sorted(sums))
+        curves.append(Curve(model, bins, len(mine)))
+    return tuple(curves)

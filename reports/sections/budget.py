@@ -1,0 +1,126 @@
+"""Section on the error budget: how much each published configuration loses, and to what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from reports.drawings import budget as budget_plot
+from reports.readers.budgets import Budget, budgets
+from reports.readers.material import Material, Section
+from reports.sections import budget_layer, budget_supports
+from reports.sections.budget_findings import findings
+from reports.writing.figures import render
+from reports.writing.markdown import bullets, code, paragraphs, picture, plain, table
+from reports.writing.wording import NOTHING, listing, share
+
+EXPLANATION = (
+    "A real filter is sampled on pixels and cut to a small grid, which the theory does not know. "
+    "Between two neighbouring scales the error of the filters alone, without any network, splits "
+    "exactly into two parts. *Sampling*: the sum over pixels differs from the integral, which "
+    "hits filters that are narrow against a pixel. *Truncation*: the grid cuts off the rest of "
+    "the filter. As vectors the two add up to the error, and they may cancel or reinforce each "
+    "other: their squared norms need not add up to its squared norm. They bound it, by "
+    "(√sampling + √truncation)². *Rank loss* is a share of both: what the coarse scale shows of "
+    "those combinations of basis functions that vanish on the grid of the fine one. *Cut off* is "
+    "what the fine grid alone leaves out of its response; most of it cancels where both scales "
+    "are cut at the same multiple of σ, since filters cut so are scaled copies as whole ones are."
+)
+NOT_MEASURED = "Nothing measured yet: there is no finished record of an error budget."
+
+
+def write(material: Material) -> Section:
+    """Findings, figures and tables of the error budgets."""
+    title = "### Error budget of the published configurations"
+    found = budgets(material)
+    if not found:
+        return Section(paragraphs(title, EXPLANATION, NOT_MEASURED))
+    published = [item for item in found if item.published]
+    layers, supports = budget_layer.write(published), budget_supports.write(published)
+    text = paragraphs(
+        title,
+        EXPLANATION,
+        *_findings(published),
+        _figure_text(published),
+        _table(material, found),
+        _comparison(found),
+        _signals(found),
+        layers.text,
+        supports.text,
+    )
+    return Section(text, {**_figure(published), **layers.figures, **supports.figures})
+
+
+def _findings(published: Sequence[Budget]) -> list[str]:
+    found = findings(published)
+    return ["**Findings.**", bullets(found)] if found else []
+
+
+def _figure(published: Sequence[Budget]) -> dict[str, bytes]:
+    if not published:
+        return {}
+    groups = budget_plot.of_filters(published)
+    return render("budget", partial(budget_plot.draw, groups), budget_plot.size(groups))
+
+
+def _figure_text(published: Sequence[Budget]) -> str:
+    if not published:
+        return "No published configuration was measured."
+    return picture(
+        "budget",
+        "Equivariance error of each published configuration by pair of neighbouring scales, with "
+        "its sampling and truncation parts and its rank loss, on a logarithmic axis",
+        "Equivariance error between neighbouring scales (σ in pixels), its two parts, the rank "
+        "loss in them where there is any, and the bound. Thin line: range of the total over "
+        "seeds. Open triangle: smaller than shown.",
+    )
+
+
+def _table(material: Material, found: Sequence[Budget]) -> str:
+    rows = []
+    for item in found:
+        for number, pair in enumerate(item.pairs):
+            first = [code(item.name), material.cite(item.record)] if number == 0 else ["", ""]
+            errors = (pair.total, pair.sampling, pair.truncation, pair.rank, pair.cut_off)
+            rows.append(
+                [
+                    first[0],
+                    pair.name,
+                    _between(pair.supports),
+                    _between(pair.ranks),
+                    *map(_share, (*errors, pair.bound)),
+                    pair.limited_by,
+                    first[1],
+                ]
+            )
+    header = [
+        "Configuration", "Scales, px", "Grid side, px", "Rank", "Error, %", "Sampling, %",
+        "Truncation, %", "Rank loss, %", "Cut off, %", "Bound, %", "Limited by", "Evidence",
+    ]  # fmt: skip
+    return table(header, "llllrrrrrrll", rows)
+
+
+def _share(value: float | None) -> str:
+    return NOTHING if value is None else share(value)
+
+
+def _between(ends: tuple[int, int] | None) -> str:
+    return NOTHING if ends is None else f"{ends[0]} → {ends[1]}"
+
+
+def _comparison(found: Sequence[Budget]) -> str:
+    others = [code(item.name) for item in found if not item.published]
+    return f"For comparison, not published: {listing(others)}." if others else ""
+
+
+def _signals(found: Sequence[Budget]) -> str:
+    """Describe the signals, on which the size of the error depends."""
+    kinds: dict[str, None] = {}
+    for item in found:
+        described = item.record.configuration.get("signals")
+        if isinstance(described, dict) and described:
+            text = ", ".join(f"{name} {described[name]}" for name in sorted(described))
+            kinds[plain(text.replace("_", " "))] = None
+    if not kinds:
+        return ""
+    return f"The size of the error depends on how smooth the signals are. Here: {'; '.join(kinds)}."

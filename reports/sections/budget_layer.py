@@ -1,0 +1,112 @@
+"""What a real layer adds to the budget of its filters: image border, scale axis and precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from reports.drawings import budget as budget_plot
+from reports.readers.budgets import Budget, Layer, LayerPair
+from reports.readers.material import Section
+from reports.writing.figures import render
+from reports.writing.markdown import bullets, code, paragraphs, picture, table
+from reports.writing.wording import NOTHING, percent, plural, share
+
+EXPLANATION = (
+    "A layer in its network has three causes more. *Image border*: what lies outside the image "
+    "counts as zero. *End of the scale axis*: a scale convolution over more than one scale finds "
+    "nothing above the largest. *Precision*: numbers are rounded. Here a layer with random "
+    "coefficients is run in float32 on images of the network's size with its padding, and looked "
+    "at all over the image, wherever the rescaled place is still inside. As vectors all parts add "
+    "up to the measured error; only their squared norms are shown."
+)
+
+
+def write(published: Sequence[Budget]) -> Section:
+    """Findings, figure and table; empty without a measurement."""
+    layers = [(item.name, item.layer) for item in published if item.layer is not None]
+    if not layers:
+        return Section("")
+    groups = budget_plot.of_layers(layers)
+    text = paragraphs(
+        "#### In the network",
+        EXPLANATION,
+        bullets(findings(layers)),
+        picture(
+            "budget_layer",
+            "Equivariance error of a layer of each published configuration by pair of scales, with "
+            "sampling, truncation, image border, end of the scale axis and rounding",
+            "Equivariance error of a layer on an image of its network's size, and its parts. "
+            "Rounding in float32 is far below what is shown. Open triangle: smaller than shown.",
+        ),
+        _table(layers),
+    )
+    figures = render("budget_layer", partial(budget_plot.draw, groups), budget_plot.size(groups))
+    return Section(text, figures)
+
+
+def findings(layers: Sequence[tuple[str, Layer]]) -> list[str]:
+    """Say in words which part is the largest, and what the smallest ones come to."""
+    pairs = [(name, pair) for name, layer in layers for pair in layer.pairs]
+    return [text for make in (_border, _ends, _precision) if (text := make(pairs))]
+
+
+Pairs = Sequence[tuple[str, LayerPair]]
+
+
+def _border(pairs: Pairs) -> str:
+    border = [pair for _, pair in pairs if pair.limited_by == "border"]
+    name, worst = max(pairs, key=lambda entry: entry[1].parts["border"])
+    return (
+        f"The image border is the largest part in {len(border)} of {plural(len(pairs), 'pair')}, "
+        f"and comes to {percent(worst.parts['border'])} at most ({code(name)}, {worst.name})."
+    )
+
+
+def _ends(pairs: Pairs) -> str:
+    cut = [(name, pair) for name, pair in pairs if pair.parts["scale_axis"] > 0]
+    if not cut:
+        return "No layer sums over several scales, so that the end of the scale axis costs nothing."
+    name, worst = max(cut, key=lambda entry: entry[1].parts["scale_axis"])
+    return (
+        f"The end of the scale axis costs something in {plural(len(cut), 'pair')} only, where a "
+        "layer sums over several scales, but then more than all else: "
+        f"{percent(worst.parts['scale_axis'])} ({code(name)}, {worst.name})."
+        if worst.limited_by == "scale_axis"
+        else f"The end of the scale axis costs {percent(worst.parts['scale_axis'])} at most "
+        f"({code(name)}, {worst.name})."
+    )
+
+
+def _precision(pairs: Pairs) -> str:
+    float32 = max(pair.parts["precision"] for _, pair in pairs)
+    bfloat16 = max(pair.bfloat16 for _, pair in pairs)
+    least = min(pair.total for _, pair in pairs)
+    return (
+        f"Rounding costs {percent(float32)} at most in float32 and {percent(bfloat16)} in "
+        f"bfloat16, where the smallest error of all is {percent(least)}."
+    )
+
+
+def _table(layers: Sequence[tuple[str, Layer]]) -> str:
+    rows = []
+    for name, layer in layers:
+        what = "lifting" if layer.scale_extent == 0 else f"scale extent {layer.scale_extent}"
+        for number, pair in enumerate(layer.pairs):
+            first = [code(name), what, f"{layer.image_size}, {layer.padding}"]
+            parts = [share(part) if part else NOTHING for part in pair.parts.values()]
+            rows.append(
+                [
+                    *(first if number == 0 else ["", "", ""]),
+                    pair.name,
+                    share(pair.total),
+                    *parts,
+                    share(pair.bfloat16),
+                    pair.limited_by.replace("_", " "),
+                ]
+            )
+    header = [
+        "Configuration", "Layer", "Image and padding, px", "Scales, px", "Error, %", "Sampling, %",
+        "Truncation, %", "Border, %", "Scale axis, %", "float32, %", "bfloat16, %", "Limited by",
+    ]  # fmt: skip
+    return table(header, "llllrrrrrrrl", rows)

@@ -1,0 +1,97 @@
+"""Section on cost: times as ratios within one run, never as seconds alone."""
+
+from __future__ import annotations
+
+from reports.readers import measurements
+from reports.readers.material import FOOTNOTE, Material, Section, mark
+from reports.readers.measurements import Timing
+from reports.sections import scaling
+from reports.writing.markdown import code, paragraphs, plain, table
+from reports.writing.wording import NOTHING
+from verification.claims.claim import Cost
+
+EXPLANATION = (
+    "Seconds depend on the machine and on what else it does. So each model is timed in turns with "
+    "the plain CNN and with the textbook form of the same layers (no fast path, same numbers), and "
+    "only their ratios are to be read: median \\[quartiles] over rounds. Below 1 is faster. A "
+    "matrix product timed in the same turns says which share of the machine's speed, in products "
+    "per second, a model reaches."
+)
+
+
+def write(material: Material) -> Section:
+    """Timing table and the verdicts on published costs."""
+    found = measurements.read(
+        material.latest("timing", per_device=True), "ratios", measurements.timing
+    )
+    found.sort(key=lambda item: (item.record.provenance.device, item.work, item.record.subject))
+    growth = scaling.write(material)
+    return Section(
+        paragraphs(
+            "## Cost",
+            EXPLANATION,
+            _timings(material, found) if found else "**Not run.** There is no record of times.",
+            "### Published and reported costs",
+            _claims(material),
+            FOOTNOTE,
+            growth.text,
+        ),
+        growth.figures,
+    )
+
+
+def _timings(material: Material, found: list[Timing]) -> str:
+    rivals = sorted({rival for item in found for rival in item.ratios})
+    rows = [
+        [
+            code(item.record.subject),
+            plain(item.work),
+            *(_ratio(item, rival) for rival in rivals),
+            f"{item.milliseconds:.1f}",
+            NOTHING if item.throughput is None else f"{100 * item.throughput:.0f}",
+            NOTHING if item.memory is None else f"{item.memory:.2f}",
+            f"{item.batch}",
+            f"{item.rounds}",
+            _device(item),
+            material.cite(item.record),
+        ]
+        for item in found
+    ]
+    header = [
+        "Model", "Work", *(f"Time over {rival}" for rival in rivals), "Median, ms",
+        "Of a matrix product’s speed, %", "Peak memory over textbook", "Batch",
+        "Rounds", "Device", "Evidence",
+    ]  # fmt: skip
+    return table(header, "ll" + "r" * len(rivals) + "rrrrrll", rows)
+
+
+def _ratio(item: Timing, rival: str) -> str:
+    if rival not in item.ratios:
+        return NOTHING
+    ratio = item.ratios[rival]
+    return f"{ratio.median:.2f} \\[{ratio.lower:.2f}, {ratio.upper:.2f}]"
+
+
+def _device(item: Timing) -> str:
+    provenance = item.record.provenance
+    return f"{plain(provenance.device)}, {provenance.threads} threads"
+
+
+def _claims(material: Material) -> str:
+    rows = []
+    for claim in material.select(Cost):
+        if ".later." in claim.id:
+            continue
+        verdict = material.verdict(claim)
+        rows.append(
+            [
+                plain(claim.statement) + mark(claim),
+                plain(claim.quantity),
+                f"{claim.lower:g} to {claim.upper:g}" if claim.lower else f"up to {claim.upper:g}",
+                plain(verdict.reason),
+                material.judged(claim),
+                material.cite(claim),
+            ]
+        )
+    header = ["Statement", "Of", "Ratio stated", "What was found", "Verdict", "Evidence"]
+    return table(header, "llrlll", rows)

@@ -1,0 +1,75 @@
+"""Section on how the error behaves, and on exact facts about networks and bases."""
+
+from __future__ import annotations
+
+from reports.readers.material import FOOTNOTE, Material, Section, mark
+from reports.writing.markdown import code, paragraphs, plain, table
+from reports.writing.wording import NOTHING
+from verification.claims.claim import Count, Exact, Trend
+
+
+def write(material: Material) -> Section:
+    """Tables of the trends of the equivariance error, and of exact counts."""
+    return Section(
+        paragraphs(
+            "### How the error behaves",
+            "Statements about medians over random draws: a trend is supported where tests meet it "
+            "at every point, all together at 95 %, and refuted where one is surely not met.",
+            _trends(material),
+            "### Exact facts",
+            "Trainable parameters of every network, and what follows from the published bases.",
+            _counts(material),
+            FOOTNOTE,
+        )
+    )
+
+
+def _counts(material: Material) -> str:
+    groups = ("count.mnist", "count.stl10", "count.basis", "count.scale_axis")
+    rows = []
+    for claim in material.select(Count, *groups):
+        verdict = material.verdict(claim)
+        subjects = ", ".join(map(code, claim.expected))
+        rows.append(
+            [
+                plain(claim.quantity) + mark(claim),
+                subjects,
+                _values([claim.expected[name] for name in claim.expected]),
+                _values([verdict.measured.get(name) for name in claim.expected]),
+                material.judged(claim),
+                material.cite(claim),
+            ]
+        )
+    header = ["Quantity", "Of", "Stated", "Measured", "Verdict", "Evidence"]
+    return table(header, "llrrll", rows)
+
+
+def _trends(material: Material) -> str:
+    rows = []
+    for claim in material.select(Trend):
+        if ".later." in claim.id:
+            continue
+        verdict = material.verdict(claim)
+        rows.append(
+            [
+                plain(claim.statement) + mark(claim),
+                plain(verdict.reason),
+                material.judged(claim),
+                material.cite(claim),
+            ]
+        )
+    return table(["Statement", "What was found", "Verdict", "Evidence"], "llll", rows)
+
+
+def _values(values: list[Exact | None]) -> str:
+    """Write values of several subjects, once where they are all the same."""
+    texts = [_value(value) for value in values]
+    return texts[0] if len(set(texts)) == 1 else "; ".join(texts)
+
+
+def _value(value: Exact | None) -> str:
+    if value is None:
+        return NOTHING
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else plain(value)

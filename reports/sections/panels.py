@@ -1,0 +1,231 @@
+"""Section on the paper's three panels of the equivariance error, measured by us on three grids."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from reports.drawings import panels as panels_plot
+from reports.readers.material import FOOTNOTE, Material, Section, mark
+from reports.readers.measurements import read
+from reports.writing.figures import render
+from reports.writing.markdown import bullets, folded, paragraphs, picture, plain, table
+from reports.writing.wording import NOTHING, percent, share
+from verification.claims.claim import Trend
+from verification.claims.records import Record
+
+TITLE = "### The three panels of the paper"
+SETTING = (
+    "The paper shows its equivariance error in three panels: against depth, down-scaling factor "
+    "and scale extent. **The networks and the scales behind its panels are not known**, and no "
+    "code for them was published. So these panels cannot repeat its numbers. Each published "
+    "statement is read for three grids of scales that were fixed with the rule: both families of "
+    "basis that were published, and a wide one that cuts nothing off and is well sampled. It "
+    "counts as supported if it holds on one of them, and as refuted only if it fails on all."
+)
+EXPLANATION = (
+    "Each *network* is random and sees photographs rescaled by ordinary resampling; it pads with "
+    "zeros, and all pixels and all scales count. *Exact probe*: the same kind of network on the "
+    "same kind of patches, taken as closed-form periodic functions, which are rescaled without "
+    "resampling and have no border. What the probe finds is the network's own error; what the "
+    "network's curve shows above it comes from the rescaling and from padding. *Floor*: the same "
+    "coefficients, filters not cut off. *Ceiling*: the same filters at one fixed scale. *Complete "
+    "scales*: without the scales that the end of the scale axis cuts off."
+)
+NOT_MEASURED = (
+    "**These panels were not measured**: there is no finished record of them. "
+    "`python -m benchmarks panels` measures them."
+)
+PANELS = {
+    "depth": "layers",
+    "down_scaling": "down-scaling factor",
+    "inter_scale": "scale extent",
+}
+GRIDS = {
+    "stl10": "published STL-10 grid",
+    "mnist": "published scalar MNIST grid",
+    "wide": "wide grid",
+}
+
+Rows = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One record: x, and by name a row per random network."""
+
+    record: Record
+    x: tuple[float, ...]
+    rows: dict[str, Rows]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel on one grid: its curves, "probe" among them if it was measured, and sources."""
+
+    name: str
+    grid: str
+    x: tuple[float, ...]
+    rows: dict[str, Rows]
+    records: tuple[Record, ...]
+
+    @property
+    def variable(self) -> str:
+        """What x is."""
+        return PANELS[self.name]
+
+    @property
+    def claim_id(self) -> str:
+        """The reading of the published statement for this grid."""
+        return f"trend.{self.name}.{self.grid}"
+
+    def median(self, name: str, position: int) -> float:
+        """Middle of the networks at one x."""
+        return statistics.median(row[position] for row in self.rows[name])
+
+    def band(self, name: str, position: int) -> tuple[float, float]:
+        """From the 2.5 % to the 97.5 % quantile of the networks at one x."""
+        values = sorted(row[position] for row in self.rows[name])
+        return _quantile(values, 0.025), _quantile(values, 0.975)
+
+
+def write(material: Material) -> Section:
+    """Figure and table of the error against depth, down-scaling factor and scale extent."""
+    panels = read_panels(material)
+    if not panels:
+        return Section(paragraphs(TITLE, SETTING, NOT_MEASURED))
+    networks = sorted({len(panel.rows["y"]) for panel in panels})
+    text = paragraphs(
+        TITLE,
+        SETTING,
+        _published(material),
+        EXPLANATION,
+        _findings(panels),
+        picture(
+            "panels",
+            "Equivariance error against depth, down-scaling factor and scale extent, one row for "
+            "each grid of scales, on a logarithmic axis, with floor, ceiling and exact probe",
+            "Relative squared error; lines are medians and bands hold 95 % of "
+            f"{' or '.join(map(str, networks))} random networks.",
+        ),
+        _table(material, panels),
+        FOOTNOTE,
+    )
+    draw = partial(panels_plot.draw, panels, GRIDS)
+    return Section(text, render("panels", draw, panels_plot.size(panels)))
+
+
+def read_panels(material: Material) -> list[Panel]:
+    """The panels of which there is a record, with the exact probe of the same points.
+
+    Raises RecordError naming the file of a record that cannot be read.
+    """
+    wanted = {f"panel_{name}_{grid}": (name, grid) for grid in GRIDS for name in PANELS}
+    subjects = {*wanted, *(f"{subject}_probe" for subject in wanted)}
+    records = [record for record in material.newest("equivariance") if record.subject in subjects]
+    found = {curves.record.subject: curves for curves in read(records, "x", _curves)}
+    panels = []
+    for subject, (name, grid) in wanted.items():
+        if subject not in found:
+            continue
+        raster, probe = found[subject], found.get(f"{subject}_probe")
+        rows, sources = dict(raster.rows), [raster.record]
+        if probe is not None and probe.x == raster.x:
+            rows["probe"] = probe.rows["y"]
+            sources.append(probe.record)
+        panels.append(Panel(name, grid, raster.x, rows, tuple(sources)))
+    return panels
+
+
+def _published(material: Material) -> str:
+    """The published statements with their verdicts."""
+    claims = [c for c in material.select(Trend, "trend.") if c.readings]
+    rows = [
+        [
+            plain(claim.statement) + mark(claim),
+            plain(material.verdict(claim).reason),
+            material.judged(claim),
+        ]
+        for claim in claims
+    ]
+    return table(["Published statement", "Its readings", "Verdict"], "lll", rows)
+
+
+def _findings(panels: Sequence[Panel]) -> str:
+    found = [_finding(panel) for panel in panels if "probe" in panel.rows]
+    return paragraphs("**Findings**, as medians at the end of each range.", bullets(found))
+
+
+def _finding(panel: Panel) -> str:
+    """Say how much of the error at the last point is the network's own."""
+    last = len(panel.x) - 1
+    seen, own = panel.median("y", last), panel.median("probe", last)
+    parts = [
+        f"{GRIDS[panel.grid]}, {panel.variable} {panel.x[last]:g}: {percent(seen)} on resampled "
+        f"photographs, {percent(own)} by exact probe"
+    ]
+    if "floor" in panel.rows:
+        parts.append(f"{percent(panel.median('floor', last))} where nothing is cut off")
+    if "complete" in panel.rows:
+        parts.append(f"{percent(panel.median('complete', last))} at complete scales")
+    return "; ".join(parts)
+
+
+def _table(material: Material, panels: Sequence[Panel]) -> str:
+    claims = {claim.id: claim for claim in material.select(Trend)}
+    rows = []
+    for panel in sorted(panels, key=lambda panel: list(PANELS).index(panel.name)):
+        claim = claims[panel.claim_id]
+        for position in dict.fromkeys((0, len(panel.x) // 2, len(panel.x) - 1)):
+            first = position == 0
+            rows.append(
+                [
+                    plain(claim.statement) if first else "",
+                    f"{panel.variable} {panel.x[position]:.3g}",
+                    _interval(panel, position),
+                    *(
+                        share(panel.median(name, position)) if name in panel.rows else NOTHING
+                        for name in ("probe", "floor", "ceiling", "complete")
+                    ),
+                    material.judged(claim) if first else "",
+                    material.cite(*panel.records) if first else "",
+                ]
+            )
+    header = [
+        "Statement, for one grid", "At", "Error, %", "Probe, %", "Floor, %", "Ceiling, %",
+        "Complete scales, %", "Verdict", "Evidence",
+    ]  # fmt: skip
+    return folded(len(rows), table(header, "llrrrrrll", rows))
+
+
+def _interval(panel: Panel, position: int) -> str:
+    low, high = panel.band("y", position)
+    return f"{share(panel.median('y', position))} \\[{share(low)}, {share(high)}]"
+
+
+def _curves(record: Record) -> Curves:
+    x = tuple(float(value) for value in record.numbers["x"])
+    rows = {
+        name: tuple(tuple(map(float, row)) for row in values)
+        for name, values in record.numbers.items()
+        if name != "x"
+    }
+    if "y" not in rows:
+        raise ValueError("y is missing")
+    for name, values in rows.items():
+        if not values or any(len(row) != len(x) for row in values):
+            raise ValueError(f"{name} must have rows of {len(x)} numbers")
+        if not all(math.isfinite(value) and value > 0 for row in values for value in row):
+            raise ValueError(f"{name} must hold positive numbers")
+    return Curves(record, x, rows)
+
+
+def _quantile(ordered: Sequence[float], level: float) -> float:
+    """Quantile of sorted values, linear between two of them."""
+    place = level * (len(ordered) - 1)
+    lower = math.floor(place)
+    upper = min(lower + 1, len(ordered) - 1)
+    return ordered[lower] + (place - lower) * (ordered[upper] - ordered[lower])

@@ -1,0 +1,77 @@
+"""Section on rankings: who beats whom, as one matrix."""
+
+from __future__ import annotations
+
+from reports.readers.material import FOOTNOTE, Material, Section, claim_link, mark
+from reports.writing.markdown import code, paragraphs, plain, table
+from reports.writing.wording import MARKS, plural, signed
+from verification.claims.claim import Ranking
+from verification.claims.rules import NOT_RUN, STATUSES
+
+TITLE = "### Rankings"
+EXPLANATION = (
+    "Models are paired by the data on which both were trained; a sign-flip permutation test, "
+    "corrected by Holm within each question, says whether the difference can be chance. In each "
+    "cell of the matrix: the verdict on “SESN has the lower error than the method of this row”, "
+    "and the mean difference in points of test error (negative: SESN is better). A difference "
+    "that may be chance supports nothing."
+)
+
+
+def write(material: Material) -> Section:
+    """Matrix of single comparisons, and a table of the claims to be best of all."""
+    single = [c for c in material.select(Ranking, "ranking.mnist") if len(c.worse) == 1]
+    others = [c for c in material.select(Ranking, "ranking.mnist", "ranking.stl") if c.worse[1:]]
+    run = [claim for claim in single if material.verdict(claim).status != NOT_RUN]
+    if run:
+        legend = ", ".join(f"{MARKS[status]} {status}" for status in STATUSES)
+        matrix = paragraphs(_matrix(material, single), f"Marks: {legend}.")
+    else:
+        matrix = (
+            f"**Not run.** {plural(len(single), 'claim')} of the kind “SESN beats this method in "
+            "this column” await trainings of both models on the same data."
+        )
+    return Section(paragraphs(TITLE, EXPLANATION, matrix, _table(material, others), FOOTNOTE))
+
+
+def _matrix(material: Material, claims: list[Ranking]) -> str:
+    names = material.method_names
+    by_place = {
+        (names.get(c.worse[0], c.worse[0]), names.get(c.better, c.better), c.column): c
+        for c in claims
+    }
+    rivals = list(dict.fromkeys(place[0] for place in by_place))
+    columns = sorted({place[1:] for place in by_place}, key=lambda place: (place[0], place[1]))
+    rows = []
+    for rival in rivals:
+        cells = [
+            _cell(material, by_place[rival, *column]) if (rival, *column) in by_place else ""
+            for column in columns
+        ]
+        rows.append([plain(rival), *cells])
+    header = ["against", *(f"{plain(better)}, {column}" for better, column in columns)]
+    return table(header, "l" + "c" * len(columns), rows)
+
+
+def _cell(material: Material, claim: Ranking) -> str:
+    verdict = material.verdict(claim)
+    text = MARKS[verdict.status]
+    if "difference" in verdict.measured:
+        text += f" {signed(verdict.measured['difference'])}"
+    return claim_link(claim, text)
+
+
+def _table(material: Material, claims: list[Ranking]) -> str:
+    rows = []
+    for claim in claims:
+        verdict = material.verdict(claim)
+        rows.append(
+            [
+                plain(claim.statement) + mark(claim),
+                code(claim.better),
+                plain(verdict.reason),
+                material.judged(claim),
+                material.cite(claim),
+            ]
+        )
+    return table(["Statement", "Model", "What was found", "Verdict", "Evidence"], "lllll", rows)

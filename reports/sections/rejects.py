@@ -1,0 +1,73 @@
+"""Section on the checker of trainings: what it rejects, and which seeds are missing."""
+
+from __future__ import annotations
+
+from reports.readers.material import Material, Section
+from reports.writing.markdown import code, folded, paragraphs, plain, table
+from reports.writing.wording import NOTHING, plural
+from verification.claims.validity import Check, check
+
+TITLE = "### What the checker of trainings rejects"
+EXPLANATION = (
+    "A finished training must have the settings, the data and all the epochs of its protocol, come "
+    "from committed sources, be there once for each realisation and seed, and its numbers must "
+    "agree with each other. What is rejected counts for no verdict; of runs recorded repeatedly, "
+    "the newest counts."
+)
+
+
+def write(material: Material) -> Section:
+    """Tables of rejected records and of missing seeds; nothing where nothing was trained."""
+    finished = [r for r in material.records if r.kind == "training" and r.outcome == "finished"]
+    if not finished:
+        return Section("")
+    found = check(finished)
+    number, all_of_them = len(found.rejected), plural(len(finished), "finished training")
+    some = f"{number} of {all_of_them} {'is' if number == 1 else 'are'} rejected."
+    return Section(
+        paragraphs(
+            TITLE,
+            EXPLANATION,
+            some if number else f"None of {all_of_them} is rejected.",
+            _rejected(material, found),
+            _missing(found),
+        )
+    )
+
+
+def _rejected(material: Material, found: Check) -> str:
+    rows = [
+        [
+            code(str(record.configuration.get("model", record.subject))),
+            plain((record.data or {}).get("name", NOTHING)),
+            "+" if record.configuration.get("augmentation") else "",
+            str(record.seeds.get("realisation", NOTHING)),
+            str(record.seeds.get("seed", NOTHING)),
+            record.protocol,
+            plain("; ".join(reasons)),
+            material.cite(record),
+        ]
+        for record, reasons in found.rejected
+    ]
+    header = [
+        "Model", "Data", "Extra scaling", "Realisation", "Seed", "Protocol", "Why", "Evidence",
+    ]  # fmt: skip
+    return folded(len(rows), table(header, "llcrrlll", rows)) if rows else ""
+
+
+def _missing(found: Check) -> str:
+    rows = [
+        [
+            code(cell.model),
+            plain(cell.data),
+            "+" if cell.augmentation else "",
+            cell.protocol,
+            ", ".join(f"{realisation}/{seed}" for realisation, seed in lacking),
+        ]
+        for cell, lacking in found.missing.items()
+    ]
+    if not rows:
+        return ""
+    header = ["Model", "Data", "Extra scaling", "Protocol", "Missing (realisation/seed)"]
+    content = table(header, "llcll", rows)
+    return paragraphs("Begun, but without all realisations:", folded(len(rows), content))

@@ -1,0 +1,266 @@
+"""Section on the verdicts themselves: the rules, how often they err, and what they still need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
+from typing import Any
+
+from scipy import stats
+
+from reports.drawings import rules as rules_plot
+from reports.readers.material import Material, Section
+from reports.readers.needs import cell_need, ranking_need
+from reports.writing.figures import render
+from reports.writing.markdown import code, paragraphs, picture, plain, table
+from reports.writing.wording import NOTHING, listing, plural
+from verification.claims.claim import Cell, Ranking
+from verification.claims.records import Record
+from verification.claims.rules import INCONCLUSIVE, LEVEL, NOT_RUN, REFUTED, SUPPORTED
+from verification.claims.rules.planning import POWER, fewest_pairs
+from verification.claims.rules.simulation import is_wrong
+
+TITLE = "## How the verdicts are made"
+RULES = (
+    ("theorem", "cases tried, none above the bound", "one case above its bound"),
+    ("count", "every subject measured, all exact", "one value that differs"),
+    (
+        "cell",
+        "two one-sided t tests: the true means differ by less than the margin",
+        "the 95 % interval of the difference lies wholly beyond the margin",
+    ),
+    (
+        "ranking",
+        "sign flips of the differences on the same data, Holm-corrected in a family",
+        "the same test the other way round",
+    ),
+    (
+        "trend",
+        "sign tests of the median meet every bound, Bonferroni-corrected",
+        "one bound is surely not met",
+    ),
+    (
+        "cost",
+        "the 95 % bootstrap interval of the ratio lies inside the range, in every record",
+        "outside it, in every record",
+    ),
+)
+MEANING = (
+    "Each rule was tried on draws of which the truth is known: cells and rankings with effects "
+    "of 0 to 0.5 points and the spread of the published tables, costs and trends exactly on their "
+    "bound. Shown is the condition in which a rule was wrong most often, with its 95 % interval "
+    "(Clopper and Pearson). Most conditions lie on the very edge between right and wrong, where "
+    "an exact test errs at its level: a rate that is above 5 % by chance alone is expected among "
+    "so many."
+)
+PUBLISHED = 6
+"""Data realisations behind the published tables."""
+PLAN = (
+    "How many runs under the published recipe a cell needs, and how many data realisations with "
+    "both models a ranking, for a verdict with a chance of 80 %, if what was published is right, "
+    "with its spread (where runs are there already: their spread and difference). In brackets: how "
+    "many there are. “never”: not within 100, because the difference is too close to the margin, "
+    "or too small against the spread."
+)
+
+
+def write(material: Material) -> Section:
+    """Rules, their error rates and power, and the runs that open claims need."""
+    records = material.newest("simulation")
+    parts = [TITLE, _rules(), *(_judged(material, record) for record in records), _plan(material)]
+    figures: dict[str, bytes] = {}
+    for record in records[:1]:
+        drawing = partial(rules_plot.power, record.numbers)
+        figures = render("power", drawing, rules_plot.SIZE)
+    return Section(paragraphs(*parts), figures)
+
+
+def worst(numbers: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """For each rule and wrong verdict the condition in which it was most frequent."""
+    for rule, conditions in numbers.items():
+        for status in (SUPPORTED, REFUTED):
+            wrong = [item for item in conditions if is_wrong(rule, item, status)]
+            if wrong:
+                most = max(wrong, key=partial(_rate, status=status))
+                yield rule, status, most
+
+
+def _rate(condition: Mapping[str, Any], status: str) -> float:
+    return float(condition[status] / condition["repetitions"])
+
+
+def _rules() -> str:
+    rows = [list(rule) for rule in RULES]
+    return paragraphs(
+        "Fixed in code (`verification/claims/rules`) before the data; all numbers they need stand "
+        "in the claims. What is neither is *inconclusive*.",
+        table(["Claim", "Supported", "Refuted"], "lll", rows),
+    )
+
+
+@cache
+def _interval(count: int, repetitions: int) -> tuple[float, float]:
+    """Exact 95 % interval of a share (Clopper and Pearson)."""
+    interval = stats.binomtest(count, repetitions).proportion_ci(0.95, "exact")
+    return float(interval.low), float(interval.high)
+
+
+def _judged(material: Material, record: Record) -> str:
+    rows = []
+    for rule, status, condition in worst(record.numbers):
+        count, repetitions = condition[status], condition["repetitions"]
+        low, high = _interval(count, repetitions)
+        rows.append(
+            [
+                rule,
+                f"wrongly {status}",
+                f"{100 * count / repetitions:.1f}",
+                f"{100 * low:.1f} to {100 * high:.1f}",
+                plain(_settings(condition)),
+            ]
+        )
+    conditions = sum(len(items) for items in record.numbers.values())
+    return paragraphs(
+        "### How often a rule is wrong",
+        MEANING,
+        table(["Rule", "Wrong verdict", "Worst rate, %", "Interval, %", "Where"], "llrrl", rows),
+        f"{plural(conditions, 'condition')}, {record.configuration['repetitions']:,} draws of most "
+        f"of them. Evidence: {material.cite(record)}",
+        "### How much a rule can see",
+        picture(
+            "power",
+            "Share of verdicts against the true difference, for several numbers of runs: cells on "
+            "the left, rankings on the right",
+            "Left: share of cells that are decided, supported (falling lines) or refuted (rising "
+            "lines), against the true difference from the published mean; dotted: the margin. "
+            "Right: share of supported rankings in a family of two, against the true difference. "
+            "Spread as usual in the published table.",
+        ),
+        _power_table(record),
+        _limits(material),
+    )
+
+
+def _settings(condition: Mapping[str, Any]) -> str:
+    words = {
+        "runs": "runs", "pairs": "pairs", "rows": "seeds", "times": "times", "rivals": "rivals",
+        "effect": "true difference", "spread": "spread", "published_spread": "published spread",
+        "shape": "shape",
+    }  # fmt: skip
+    return ", ".join(
+        f"{text} {condition[name]}" for name, text in words.items() if name in condition
+    )
+
+
+def _power_table(record: Record) -> str:
+    effects, curves = rules_plot.curves(record.numbers)
+    rows = [
+        [rule, status, str(number), *(NOTHING if v is None else f"{100 * v:.0f}" for v in values)]
+        for (rule, status, number), values in curves.items()
+    ]
+    header = ["Rule", "Verdict", "Runs", *(f"{effect:g} points, %" for effect in effects)]
+    return table(header, "llr" + "r" * len(effects), rows)
+
+
+def _limits(material: Material) -> str:
+    """Say which rankings can be supported at all, with how many pairs."""
+    families: dict[str, int] = {}
+    for claim in material.select(Ranking):
+        families[claim.family] = families.get(claim.family, 0) + 1
+    sizes = sorted(set(families.values()))
+    if not sizes:
+        return ""
+    parts = [
+        f"at least {fewest_pairs(size)} pairs in a family of {plural(size, 'claim')} (there are "
+        f"{sum(size == other for other in families.values())} of them)"
+        for size in sizes
+    ]
+    text = listing(parts)
+    return (
+        f"**A limit of the data.** All differences of n pairs point one way by chance once in 2ⁿ, "
+        f"so that a ranking takes {text}, or nothing can support it. The "
+        "published tables rest on six data realisations, of which the best p is 1/64; corrected "
+        "for more than three comparisons at once it could never pass, whatever the data. Runs with "
+        "another seed on the same realisation sharpen a pair but are no new one."
+    )
+
+
+def _plan(material: Material) -> str:
+    cells = [c for c in material.select(Cell, "cell.mnist") if _is_open(material, c)]
+    rankings = [c for c in material.select(Ranking, "ranking.mnist") if _is_open(material, c)]
+    if not cells and not rankings:
+        return ""
+    needs = [ranking_need(material, claim) for claim in rankings]
+    beyond = sum(need.total is None or need.total > PUBLISHED for need in needs)
+    finding = (
+        f"{beyond} of {plural(len(rankings), 'open ranking')} need more than the {PUBLISHED} "
+        "published realisations for that: even where the published difference is right, the "
+        "published data hardly tell it from chance."
+        if beyond
+        else ""
+    )
+    return paragraphs(
+        "### What open claims need",
+        PLAN,
+        finding,
+        _cell_plan(material, cells),
+        _rank_plan(material, rankings),
+    )
+
+
+def _is_open(material: Material, claim: Cell | Ranking) -> bool:
+    return material.verdict(claim).status in (NOT_RUN, INCONCLUSIVE)
+
+
+def _cell_plan(material: Material, cells: Sequence[Cell]) -> str:
+    columns = sorted({cell.column for cell in cells})
+    methods = list(dict.fromkeys(cell.method for cell in cells))
+    places = {(cell.method, cell.column): cell for cell in cells}
+    rows = [
+        [
+            plain(method),
+            *(
+                str(cell_need(material, places[method, column]))
+                if (method, column) in places
+                else NOTHING
+                for column in columns
+            ),
+        ]
+        for method in methods
+    ]
+    header = ["Cell", *(f"{column}: runs" for column in columns)]
+    return table(header, "l" + "r" * len(columns), rows) if rows else ""
+
+
+def _rank_plan(material: Material, rankings: Sequence[Ranking]) -> str:
+    rows = []
+    names = material.method_names
+    columns = sorted({claim.column for claim in rankings})
+    pairs: dict[tuple[str, str], dict[str, Ranking]] = {}
+    for claim in rankings:
+        rivals = (
+            names.get(claim.worse[0], claim.worse[0]) if len(claim.worse) == 1 else "all others"
+        )
+        pairs.setdefault((names.get(claim.better, claim.better), rivals), {})[claim.column] = claim
+    for (better, rival), claims in pairs.items():
+        needs = [
+            str(ranking_need(material, claims[column])) if column in claims else NOTHING
+            for column in columns
+        ]
+        rows.append([f"{plain(better)} over {plain(rival)}", *needs])
+    header = ["Ranking", *(f"{column}: pairs" for column in columns)]
+    return table(header, "l" + "r" * len(columns), rows) if rows else ""
+
+
+def error_rates(material: Material) -> str:
+    """Say in words how often the rules err, for the first screen; empty if that was not tried."""
+    for record in material.newest("simulation")[:1]:
+        rates = [_rate(condition, status) for _, status, condition in worst(record.numbers)]
+        return (
+            "Tried on draws of known truth, no rule gave a wrong verdict in more than "
+            f"{100 * max(rates):.1f} % of them, where {100 * LEVEL:.0f} % are allowed and the rest "
+            "is chance; a plan for a chance of "
+            f"{100 * POWER:.0f} % says [how many runs each open claim needs]"
+            f"(#what-open-claims-need) ({code('python -m verification simulate')})."
+        )
+    return ""

@@ -1,0 +1,106 @@
+"""Section on how the cost of a layer grows with each of its sizes."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from functools import partial
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from reports.readers import measurements
+from reports.readers.material import Material, Section
+from reports.readers.measurements import Scaling
+from reports.writing.figures import BLUE, VERMILION, render
+from reports.writing.markdown import paragraphs, picture, table
+
+TITLE = "### Growth of the cost"
+EXPLANATION = (
+    "One layer, varied one size at a time about the second layer of the published networks: a "
+    "forward and backward pass of the layer, of its textbook form and of a plain 7×7 convolution "
+    "with as many weights, timed in turns. Exponents p are fits of time ∝ sizeᵖ with their 95 % "
+    "interval. The layer chooses for each size whether it convolves or multiplies frequencies."
+)
+NOT_MEASURED = "**Not run.** `python -m benchmarks scaling` measures it in minutes."
+LABELS = {
+    "image": "image side, px",
+    "scales": "scales",
+    "support": "kernel size V, px",
+    "batch": "batch",
+    "channels": "channels in and out",
+}
+FORMS = (
+    ("textbook", "textbook form", VERMILION, "s", (0, (5, 2))),
+    ("layer", "layer", BLUE, "o", "solid"),
+)
+
+
+def write(material: Material) -> Section:
+    """Exponents and figure of all curves measured."""
+    found = measurements.read(
+        material.latest("timing", per_device=True), "exponents", measurements.scaling
+    )
+    if not found:
+        return Section(paragraphs(TITLE, EXPLANATION, NOT_MEASURED))
+    found.sort(key=lambda item: list(LABELS).index(item.varied))
+    shown = picture(
+        "scaling",
+        "Time of the layer and of its textbook form in plain convolutions, one panel for each size",
+        "Time of a forward and backward pass over that of the plain convolution of the same size.",
+    )
+    text = paragraphs(TITLE, EXPLANATION, _findings(found), shown, _table(material, found))
+    size = (2.6 * len(found) + 0.7, 3.4)
+    return Section(text, render("scaling", partial(draw, found), size))
+
+
+def draw(found: Sequence[Scaling], figure: Figure) -> None:
+    """One panel per size: time over the plain convolution's."""
+    panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for axes, item in zip(panels, found, strict=True):
+        for form, label, colour, marker, line in FORMS:
+            ratios = [statistics.median(pair) for pair in item.over_plain(form)]
+            axes.plot(item.sizes, ratios, color=colour, marker=marker, linestyle=line, label=label)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xticks(item.sizes, [str(size) for size in item.sizes])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_xlabel(LABELS[item.varied])
+    panels[0].set_ylabel("time / plain convolution's")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+
+
+def _findings(found: Sequence[Scaling]) -> str:
+    gains = [
+        statistics.median(a / b for a, b in zip(textbook, layer, strict=True))
+        for item in found
+        for textbook, layer in zip(item.seconds["textbook"], item.seconds["layer"], strict=True)
+    ]
+    return (
+        f"**Finding.** At the {len(gains)} sizes timed the layer is {min(gains):.1f} to "
+        f"{max(gains):.1f} times as fast as its textbook form."
+    )
+
+
+def _table(material: Material, found: Sequence[Scaling]) -> str:
+    rows = [
+        [
+            LABELS[item.varied],
+            f"{item.sizes[0]} to {item.sizes[-1]}",
+            ", ".join(dict.fromkeys(item.ways)),
+            *(_exponent(item, form) for form in ("layer", "textbook", "plain")),
+            material.cite(item.record),
+        ]
+        for item in found
+    ]
+    header = [
+        "Varied", "Range", "Ways chosen", "p, layer", "p, textbook form", "p, plain", "Evidence",
+    ]  # fmt: skip
+    return table(header, "lrlrrrl", rows)
+
+
+def _exponent(item: Scaling, form: str) -> str:
+    value, low, high = item.exponents[form]
+    return f"{value:.2f} \\[{low:.2f}, {high:.2f}]"

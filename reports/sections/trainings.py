@@ -1,0 +1,141 @@
+"""Section on the trainings that were run, and on their errors by object scale."""
+
+from __future__ import annotations
+
+import statistics
+from functools import partial
+
+from reports.drawings import results as plots
+from reports.readers.material import Material, Section
+from reports.readers.trainings import Panel, by_scale, runs_by_group
+from reports.writing.figures import render
+from reports.writing.markdown import code, folded, paragraphs, picture, plain, table
+from reports.writing.wording import NOTHING, mean_and_spread, plural
+from verification.claims.records import Record
+
+EXPLANATION = (
+    "Test errors of the same networks by the size of the object: the true scale at which each test "
+    "image was made. Runs of the same model, data set and protocol are pooled. Panels follow the "
+    "columns of the paper's table. Bars: 95 % Wilson intervals, as if all images were independent; "
+    "where there are many methods, only for those of the question, SESN and CNN."
+)
+
+
+def write(material: Material) -> Section:
+    """List every training, then the errors by object scale where they are known."""
+    records = sorted(
+        (record for record in material.records if record.kind == "training"),
+        key=lambda r: (r.protocol, (r.data or {}).get("name", ""), r.subject, _seeds(r), r.digest),
+    )
+    title = "### Trainings that were run"
+    if not records:
+        return Section(paragraphs(title, "None."))
+    head = paragraphs(
+        title,
+        _protocols(records),
+        _means(material),
+        folded(len(records), _list(material, records)),
+    )
+    panels = by_scale(material)
+    if not panels:
+        return Section(head)
+    text = paragraphs(
+        head,
+        "### Errors by object scale",
+        EXPLANATION,
+        picture(
+            "by_scale",
+            "Test error against the true object scale, one panel for each data set, column of the "
+            "paper's table and protocol",
+            "Test error against object scale (size as placed over size in the source).",
+        ),
+        *(_table(material, panel) for panel in panels),
+    )
+    drawing = partial(plots.by_scale, panels, material.method_names)
+    return Section(text, render("by_scale", drawing, plots.by_scale_size(panels)))
+
+
+def _means(material: Material) -> str:
+    """One row for each model, data set, column and protocol; empty if all runs are smoke runs."""
+    rows = []
+    for (data, column, protocol), runs in runs_by_group(material).items():
+        if protocol == "smoke":
+            continue
+        for model in sorted({run.model for run in runs}):
+            mine = [run for run in runs if run.model == model]
+            errors = [run.test_error for run in mine]
+            spread = statistics.stdev(errors) if len(errors) > 1 else None
+            ends = f"{min(errors):.2f} to {max(errors):.2f}"
+            cited = material.cite(*(run.record for run in mine))
+            mean = mean_and_spread(statistics.mean(errors), spread)
+            rows.append([code(model), data, column, protocol, str(len(mine)), mean, ends, cited])
+    header = [
+        "Model", "Data", "Column", "Protocol", "Runs", "Test error, %", "From … to, %", "Evidence",
+    ]  # fmt: skip
+    return table(header, "llllrrrl", rows) if rows else ""
+
+
+def _protocols(records: list[Record]) -> str:
+    smoke = sum(record.protocol == "smoke" for record in records)
+    if smoke == len(records):
+        return (
+            "All of them are smoke runs: they show that training works from end to end and "
+            "**support nothing**. Their errors must not be compared with the published ones."
+        )
+    if smoke:
+        return f"{smoke} of {len(records)} are smoke runs: these **support nothing**."
+    return ""
+
+
+def _list(material: Material, records: list[Record]) -> str:
+    rows = []
+    for record in records:
+        error, number = record.numbers.get("test_error"), material.counted[record.digest]
+        rows.append(
+            [
+                code(str(record.configuration.get("model", record.subject))),
+                plain((record.data or {}).get("name", NOTHING)),
+                "+" if record.configuration.get("augmentation") else "",
+                str(record.seeds.get("realisation", NOTHING)),
+                str(record.seeds.get("seed", NOTHING)),
+                record.protocol,
+                str(record.configuration.get("epochs", NOTHING)),
+                f"{error:.2f}" if isinstance(error, int | float) else NOTHING,
+                record.outcome,
+                plural(number, "claim") if number else "nothing",
+                material.cite(record),
+            ]
+        )
+    header = [
+        "Model", "Data", "Extra scaling", "Realisation", "Seed", "Protocol", "Epochs",
+        "Test error, %", "Outcome", "Counted for", "Evidence",
+    ]  # fmt: skip
+    return table(header, "llcrrlrrlll", rows)
+
+
+def _seeds(record: Record) -> tuple[int, int]:
+    return record.seeds.get("realisation", -1), record.seeds.get("seed", -1)
+
+
+def _table(material: Material, panel: Panel) -> str:
+    ends = sorted({(item.start, item.stop) for curve in panel.curves for item in curve.bins})
+    rows = []
+    for start, stop in ends:
+        cells = []
+        for curve in panel.curves:
+            here = [item for item in curve.bins if (item.start, item.stop) == (start, stop)]
+            cells.append(
+                f"{100 * here[0].errors / here[0].images:.1f} ({here[0].errors}/{here[0].images})"
+                if here
+                else NOTHING
+            )
+        rows.append([f"{start:.1f} to {stop:.1f}", panel.protocol, *cells])
+    names = [
+        f"{code(curve.model)}, {plural(curve.runs, 'run')}: % (errors/images)"
+        for curve in panel.curves
+    ]
+    return paragraphs(
+        f"#### By scale: {panel.title}",
+        table(["Object scale", "Protocol", *names], "ll" + "r" * len(names), rows),
+        f"Evidence: {material.cite(*panel.records)}",
+    )

@@ -1,0 +1,1 @@
+"""Markdown, wording and one look for all figures."""
