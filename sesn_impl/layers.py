@@ -12,22 +12,16 @@ functions on scale and space, S in the order of the basis's scales (small to lar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce
-from typing import Any, Self
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch._C._functorch import is_functorch_wrapped_tensor
 
 from sesn_impl.basis import SteerableBasis
-from sesn_impl.fast.correlation import Correlation, correlation
-from sesn_impl.fast.maximum import larger
-from sesn_impl.fast.plan import Geometry, choose
-
-_MOST_PLANS = 8
-"""How many image sizes a layer remembers its plans for."""
+from sesn_impl.fast import correlate, larger, stack_scales
 
 
 class _SteerableConv2d(nn.Module):
@@ -58,7 +52,6 @@ class _SteerableConv2d(nn.Module):
         # learned.
         functions = basis.functions.to(self.weight)
         self.register_buffer("functions", functions, persistent=False)
-        self._forget_plans()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -71,21 +64,11 @@ class _SteerableConv2d(nn.Module):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         # A cast of a cast loses digits: a float64 layer has to use the float64 basis.
         self.functions = self.basis.functions.to(self.functions)
-        self._forget_plans()
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Copies and pickles make their own plans.
-        return {**self.__dict__, "_plans": {}, "_kept": _KeptFilters()}
-
-    def _forget_plans(self) -> None:
-        self._plans: dict[tuple[object, ...], Correlation] = {}
-        self._kept = _KeptFilters()
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] or [B, C_in, S, H, W] -> [B, C_out, S, H', W']."""
-        respond = self._responder(x)
-        y = torch.stack([respond(scale) for scale in range(self.basis.num_scales)], dim=2)
+        y = stack_scales(self._responses(x))
         return y if self.bias is None else y.add_(self.bias[:, None, None, None])
 
     def projected(self, x: Tensor) -> Tensor:
@@ -93,52 +76,36 @@ class _SteerableConv2d(nn.Module):
 
         Where scales are equal, the gradient goes to the smallest.
         """
-        respond = self._responder(x)
-        y = respond(0)
-        for scale in range(1, self.basis.num_scales):
-            y = larger(y, respond(scale))
+        y = reduce(larger, self._responses(x))
         return y if self.bias is None else y + self.bias[:, None, None]
 
-    def _slices(self, x: Tensor) -> list[Tensor]:
-        """Checks the input; each scale's slice [B, C_in, H, W], or one that all scales see."""
+    def _responses(self, x: Tensor) -> Iterator[Tensor]:
+        """The response of each scale, without bias: [B, C_out, H', W']."""
+        self._check(x)
+        functions = self.functions
+        if functions.device != self.weight.device or functions.dtype != self.weight.dtype:
+            # Weights were assigned: to a layer from the meta device, or in another precision.
+            functions = self.basis.functions.to(self.weight)
+        # [N_b, K_S·C_in·C_out], so that filters come out in the order that the products read.
+        coefficients = self.weight.movedim((-1, 0), (0, -1)).movedim(1, -2).flatten(1)
+        for scale, support in enumerate(self.basis.supports):
+            margin = (self.basis.kernel_size - support) // 2
+            inside = slice(margin, margin + support)
+            own = functions[:, scale, inside, inside].transpose(0, 2).flatten(0, 1)
+            filters = (own @ coefficients).view(support, support, -1, self.out_channels)
+            seen = self._seen(x, scale)  # [B, K·C_in, H, W]
+            # [C_out, K·C_in, v, v], correlated as if padded with zeros to V×V. Slices above the
+            # largest scale are zero: leaving them out is the same, at no cost.
+            filters = filters[:, :, : seen.shape[1]].permute(3, 2, 1, 0)
+            yield correlate(seen, filters, self.stride, self.padding - margin)
+
+    def _check(self, x: Tensor) -> None:
+        """Raises ValueError for an input of another shape."""
         raise NotImplementedError
 
-    def _responder(self, x: Tensor) -> Callable[[int], Tensor]:
-        """What gives the response [B, C_out, H', W'] at a scale, without bias."""
-        slices = self._slices(x)
-        coefficients = self.weight if self.weight.ndim == 4 else self.weight.unsqueeze(2)
-        extent = coefficients.shape[2]
-        keep = _may_keep(self.weight)
-        way = self._plan(slices[0], extent, keep)
-        if keep:
-            self._kept.renew(way, self.weight)
-        prepared = [way.prepare(image) for image in slices]
-
-        def respond(scale: int) -> Tensor:
-            # Slices above the largest scale are zero: leaving them out is the same, at no cost.
-            seen = prepared[scale : scale + extent] if len(prepared) > 1 else prepared
-            chosen = coefficients[:, :, : len(seen)]
-            make = self._kept.filters if keep else way.filters
-            return way.respond(seen, make(chosen, scale))
-
-        return respond
-
-    def _plan(self, x: Tensor, extent: int, keep: bool) -> Correlation:
-        """How responses to images [B, C_in, H, W] are computed, made once for each size."""
-        height, width = x.shape[-2:]
-        geometry = Geometry(height, width, self.basis.kernel_size, self.padding, self.stride)
-        name = choose(self.basis, geometry, x, self.out_channels, extent, keep)
-        if torch.compiler.is_compiling():
-            return correlation(name, self.functions, self.basis.supports, geometry)
-        plan = self._plans.get((name, geometry))
-        if plan is None or plan.functions is not self.functions:
-            # Made under inference mode, its constants could never serve a training step.
-            with torch.inference_mode(False):
-                plan = correlation(name, self.functions, self.basis.supports, geometry)
-            if len(self._plans) == _MOST_PLANS:
-                self._plans.pop(next(iter(self._plans)))  # the oldest
-            self._plans[name, geometry] = plan
-        return plan
+    def _seen(self, x: Tensor, scale: int) -> Tensor:
+        """What an output scale sums over: [B, K·C_in, H, W]."""
+        raise NotImplementedError
 
     def _check_size(self, x: Tensor) -> None:
         smallest = self.basis.kernel_size - 2 * self.padding
@@ -174,13 +141,15 @@ class LiftingConv2d(_SteerableConv2d):
         shape = (out_channels, in_channels, basis.num_functions)
         super().__init__(shape, basis, stride, padding, bias)
 
-    def _slices(self, x: Tensor) -> list[Tensor]:
+    def _check(self, x: Tensor) -> None:
         if x.ndim != 4 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f"x of shape {tuple(x.shape)}: must be [B, C_in={self.in_channels}, H, W]"
             )
         self._check_size(x)
-        return [x]
+
+    def _seen(self, x: Tensor, scale: int) -> Tensor:
+        return x
 
 
 class ScaleConv2d(_SteerableConv2d):
@@ -208,7 +177,7 @@ class ScaleConv2d(_SteerableConv2d):
         super().__init__(shape, basis, stride, padding, bias)
         self.scale_extent = scale_extent
 
-    def _slices(self, x: Tensor) -> list[Tensor]:
+    def _check(self, x: Tensor) -> None:
         expected = (self.in_channels, self.basis.num_scales)
         if x.ndim != 5 or tuple(x.shape[1:3]) != expected:
             raise ValueError(
@@ -216,7 +185,11 @@ class ScaleConv2d(_SteerableConv2d):
                 f"[B, C_in={expected[0]}, S={expected[1]}, H, W]"
             )
         self._check_size(x)
-        return list(x.unbind(2))
+
+    def _seen(self, x: Tensor, scale: int) -> Tensor:
+        if self.scale_extent == 1:
+            return x[:, :, scale]
+        return x[:, :, scale : scale + self.scale_extent].transpose(1, 2).flatten(1, 2)
 
 
 class ProjectedConv2d(nn.Module):
@@ -294,37 +267,6 @@ class ScaleMaxProjection(nn.Module):
             raise ValueError(f"x of shape {tuple(x.shape)}: must be [B, C, S, H, W] with S > 0")
         first, *others = x.unbind(2)
         return reduce(larger, others, first) if others else first.clone()
-
-
-class _KeptFilters:
-    """Filters made once for inference, and made anew when the way or a weight is another.
-
-    Weights are compared by value: a counter of changes would miss those made through `.data`.
-    """
-
-    def __init__(self) -> None:
-        self._way: Correlation | None = None
-        self._weight = torch.empty(0)
-        self._filters: dict[int, Tensor] = {}
-
-    def renew(self, way: Correlation, weight: Tensor) -> None:
-        """Forgets the filters unless they were made in this way of these very weights."""
-        if way is not self._way or not torch.equal(self._weight, weight):
-            self._way, self._weight = way, weight.detach().clone()
-            self._filters.clear()
-
-    def filters(self, coefficients: Tensor, scale: int) -> Tensor:
-        """See `Correlation.filters`; the coefficients at one scale are always the same."""
-        assert self._way is not None
-        if scale not in self._filters:
-            self._filters[scale] = self._way.filters(coefficients, scale)
-        return self._filters[scale]
-
-
-def _may_keep(weight: Tensor) -> bool:
-    """Whether filters made of these weights may serve later calls: only if nothing traces them."""
-    traced = torch.compiler.is_compiling() or is_functorch_wrapped_tensor(weight)
-    return not torch.is_grad_enabled() and not traced
 
 
 def _check_positive(name: str, value: int) -> None:

@@ -22,7 +22,8 @@ from tqdm import tqdm
 
 from benchmarks.timing import TEXTBOOK
 from sesn_impl import LiftingConv2d, hermite_basis_b
-from sesn_impl.fast.plan import Geometry, choose
+from sesn_impl.fast.cost import choose
+from sesn_impl.fast.geometry import Geometry
 from sesn_impl.tests.textbook import textbook_twin
 from verification.claims.records import Record, measuring
 
@@ -93,7 +94,7 @@ def measure_scaling(
 class Point:
     """What was measured at one size: the way chosen, and seconds of each round by form."""
 
-    way: str
+    way: str  # more than one where scales differ, joined by " and "
     seconds: dict[str, list[float]]
 
 
@@ -120,9 +121,10 @@ def measure_point(sizes: Sizes, rounds: int) -> Point:
     for _ in range(rounds + 1):
         for form, module in forms.items():
             seconds[form].append(_time_of(module, x))
-    geometry = Geometry(sizes.image, sizes.image, sizes.support, sizes.support // 2, 1)
-    way = choose(basis, geometry, x, sizes.channels)
-    return Point(way, {form: times[1:] for form, times in seconds.items()})
+    image = (sizes.image, sizes.image)
+    geometries = [Geometry.of(image, (v, v), 1, (v // 2, v // 2), 1) for v in basis.supports]
+    chosen = dict.fromkeys(choose(geometry, x, sizes.channels) for geometry in geometries)
+    return Point(" and ".join(chosen), {form: times[1:] for form, times in seconds.items()})
 
 
 def fitted_exponent(sizes: Sequence[int], seconds: Sequence[float]) -> dict[str, float]:

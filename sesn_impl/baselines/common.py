@@ -14,27 +14,35 @@ from torch import Tensor, nn
 class FixedTensors(nn.Module):
     """A module with tensors that follow its device and dtype, and are no part of its state dict.
 
-    They are kept in float64 and cast from there: a cast of a cast would lose digits.
+    They are kept in float64 on the CPU and cast from there: a cast of a cast would lose digits, and
+    memory that was moved from the meta device or assigned holds nothing of them.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._originals: dict[str, Tensor] = {}
 
-    def fix(self, name: str, values: Tensor) -> None:
-        """Makes float64 `values` available as `self.<name>` in the module's dtype."""
-        self._originals[name] = values
-        self.register_buffer(name, values.to(torch.get_default_dtype()), persistent=False)
+    def fix(self, name: str, make: Callable[[], Tensor]) -> None:
+        """Makes the float64 tensor that `make` returns available as `self.<name>`."""
+        with torch.device("cpu"):
+            self._originals[name] = make()
+        values = self._originals[name].to(torch.get_default_device(), torch.get_default_dtype())
+        self.register_buffer(name, values, persistent=False)
 
-    def fixed(self, name: str) -> Tensor:
-        """The tensor of that name, in the module's dtype and on its device."""
-        return self.get_buffer(name)
+    def fixed(self, name: str, like: Tensor) -> Tensor:
+        """The tensor of that name, in the dtype and on the device of `like`."""
+        kept = self.get_buffer(name)
+        return kept if _alike(kept, like) else self._originals[name].to(like)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, values in self._originals.items():
             setattr(self, name, values.to(self.get_buffer(name)))
         return self
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    return a.device == b.device and a.dtype == b.dtype
 
 
 def best_of(responses: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ by blur alone, and pooling and strides between the layers break L.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -50,7 +51,8 @@ class GaussianScaleSpace(FixedTensors):
         self.num_scales, self.zero_scale, self.base = num_scales, zero_scale, base
         self.variances = tuple(zero_scale**2 * (base ** (2 * k) - 1) for k in range(num_scales))
         for k, variance in enumerate(self.variances[1:], start=1):
-            self.fix(f"kernel_{k}", discrete_gaussian(variance, 4 * math.ceil(variance**0.5)))
+            half_width = 4 * math.ceil(variance**0.5)
+            self.fix(f"kernel_{k}", partial(discrete_gaussian, variance, half_width))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, S, H, W]."""
@@ -61,7 +63,7 @@ class GaussianScaleSpace(FixedTensors):
         return torch.stack([x, *blurred], dim=2)
 
     def _blur(self, images: Tensor, k: int) -> Tensor:
-        kernel = self.fixed(f"kernel_{k}")
+        kernel = self.fixed(f"kernel_{k}", images)
         width = len(kernel) // 2
         along_rows = F.conv2d(images, kernel[None, None, None], padding=(0, width))
         return F.conv2d(along_rows, kernel[None, None, :, None], padding=(width, 0))

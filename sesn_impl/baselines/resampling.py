@@ -11,9 +11,6 @@ map the first and last pixel centres onto each other; otherwise pixel i of n cov
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -37,21 +34,3 @@ def centred(matrix: Tensor, size: int) -> Tensor:
 def resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """[B, C, H, W] -> [B, C, H', W'] by matrices [H', H] and [W', W]."""
     return rows @ x @ columns.T
-
-
-def remembered(plan: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor, ...]]:
-    """Lets a function of sizes be called with a tensor first: results in its dtype, on its device.
-
-    Results are kept, so that a network pays once for each size of image.
-    """
-
-    @lru_cache(maxsize=512)
-    def cast(dtype: torch.dtype, device: torch.device, *sizes: float) -> tuple[Tensor, ...]:
-        # A tensor made in inference mode could not take part in a later training step.
-        with torch.inference_mode(False):
-            return tuple(matrix.to(device, dtype) for matrix in plan(*sizes))
-
-    def call(like: Tensor, *sizes: float) -> tuple[Tensor, ...]:
-        return cast(like.dtype, like.device, *sizes)
-
-    return call

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -33,7 +34,8 @@ from sesn_impl.baselines.common import (
     check_positive,
     uniform_by_fan_in,
 )
-from sesn_impl.baselines.resampling import linear_matrix, remembered, resample
+from sesn_impl.baselines.resampling import linear_matrix, resample
+from sesn_impl.fast.constants import remembered
 
 STEPS = (-4, -3, -2, -1, 0, 1, 2, 3)
 BASE = 1.26
@@ -45,6 +47,8 @@ class _PyramidConv2d(FixedTensors):
 
     cosines, sines: [S] of the angle of each step.
     """
+
+    weight: Tensor
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: int,
@@ -66,9 +70,11 @@ class _PyramidConv2d(FixedTensors):
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         self.steps, self.base = tuple(steps), base
-        angles = torch.tensor(self.steps, dtype=torch.float64) * angle_range / (len(steps) - 1)
-        self.fix("cosines", angles.cos())
-        self.fix("sines", angles.sin())
+        step = angle_range / (len(steps) - 1)
+        angles = [step * k for k in self.steps]
+        for name, function in (("cosines", math.cos), ("sines", math.sin)):
+            values = list(map(function, angles))
+            self.fix(name, partial(torch.tensor, values, dtype=torch.float64))
 
     def _respond(self, x: Tensor, weight: Tensor, step: int) -> Tensor:
         """Response to the image resized by base^step: [B, C, H, W] -> [B, C_out, H', W']."""
@@ -85,8 +91,8 @@ class _PyramidConv2d(FixedTensors):
         """The best of all responses: [B, C, S, H, W] -> field [B, C, 2, H, W]."""
         magnitudes, winners = responses.max(dim=2)
         magnitudes = magnitudes.relu()
-        u = magnitudes * self.fixed("cosines")[winners]
-        v = magnitudes * self.fixed("sines")[winners]
+        u = magnitudes * self.fixed("cosines", self.weight)[winners]
+        v = magnitudes * self.fixed("sines", self.weight)[winners]
         return torch.stack([u, v], dim=2)
 
     def _check_size(self, x: Tensor) -> None:
@@ -198,7 +204,8 @@ class VectorConv2d(_PyramidConv2d):
 
     def _turned(self, index: int) -> Tensor:
         """Filters for one step: [C_out, 2·C_in, k, k]."""
-        cosine, sine = self.fixed("cosines")[index], self.turn * self.fixed("sines")[index]
+        cosine, sine = (self.fixed(name, self.weight)[index] for name in ("cosines", "sines"))
+        sine = self.turn * sine
         w_u, w_v = self.weight.unbind(dim=2)
         turned = (cosine * w_u - sine * w_v, sine * w_u + cosine * w_v)
         return torch.stack(turned, dim=2).flatten(1, 2)

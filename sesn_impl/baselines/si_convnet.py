@@ -27,7 +27,8 @@ from sesn_impl.baselines.common import (
     check_scales,
     uniform_by_fan_in,
 )
-from sesn_impl.baselines.resampling import centred, linear_matrix, remembered, resample
+from sesn_impl.baselines.resampling import centred, linear_matrix, resample
+from sesn_impl.fast.constants import remembered
 
 
 class ScaleInvariantConv2d(nn.Module):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -52,10 +53,9 @@ class _ColumnConv2d(FixedTensors):
         if self.scales[-1] < 1:
             raise ValueError(f"scales={self.scales!r}: the largest must be at least 1")
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel_size, kernel_size))
-        resizings = [filter_resizing(kernel_size, s, self.scales[-1]) for s in self.scales]
-        for i, resizing in enumerate(resizings):
-            self.fix(f"resizing_{i}", resizing)
-        self._supports = [_support(resizing) for resizing in resizings]
+        for i, scale in enumerate(self.scales):
+            self.fix(f"resizing_{i}", partial(filter_resizing, kernel_size, scale, self.scales[-1]))
+        self._supports = [_support(resizing) for resizing in self._originals.values()]
         self.reset_parameters()
 
     @property
@@ -69,7 +69,7 @@ class _ColumnConv2d(FixedTensors):
 
     def _respond(self, x: Tensor, column: int) -> Tensor:
         """One column: [B, C_in, H, W] -> [B, C_out, ⌈H/stride⌉, ⌈W/stride⌉]."""
-        resizing = self.fixed(f"resizing_{column}")  # [F, k]
+        resizing = self.fixed(f"resizing_{column}", self.weight)  # [F, k]
         if self.scales[column] == 1:
             return F.conv2d(x, self.weight, None, self.stride, self.kernel_size // 2)
         # Weights further out than the image is large never meet it.
@@ -108,7 +108,7 @@ class _ColumnConv2d(FixedTensors):
     def _cells(self, width: int, resizing: Tensor) -> Tensor:
         """Sums over each cell of the filter at each output column: [W, W'·k]."""
         pad = resizing.shape[0] // 2
-        pixels = F.pad(torch.eye(width).to(resizing), (pad, pad))
+        pixels = F.pad(torch.eye(width, dtype=resizing.dtype, device=resizing.device), (pad, pad))
         windows = pixels.unfold(1, resizing.shape[0], self.stride)  # [W, W', F]
         return (windows @ resizing).flatten(1)
 

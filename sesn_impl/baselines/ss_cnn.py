@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -66,13 +67,8 @@ class LogRadialConv2d(FixedTensors):
         self.in_channels, self.out_channels, self.stride = in_channels, out_channels, stride
         self.sizes, self.reference_size = tuple(sizes), float(reference_size)
         self.orders, self.num_angles = tuple(map(float, orders)), num_angles
-        harmonics = sampled_harmonics(self.sizes[-1], self.orders, num_angles)
-        wave_numbers = [wave_number(k, self.sizes[-1]) for k in self.orders]
         for size in self.sizes:
-            steered = _steered(harmonics, wave_numbers, size / self.reference_size)
-            margin = (self.sizes[-1] - size) // 2
-            inside = slice(margin, margin + size)
-            self.fix(f"functions_{size}", steered[..., inside, inside].flatten(0, 2).contiguous())
+            self.fix(f"functions_{size}", partial(self._functions, size))
         shape = (out_channels, in_channels, len(self.orders), num_angles, 2)
         self.weight = nn.Parameter(torch.empty(shape))
         self.centre = nn.Parameter(torch.empty(out_channels, in_channels))
@@ -84,9 +80,18 @@ class LogRadialConv2d(FixedTensors):
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.zeros_(self.centre)
 
+    def _functions(self, size: int) -> Tensor:
+        """What the coefficients of one size multiply: [K·J·2, size, size] float64."""
+        harmonics = sampled_harmonics(self.sizes[-1], self.orders, self.num_angles)
+        wave_numbers = [wave_number(k, self.sizes[-1]) for k in self.orders]
+        steered = _steered(harmonics, wave_numbers, size / self.reference_size)
+        margin = (self.sizes[-1] - size) // 2
+        inside = slice(margin, margin + size)
+        return steered[..., inside, inside].flatten(0, 2).contiguous()
+
     def filters(self, size: int) -> Tensor:
         """Filters of one size: [C_out, C_in, size, size]."""
-        functions = self.fixed(f"functions_{size}")  # [K·J·2, size, size]
+        functions = self.fixed(f"functions_{size}", self.weight)  # [K·J·2, size, size]
         taps = self.weight.flatten(2) @ functions.flatten(1)  # [C_out, C_in, size²]
         filters = taps.view(self.out_channels, self.in_channels, size, size)
         return filters + F.pad(self.centre[..., None, None], [size // 2] * 4)

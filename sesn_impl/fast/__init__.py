@@ -1,1 +1,6 @@
-"""The numbers of the layers, sooner: correlation by the algorithm that costs least."""
+"""The same numbers sooner: correlation, maximum over scales and pooling."""
+
+from sesn_impl.fast.correlation import correlate
+from sesn_impl.fast.maximum import larger, max_pool, stack_scales
+
+__all__ = ["correlate", "larger", "max_pool", "stack_scales"]

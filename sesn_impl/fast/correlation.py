@@ -1,199 +1,96 @@
-"""Three ways to correlate images with filters made of a steerable basis.
+"""One correlation of images with filters, by whichever of three algorithms costs least.
 
-All give, for one scale with filters w = Σ_n a_n ψ_n and input slices k, the same sums
+    y[b, o, p] = Σ_c Σ_t x[b, c, stride·p − padding + dilation·t] w[o, c, t],   x = 0 outside
 
-    y[b, o, p] = Σ_k Σ_c Σ_d x_k[b, c, t·p + a + d] w[o, c, k, d],   x = 0 outside the image,
+All three give the same sums and differ in how many products they take:
 
-t the stride and a = V//2 − padding, and differ in how many products they take:
+- direct: a convolution of the library, H'·W'·k² products per pair of channels;
+- columns: as many, the shifts along a row laid out as channels. For images of one channel or few,
+  where a convolution loads more than it computes;
+- spectral: 3 products per frequency, about (H + k/2)²/2 of them, and small matrix products into and
+  out of the frequencies. On small maps under large filters this is a tenth.
 
-- `Direct`: one convolution on the scale's own support: H'·W'·v² products per pair of channels.
-- `Columns`: as many, the shifts along a row laid out as channels. For images of one channel or few,
-  where a convolution loads more than it computes.
-- `Spectral`: 4 products per frequency, about (H + V/2)²/2 of them, and two small matrix products
-  into and out of the frequencies. On small maps, where most taps of a large filter meet only
-  padding, this is a tenth. The basis is transformed once: a filter's spectrum is the same sum of
-  the basis functions' spectra.
+A pixel that is not finite spoils its neighbourhood in the first two, and its whole image in the
+third.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sesn_impl.fast.plan import Axis, Geometry, Way
+from sesn_impl.fast.cost import choose
+from sesn_impl.fast.geometry import Geometry, Pair, transforms
 
 
-class Correlation(Protocol):
-    """A way to compute responses: `prepare` and `filters` once, `respond` for each scale."""
+def correlate(
+    x: Tensor, filters: Tensor, stride: int = 1, padding: int | Pair = 0, dilation: int = 1
+) -> Tensor:
+    """[B, C_in, H, W], [C_out, C_in, k, l] -> [B, C_out, H', W'], H' as of `F.conv2d`.
 
-    functions: Tensor
-
-    def filters(self, coefficients: Tensor, scale: int) -> Tensor:
-        """Filters of one scale, in this way's own form, of coefficients [C_out, C_in, K, N_b]."""
-
-    def prepare(self, x: Tensor) -> Tensor:
-        """What all scales need of an input slice [B, C_in, H, W]."""
-
-    def respond(self, slices: Sequence[Tensor], filters: Tensor) -> Tensor:
-        """Response [B, C_out, H', W'] of K prepared slices to the filters of one scale."""
-
-
-def correlation(
-    way: Way, functions: Tensor, supports: Sequence[int], geometry: Geometry
-) -> Correlation:
-    """The named way for a basis.
-
-    functions: [N_b, S, V, V]; supports: odd side in pixels of each scale's own grid.
+    padding: zeros on both sides of rows and columns; a negative number crops. The result may have
+    any strides.
     """
-    if way == "spectral":
-        return Spectral(functions, geometry)
-    return (Columns if way == "columns" else Direct)(functions, supports, geometry)
+    pair = (padding, padding) if isinstance(padding, int) else padding
+    size, taps = x.shape[-2:], filters.shape[-2:]
+    geometry = Geometry.of((size[0], size[1]), (taps[0], taps[1]), stride, pair, dilation)
+    algorithm = choose(geometry, x, filters.shape[0])
+    if algorithm == "spectral":
+        return spectral(x, filters, geometry)
+    return (columns if algorithm == "columns" else direct)(x, filters, geometry)
 
 
-class Direct:
-    """One convolution per scale, on the scale's own support."""
-
-    def __init__(self, functions: Tensor, supports: Sequence[int], geometry: Geometry) -> None:
-        self.functions = functions
-        self.supports = supports
-        self.geometry = geometry
-
-    def filters(self, coefficients: Tensor, scale: int) -> Tensor:
-        """[C_out, C_in, K, N_b] -> [C_out, K·C_in, v, v]."""
-        support = self.supports[scale]
-        margin = self._margin(support)
-        inside = slice(margin, margin + support)
-        functions = self.functions[:, scale, inside, inside].reshape(-1, support * support)
-        filters = coefficients.transpose(1, 2).flatten(1, 2) @ functions
-        return filters.view(*filters.shape[:2], support, support)
-
-    def prepare(self, x: Tensor) -> Tensor:
-        """[B, C_in, H, W], as it is."""
-        return x
-
-    def respond(self, slices: Sequence[Tensor], filters: Tensor) -> Tensor:
-        """K × [B, C_in, H, W], [C_out, K·C_in, v, v] -> [B, C_out, H', W']."""
-        # As if the filters were zero-padded to V×V.
-        padding = self.geometry.padding - self._margin(filters.shape[-1])
-        x = F.pad(_join(slices, 1), [min(padding, 0)] * 4)
-        return F.conv2d(x, filters, stride=self.geometry.stride, padding=max(padding, 0))
-
-    def _margin(self, support: int) -> int:
-        """Zeros on each side between a scale's support and V×V."""
-        return (self.geometry.kernel_size - support) // 2
+def direct(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
+    """One convolution of the library."""
+    rows, across = geometry.rows, geometry.columns
+    if min(rows.padding, across.padding) < 0:
+        crops = [min(n, 0) for n in (across.padding, across.padding, rows.padding, rows.padding)]
+        x = F.pad(x, crops)
+    padding = (max(rows.padding, 0), max(across.padding, 0))
+    return F.conv2d(x, filters, None, rows.stride, padding, rows.dilation)
 
 
-class Columns(Direct):
+def columns(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
     """A convolution down the columns, whose channels are the shifts along a row."""
-
-    def filters(self, coefficients: Tensor, scale: int) -> Tensor:
-        """[C_out, C_in, K, N_b] -> [C_out, K·v·C_in, v, 1]."""
-        out_channels, in_channels, extent = coefficients.shape[:3]
-        filters = super().filters(coefficients, scale)
-        filters = filters.view(out_channels, extent, in_channels, *filters.shape[2:])
-        return filters.permute(0, 1, 4, 2, 3).flatten(1, 3).unsqueeze(-1)
-
-    def prepare(self, x: Tensor) -> Tensor:
-        """[B, C_in, H, W] -> [B, V, C_in, H, W'], shifted by each of V steps along its rows."""
-        stride = self.geometry.stride
-        padded = F.pad(x, [self.geometry.padding] * 2)
-        span = stride * (self.geometry.output[1] - 1) + 1
-        starts = range(self.geometry.kernel_size)
-        return torch.stack([padded[..., i : i + span : stride] for i in starts], 1)
-
-    def respond(self, slices: Sequence[Tensor], filters: Tensor) -> Tensor:
-        """K × [B, V, C_in, H, W'], [C_out, K·v·C_in, v, 1] -> [B, C_out, H', W']."""
-        support = filters.shape[2]
-        margin = self._margin(support)
-        padding, stride = self.geometry.padding - margin, self.geometry.stride
-        seen = [x[:, margin : margin + support].flatten(1, 2) for x in slices]
-        x = F.pad(_join(seen, 1), [0, 0, min(padding, 0), min(padding, 0)])
-        return F.conv2d(x, filters, stride=(stride, 1), padding=(max(padding, 0), 0))
+    rows, across = geometry.rows, geometry.columns
+    padded = F.pad(x, [across.padding] * 2)
+    span = across.stride * (across.outputs - 1) + 1
+    starts = range(0, across.dilation * across.taps, across.dilation)
+    shifted = torch.cat([padded[..., i : i + span : across.stride] for i in starts], 1)
+    flat = filters.permute(0, 3, 1, 2).flatten(1, 2).unsqueeze(-1)  # [C_out, l·C_in, k, 1]
+    if rows.padding < 0:
+        shifted = F.pad(shifted, [0, 0, rows.padding, rows.padding])
+    padding = (max(rows.padding, 0), 0)
+    return F.conv2d(shifted, flat, None, (rows.stride, 1), padding, (rows.dilation, 1))
 
 
-class Spectral:
-    """Discrete Fourier transforms as matrix products, the basis transformed beforehand.
+def spectral(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
+    """Discrete Fourier transforms as matrix products.
 
-    Frequencies come first in all tensors, those of the columns before those of the rows; so every
-    step is a product of a small matrix with contiguous memory, and nothing large is permuted.
+    Space comes first and channels last in all that is large, so every step is a product of a small
+    matrix with contiguous memory.
     """
-
-    def __init__(self, functions: Tensor, geometry: Geometry) -> None:
-        rows, columns = geometry.axes()
-        self.functions = functions
-        self.output = geometry.output
-        at, half = rows.frequencies(), columns.frequencies()[: columns.half_length]
-        # Negative frequencies of the columns mirror the positive ones: each stands for two.
-        weights = torch.full_like(half, 2 / columns.length)
-        weights[0] /= 2
-        if columns.length % 2 == 0:
-            weights[-1] /= 2
-        into_rows = _turn(-at[:, None] * rows.pixels()).permute(2, 0, 1, 3)
-        out_of_rows = _turn(rows.centres()[:, None] * at).permute(0, 2, 3, 1) / rows.length
-        out_of_columns = weights[:, None, None] * _half_turn(half[:, None] * columns.centres())
-
-        def matrix(values: Tensor) -> Tensor:
-            return values.flatten(-2).flatten(0, -2).to(functions).contiguous()
-
-        self.into_columns = matrix(_half_turn(half[:, None] * columns.pixels())[..., None])
-        self.into_rows = matrix(into_rows)  # [N·2, 2·H]
-        self.out_of_rows = matrix(out_of_rows)  # [2·H', N·2]
-        self.out_of_columns = matrix(out_of_columns[..., None])  # [M·2, W']
-        self.spectra = _spectra(functions, rows, columns).to(functions)
-
-    def filters(self, coefficients: Tensor, scale: int) -> Tensor:
-        """[C_out, C_in, K, N_b] -> their spectra [N_f, C_out, K·2·C_in], real beside imaginary."""
-        out_channels, in_channels, extent, functions = coefficients.shape
-        flat = coefficients.transpose(1, 2).reshape(-1, functions)
-        spectra = (self.spectra[scale] @ flat.mT).view(2, -1, out_channels, extent, in_channels)
-        return spectra.permute(1, 2, 3, 0, 4).flatten(2)
-
-    def prepare(self, x: Tensor) -> Tensor:
-        """[B, C_in, H, W] -> its spectrum [N_f, 2·B, 2·C_in] as [[re, −im], [im, re]]."""
-        batch, channels, height, width = x.shape
-        lines = x.permute(2, 0, 1, 3).reshape(-1, width)  # [H·B·C, W]
-        halfway = (self.into_columns @ lines.mT).view(-1, 2 * height, batch * channels)
-        spectrum = (self.into_rows @ halfway).view(-1, 2, batch, channels)
-        real, imaginary = spectrum.unbind(1)
-        upper, lower = torch.cat([real, -imaginary], 2), torch.cat([imaginary, real], 2)
-        return torch.cat([upper, lower], 1)
-
-    def respond(self, slices: Sequence[Tensor], filters: Tensor) -> Tensor:
-        """K × [N_f, 2·B, 2·C_in], [N_f, C_out, K·2·C_in] -> [B, C_out, H', W']."""
-        out_channels = filters.shape[1]
-        height, width = self.output
-        y = torch.bmm(_join(slices, 2), filters.mT)  # [N_f, 2·B, C_out]
-        y = y.view(-1, self.out_of_rows.shape[1], y.shape[1] // 2 * out_channels)
-        halfway = self.out_of_rows @ y  # [M, 2·H', B·C_out]
-        lines = halfway.view(len(self.out_of_columns), -1).mT @ self.out_of_columns
-        return lines.view(height, -1, out_channels, width).permute(1, 2, 0, 3)
+    of_image, of_filters, (rows, across) = _pairs(transforms(x, geometry))
+    batch, out_channels = len(x), len(filters)
+    (top, bottom), (left, right) = geometry.rows.seen, geometry.columns.seen
+    taps = filters[:, :, top:bottom, left:right]
+    image = _forth(x.permute(3, 2, 0, 1), *of_image)
+    weights = _forth(taps.permute(3, 2, 1, 0), *of_filters)
+    y = torch.bmm(image, weights)  # [M·3·N, B, C_out]
+    y = rows @ y.view(-1, rows.shape[1], batch * out_channels)  # [M, 2·H', B·C_out]
+    y = across @ y.view(across.shape[1], -1)  # [W', H'·B·C_out]
+    height, width = geometry.output
+    return y.view(width, height, batch, out_channels).permute(2, 3, 1, 0)
 
 
-def _join(slices: Sequence[Tensor], dim: int) -> Tensor:
-    return slices[0] if len(slices) == 1 else torch.cat(list(slices), dim)
+def _pairs(matrices: tuple[Tensor, ...]) -> list[tuple[Tensor, Tensor]]:
+    return [(matrices[i], matrices[i + 1]) for i in (0, 2, 4)]
 
 
-def _turn(angles: Tensor) -> Tensor:
-    """Multiplication by exp(iθ) as real matrices on (re, im): [m, n] -> [2, 2, m, n]."""
-    cosine, sine = angles.cos(), angles.sin()
-    return torch.stack([torch.stack([cosine, -sine]), torch.stack([sine, cosine])])
-
-
-def _half_turn(angles: Tensor) -> Tensor:
-    """Real numbers times exp(−iθ), or the real part of complex ones times exp(iθ): [m, 2, n]."""
-    return torch.stack([angles.cos(), -angles.sin()], 1)
-
-
-def _spectra(functions: Tensor, rows: Axis, columns: Axis) -> Tensor:
-    """Σ_d ψ(d) exp(iωd) of all basis functions: [N_b, S, V, V] -> [S, 2·N_f, N_b], re then im."""
-    middle = functions.shape[-1] // 2
-    inside = [slice(middle - axis.before, middle + axis.after + 1) for axis in (rows, columns)]
-    taps = functions[:, :, inside[0], inside[1]].detach().to("cpu", torch.complex128)
-    phases = [torch.exp(1j * axis.frequencies()[:, None] * axis.taps()) for axis in (rows, columns)]
-    along_rows = torch.einsum("nsyx,fx->nsyf", taps, phases[1][: columns.half_length])
-    spectra = torch.einsum("nsyf,gy->sfgn", along_rows, phases[0]).flatten(1, 2)
-    return torch.cat([spectra.real, spectra.imag], 1)
+def _forth(values: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
+    """[W, H, a, b] -> three numbers for each frequency: [M·3·N, a, b]."""
+    width, height, *channels = values.shape
+    halfway = columns @ values.reshape(width, -1)  # [M·2, H·a·b]
+    halfway = halfway.view(-1, 2 * height, channels[0] * channels[1])
+    return (rows @ halfway).view(-1, *channels)

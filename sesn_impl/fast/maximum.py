@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _Context = Any  # torch types no attribute of it
@@ -54,3 +57,26 @@ def larger(first: Tensor, second: Tensor) -> Tensor:
         return torch.where((second > first) | second.isnan(), second, first)
     y: Tensor = _Larger.apply(first, second)[0]
     return y
+
+
+def max_pool(x: Tensor, size: int) -> Tensor:
+    """The maximum over windows of size×size pixels, side by side: [..., H, W] -> [..., H', W'].
+
+    H' = ⌊H/size⌋. The gradient goes to one of the largest pixels of a window.
+    """
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
+        pooled = F.max_pool2d(x.flatten(0, -4), size)
+        return pooled.view(*x.shape[:-2], *pooled.shape[-2:])
+    for dim in (-2, -1):
+        whole = x.shape[dim] // size
+        windows = torch.unflatten(x.narrow(dim, 0, whole * size), dim, (whole, size))
+        x = reduce(larger, windows.unbind(dim))
+    return x
+
+
+def stack_scales(responses: Iterable[Tensor]) -> Tensor:
+    """S × [B, C, H, W] -> [B, C, S, H, W], in the order in which the responses lie in memory."""
+    scales = list(responses)
+    if scales[0].stride(1) != 1:
+        return torch.stack(scales, 2)
+    return torch.stack([y.permute(3, 2, 0, 1) for y in scales]).permute(3, 4, 0, 2, 1)

@@ -1,7 +1,8 @@
 """The MNIST-scale networks: one trunk, three blocks, and what each method puts in them.
 
 Block: convolution 7×7 or its scale-equivariant version, same padding → (projection over scale) →
-ReLU → max-pool → batch norm. Channels 1 → 32 → 63 → 95, then a two-layer classifier on the 2×2 map.
+max-pool → ReLU → batch norm (published with pool and ReLU in the other order, which gives the same
+in more time). Channels 1 → 32 → 63 → 95, then a two-layer classifier on the 2×2 map.
 All networks map [B, 1, 28, 28] to logits [B, 10], or other numbers of channels and classes; the 56
 variants enlarge the image themselves.
 Source: SESN, section 6.1 and the authors' released code.
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from sesn_impl.basis import SteerableBasis, hermite_basis_b
 from sesn_impl.layers import LiftingConv2d, ProjectedConv2d, ScaleConv2d
+from sesn_impl.networks.plain import Conv2d, MaxPool2d, ScaleMaxPool2d
 
 CHANNELS = (32, 63, 95)
 DROPOUT = 0.7
@@ -96,12 +98,12 @@ def cnn(
     size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
 ) -> MnistNet:
     """The plain network: [B, 1, 28, 28] -> logits [B, 10]."""
-    pools = (nn.MaxPool2d(2), nn.MaxPool2d(2), last_pool(size))
+    pools = (MaxPool2d(2), MaxPool2d(2), last_pool(size))
     layers = entry(size)
     channels = (in_channels, *CHANNELS)
     for before, after, pool in zip(channels, CHANNELS, pools, strict=False):
-        convolution = nn.Conv2d(before, after, 7, padding=3)
-        layers += [convolution, nn.ReLU(), pool, nn.BatchNorm2d(after)]
+        convolution = Conv2d(before, after, 7, padding=3)
+        layers += [convolution, pool, nn.ReLU(), nn.BatchNorm2d(after)]
     return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout, num_classes)
 
 
@@ -112,12 +114,12 @@ def sesn_scalar(
     """Lifting convolution and projection in every block: [B, 1, 28, 28] -> logits [B, 10]."""
     basis = SESN_CONFIGURATIONS[name].basis()
     padding = basis.kernel_size // 2
-    pools = (nn.MaxPool2d(2), nn.MaxPool2d(2), last_pool(size))
+    pools = (MaxPool2d(2), MaxPool2d(2), last_pool(size))
     layers = entry(size)
     channels = (in_channels, *CHANNELS)
     for before, after, pool in zip(channels, CHANNELS, pools, strict=False):
         lift = LiftingConv2d(before, after, basis, padding=padding)
-        layers += [ProjectedConv2d(lift), nn.ReLU(), pool, nn.BatchNorm2d(after)]
+        layers += [ProjectedConv2d(lift), pool, nn.ReLU(), nn.BatchNorm2d(after)]
     return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout, num_classes)
 
 
@@ -132,16 +134,16 @@ def sesn_vector(
     layers = [
         *entry(size),
         LiftingConv2d(in_channels, first, basis, padding=padding),  # [B, 32, S, H, W]
+        ScaleMaxPool2d(2),
         nn.ReLU(),
-        nn.MaxPool3d((1, 2, 2)),
         nn.BatchNorm3d(first),
         ScaleConv2d(first, second, basis, padding=padding),  # [B, 63, S, H/2, W/2]
+        ScaleMaxPool2d(2),
         nn.ReLU(),
-        nn.MaxPool3d((1, 2, 2)),
         nn.BatchNorm3d(second),
         ProjectedConv2d(ScaleConv2d(second, third, basis, padding=padding)),  # [B, 95, H/4, W/4]
-        nn.ReLU(),
         last_pool(size),
+        nn.ReLU(),
         nn.BatchNorm2d(third),
     ]
     return MnistNet(nn.Sequential(*layers), third, dropout, num_classes)

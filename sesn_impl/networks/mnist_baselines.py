@@ -27,6 +27,7 @@ from sesn_impl.baselines.sicnn import ColumnBatchNorm2d, ColumnConv2d, ColumnLif
 from sesn_impl.baselines.ss_cnn import LogRadialConv2d
 from sesn_impl.layers import ScaleMaxProjection
 from sesn_impl.networks.mnist import CHANNELS, DROPOUT, NUM_CLASSES, MnistNet, entry, last_pool
+from sesn_impl.networks.plain import MaxPool2d, ScaleMaxPool2d
 
 SCALES = (0.3, 0.45, 0.67, 1.0, 1.49, 2.23, 3.33)
 VECTOR_CHANNELS = (23, 45, 68)
@@ -43,18 +44,17 @@ def scalar_features(
 
     channels: those of the image, and behind each of the three blocks.
     """
-    pools = (nn.MaxPool2d(2), nn.MaxPool2d(2), last_pool(size))
+    pools = (MaxPool2d(2), MaxPool2d(2), last_pool(size))
     layers = entry(size)
     for before, after, pool in zip(channels, channels[1:], pools, strict=False):
         norm = nn.BatchNorm2d(after)
-        layers += [convolve(before, after), nn.ReLU(), pool, norm]
+        layers += [convolve(before, after), pool, nn.ReLU(), norm]
     return layers
 
 
-def stack_pool(size: int) -> nn.MaxPool3d:
+def stack_pool(size: int) -> ScaleMaxPool2d:
     """`last_pool` for a map with a scale axis, each scale by itself."""
-    pool = LAST_POOL[size]
-    return nn.MaxPool3d((1, pool, pool), padding=(0, 2, 2))
+    return ScaleMaxPool2d(LAST_POOL[size], padding=2)
 
 
 def si_convnet(
@@ -77,16 +77,16 @@ def sicnn(
     features = nn.Sequential(
         *entry(size),
         ColumnLiftingConv2d(in_channels, first, 7, SCALES),  # [B, 32, 7, H, W]
+        ScaleMaxPool2d(2),
         nn.ReLU(),
-        nn.MaxPool3d((1, 2, 2)),
         ColumnBatchNorm2d(first, len(SCALES)),
         ColumnConv2d(first, second, 7, SCALES),  # [B, 63, 7, H/2, W/2]
+        ScaleMaxPool2d(2),
         nn.ReLU(),
-        nn.MaxPool3d((1, 2, 2)),
         ColumnBatchNorm2d(second, len(SCALES)),
         ColumnConv2d(second, third, 7, SCALES),  # [B, 95, 7, H/4, W/4]
-        nn.ReLU(),
         stack_pool(size),
+        nn.ReLU(),
         ColumnBatchNorm2d(third, len(SCALES)),
         ScaleMaxProjection(),
     )
@@ -152,16 +152,16 @@ def dss_vector(
         *entry(size),
         GaussianScaleSpace(2, zero_scale=0.25),  # [B, C_in, 2, H, W]
         DilatedScaleConv2d(in_channels, first, 7, num_scales=2),
+        ScaleMaxPool2d(2),
         nn.ReLU(),
-        nn.MaxPool3d((1, 2, 2)),
         nn.BatchNorm3d(first),
         DilatedScaleConv2d(first, second, 7, num_scales=2),
+        ScaleMaxPool2d(2),
         nn.ReLU(),
-        nn.MaxPool3d((1, 2, 2)),
         nn.BatchNorm3d(second),
         DilatedScaleConv2d(second, third, 7, num_scales=2),
-        nn.ReLU(),
         stack_pool(size),
+        nn.ReLU(),
         nn.BatchNorm3d(third),
         ScaleMaxProjection(),
     )

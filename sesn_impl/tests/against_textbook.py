@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sesn_impl import LiftingConv2d, ScaleConv2d, SteerableBasis, hermite_basis_a, hermite_basis_b
 from sesn_impl.basis import support_at
-from sesn_impl.fast.plan import Way
+from sesn_impl.fast.cost import Algorithm
 
 # Inputs and weights are of unit size, so errors are compared with the larger of 1 and the result.
 # Both forms sum the same products in another order: a few hundred roundings of 2⁻²⁴ or 2⁻⁵³.
@@ -95,11 +95,11 @@ def assert_same(actual: Iterable[Tensor], expected: Iterable[Tensor]) -> None:
 
 
 @contextmanager
-def computed_by(way: Way | None) -> Iterator[None]:
+def computed_by(way: Algorithm | None) -> Iterator[None]:
     """All layers correlate in this way, whatever it costs; None: as they choose."""
     with pytest.MonkeyPatch.context() as patch:
         if way is not None:
-            patch.setattr("sesn_impl.layers.choose", lambda *_: way)
+            patch.setattr("sesn_impl.fast.correlation.choose", lambda *_: way)
         yield
 
 

@@ -1,9 +1,10 @@
-"""However a layer is run, changed or copied, it is its textbook form: nothing kept goes stale."""
+"""However a layer is run, changed, copied or shared, it is its textbook form."""
 
 from __future__ import annotations
 
 import copy
 import pickle
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,8 +17,18 @@ from sesn_impl import (
     ScaleConv2d,
     hermite_basis_a,
 )
-from sesn_impl.fast.correlation import Columns
-from sesn_impl.fast.plan import Way
+from sesn_impl.baselines import (
+    ColumnConv2d,
+    ColumnLiftingConv2d,
+    DilatedScaleConv2d,
+    GaussianScaleSpace,
+    LogRadialConv2d,
+    MagnitudeConv2d,
+    ScaleInvariantConv2d,
+    VectorConv2d,
+    VectorLiftingConv2d,
+)
+from sesn_impl.fast.cost import Algorithm
 from sesn_impl.tests.against_textbook import (
     BASIS,
     Layer,
@@ -75,8 +86,8 @@ def change_basis(layer: Layer) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("layer_type", [LiftingConv2d, ScaleConv2d])
 @pytest.mark.parametrize("way", [None, "direct", "columns", "spectral"])
-def test_filters_kept_for_inference_follow_every_change(
-    layer_type: LayerType, change: Callable[[Layer], None], way: Way | None
+def test_inference_follows_every_change(
+    layer_type: LayerType, change: Callable[[Layer], None], way: Algorithm | None
 ) -> None:
     layer = randomise(layer_type(2, 3, BASIS, padding=3), 0)
     with computed_by(way), torch.inference_mode():
@@ -89,24 +100,9 @@ def test_filters_kept_for_inference_follow_every_change(
     assert (after - before).abs().max() > 0.01  # so the comparison can see a stale filter
 
 
-def test_filters_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, made = LiftingConv2d(1, 1, BASIS, padding=3), []
-    original = Columns.filters
-
-    def counted(way: Columns, coefficients: Tensor, scale: int) -> Tensor:
-        made.append(scale)
-        return original(way, coefficients, scale)
-
-    monkeypatch.setattr(Columns, "filters", counted)
-    with torch.no_grad():
-        layer(torch.ones(1, 1, 9, 9))
-        layer(torch.ones(1, 1, 9, 9))
-    assert made == [0, 1, 2]
-
-
 @pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
-def test_weights_may_be_batched(way: Way) -> None:
-    """Several sets of weights at once, also without gradients, where filters are kept."""
+def test_weights_may_be_batched(way: Algorithm) -> None:
+    """Several sets of weights at once, also without gradients."""
     layer = randomise(LiftingConv2d(2, 3, BASIS, padding=3), 0)
     x = input_for(layer, 1)
     sets = {name: torch.stack([p, 2 * p]).detach() for name, p in layer.named_parameters()}
@@ -133,7 +129,7 @@ def test_compiled_and_exported_layers_give_the_same(index: int) -> None:
 
 
 @pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
-def test_second_derivatives(way: Way) -> None:
+def test_second_derivatives(way: Algorithm) -> None:
     layer = randomise(ScaleConv2d(1, 2, BASIS, scale_extent=2, padding=3), 0).double()
     x = input_for(layer, 1, (3, 2)).requires_grad_()
     with computed_by(way):
@@ -142,7 +138,7 @@ def test_second_derivatives(way: Way) -> None:
 
 
 @pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
-def test_inference_may_come_before_training(way: Way) -> None:
+def test_inference_may_come_before_training(way: Algorithm) -> None:
     layer = randomise(ScaleConv2d(2, 3, BASIS, padding=3), 0)
     x = input_for(layer, 1)
     with computed_by(way):
@@ -152,20 +148,87 @@ def test_inference_may_come_before_training(way: Way) -> None:
     assert_same(actual, response_and_gradients(textbook_twin(layer), x, 2))
 
 
-def test_plans_of_many_sizes_are_forgotten() -> None:
-    layer = randomise(LiftingConv2d(1, 1, BASIS), 0)
-    twin = textbook_twin(layer)
-    for extra in (*range(12), 0):
-        x = input_for(layer, 0, (extra, 0))
-        assert_same([layer(x)], [twin(x)])
-    assert len(layer._plans) == 8
+def test_threads_may_share_a_layer() -> None:
+    """Images of other sizes in other threads change nothing: a forward pass leaves no state."""
+    layer = randomise(ScaleConv2d(2, 3, BASIS, padding=3), 0).eval()
+    images = [input_for(layer, 1, extra) for extra in ((19, 19), (34, 9), (27, 27))]
+    before = {name: id(value) for name, value in vars(layer).items()}
+    wrong: list[int] = []
+    with torch.inference_mode():
+        expected = [layer(x) for x in images]
+
+    def work(first: int) -> None:
+        with torch.inference_mode():
+            for i in range(first, first + 30):
+                if not torch.equal(layer(images[i % 3]), expected[i % 3]):
+                    wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(first,)) for first in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert {name: id(value) for name, value in vars(layer).items()} == before
 
 
-def test_copies_and_pickles_hold_no_plans() -> None:
-    layer = randomise(LiftingConv2d(1, 1, BASIS), 0)
-    x = input_for(layer, 0)
-    with torch.no_grad():
-        y = layer(x)
-        for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
-            assert not other._plans
-            assert torch.equal(other(x), y)
+def every_kind() -> dict[str, Callable[[], tuple[nn.Module, Tensor]]]:
+    """A module of every method that holds tensors beside its parameters, and an input for it."""
+    image, stack = torch.ones(1, 2, 12, 12), torch.ones(1, 2, 3, 12, 12)
+    field, copies = torch.ones(1, 2, 2, 12, 12), torch.ones(1, 2, 2, 12, 12)
+    return {
+        "lifting": lambda: (LiftingConv2d(2, 3, BASIS, padding=3), image),
+        "scale": lambda: (ScaleConv2d(2, 3, BASIS, padding=3), stack),
+        "projected": lambda: (ProjectedConv2d(LiftingConv2d(2, 3, BASIS, padding=3)), image),
+        "dss_stack": lambda: (GaussianScaleSpace(2, zero_scale=0.25), image),
+        "dss": lambda: (DilatedScaleConv2d(2, 3, 3, num_scales=2), copies),
+        "sevf_lifting": lambda: (VectorLiftingConv2d(2, 3, 3, padding=1), image),
+        "sevf": lambda: (VectorConv2d(2, 3, 3, padding=1), field),
+        "sevf_magnitude": lambda: (MagnitudeConv2d(2, 3, 3, padding=1), image),
+        "si_convnet": lambda: (ScaleInvariantConv2d(2, 3, 3, (0.7, 1.0, 1.4), padding=1), image),
+        "sicnn_lifting": lambda: (ColumnLiftingConv2d(2, 3, 3, (0.7, 1.0, 1.4)), image),
+        "sicnn": lambda: (ColumnConv2d(2, 3, 3, (0.7, 1.0, 1.4)), stack),
+        "ss_cnn": lambda: (LogRadialConv2d(2, 3, (3, 5, 7), 5), image),
+    }
+
+
+def on_meta_then_assigned(make: Callable[[], nn.Module], original: nn.Module) -> nn.Module:
+    with torch.device("meta"):
+        layer = make()
+    layer.load_state_dict(original.state_dict(), assign=True)
+    return layer
+
+
+def on_meta_then_emptied(make: Callable[[], nn.Module], original: nn.Module) -> nn.Module:
+    with torch.device("meta"):
+        layer = make()
+    layer.to_empty(device="cpu").load_state_dict(original.state_dict())
+    return layer
+
+
+def emptied(make: Callable[[], nn.Module], original: nn.Module) -> nn.Module:
+    layer = make().to_empty(device="cpu")
+    layer.load_state_dict(original.state_dict())
+    return layer
+
+
+def copied(make: Callable[[], nn.Module], original: nn.Module) -> nn.Module:
+    return copy.deepcopy(original)
+
+
+def pickled(make: Callable[[], nn.Module], original: nn.Module) -> nn.Module:
+    return pickle.loads(pickle.dumps(original))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    "road", [on_meta_then_assigned, on_meta_then_emptied, emptied, copied, pickled]
+)
+@pytest.mark.parametrize("kind", every_kind())
+def test_a_state_makes_the_same_layer_on_every_road(
+    kind: str, road: Callable[[Callable[[], nn.Module], nn.Module], nn.Module]
+) -> None:
+    """What follows from the configuration is right wherever memory came from."""
+    original, x = every_kind()[kind]()
+    other = road(lambda: every_kind()[kind]()[0], original)
+    assert torch.equal(other(x), original(x))
+    assert torch.equal(other.double()(x.double()), original.double()(x.double()))

@@ -20,7 +20,7 @@ from sesn_impl import (
     ScaleMaxProjection,
     SteerableBasis,
 )
-from sesn_impl.fast.plan import Way
+from sesn_impl.fast.cost import Algorithm
 from sesn_impl.tests.against_textbook import (
     BASIS,
     Layer,
@@ -46,7 +46,7 @@ def _one_thread() -> Iterator[None]:
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(layers(), ways, seeds, st.tuples(st.integers(0, 6), st.integers(0, 6)))
 def test_response_and_gradients_are_the_textbook_ones(
-    layer: Layer, way: Way | None, seed: int, extra: tuple[int, int]
+    layer: Layer, way: Algorithm | None, seed: int, extra: tuple[int, int]
 ) -> None:
     x = input_for(layer, seed, extra)
     with computed_by(way):
@@ -57,7 +57,7 @@ def test_response_and_gradients_are_the_textbook_ones(
 @settings(deadline=None, derandomize=True, max_examples=50)
 @given(layers(), ways, seeds)
 def test_projected_convolution_is_a_projection_after_it(
-    layer: Layer, way: Way | None, seed: int
+    layer: Layer, way: Algorithm | None, seed: int
 ) -> None:
     x, network = input_for(layer, seed), ProjectedConv2d(layer)
     with computed_by(way):

@@ -21,7 +21,7 @@ from sesn_impl import (
     hermite_basis_b,
     steerable_basis,
 )
-from sesn_impl.fast.plan import Way
+from sesn_impl.fast.cost import Algorithm
 from sesn_impl.tests.against_textbook import assert_same, computed_by, input_for, randomise
 from sesn_impl.tests.textbook import textbook_twin
 
@@ -97,7 +97,7 @@ def test_ranks() -> None:
 @pytest.mark.parametrize("make", OTHERS)
 @pytest.mark.parametrize("way", ["direct", "columns", "spectral"])
 @pytest.mark.parametrize("lifts", [True, False])
-def test_every_algorithm_gives_their_responses(make, way: Way, lifts: bool) -> None:
+def test_every_algorithm_gives_their_responses(make, way: Algorithm, lifts: bool) -> None:
     basis = make(7, (1.0, 1.5, 2.0), 3)
     layer = LiftingConv2d(2, 2, basis, padding=3) if lifts else ScaleConv2d(2, 2, basis, 2)
     randomise(layer.double(), 0)

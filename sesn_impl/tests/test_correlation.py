@@ -1,0 +1,212 @@
+"""One correlation against torch's convolution: every algorithm, its sizes, and which is chosen."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from sesn_impl.fast import correlate
+from sesn_impl.fast.correlation import columns, direct, spectral
+from sesn_impl.fast.cost import choose
+from sesn_impl.fast.geometry import Axis, Geometry
+from sesn_impl.tests.against_textbook import assert_same, one_thread
+
+ALGORITHMS = [direct, columns, spectral]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    yield from one_thread()
+
+
+@st.composite
+def axes(draw: st.DrawFn) -> Axis:
+    """Any axis with an output: taps beyond the image, even numbers of them, crops and dilations."""
+    taps, dilation = draw(st.integers(1, 9)), draw(st.integers(1, 3))
+    padding, reach = draw(st.integers(-2, taps + 2)), dilation * (taps - 1) + 1
+    smallest = max(1, reach - 2 * padding, 1 - 2 * padding)
+    size = draw(st.integers(smallest, smallest + 8))
+    return Axis(size, taps, draw(st.integers(1, 3)), padding, dilation)
+
+
+@st.composite
+def geometries(draw: st.DrawFn) -> Geometry:
+    rows, other = draw(axes()), draw(axes())
+    reach = rows.dilation * (other.taps - 1) + 1
+    smallest = max(other.size, reach - 2 * other.padding)
+    return Geometry(rows, Axis(smallest, other.taps, rows.stride, other.padding, rows.dilation))
+
+
+def tensors(geometry: Geometry, dtype: torch.dtype, seed: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    x, filters = (
+        torch.randn(*channels, a, b, dtype=dtype, generator=generator)
+        for channels, a, b in (
+            ((2, 3), geometry.rows.size, geometry.columns.size),
+            ((4, 3), geometry.rows.taps, geometry.columns.taps),
+        )
+    )
+    return x.requires_grad_(), filters.requires_grad_()
+
+
+def by_torch(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
+    rows, across = geometry.rows, geometry.columns
+    padded = F.pad(x, [across.padding, across.padding, rows.padding, rows.padding])
+    return F.conv2d(padded, filters, None, rows.stride, 0, rows.dilation)
+
+
+@settings(deadline=None, derandomize=True, max_examples=150)
+@given(
+    geometries(),
+    st.sampled_from(ALGORITHMS),
+    st.sampled_from([torch.float32, torch.float64]),
+    st.integers(0, 2**32 - 1),
+)
+def test_every_algorithm_gives_the_numbers_and_gradients_of_torch(
+    geometry: Geometry,
+    algorithm: Callable[[Tensor, Tensor, Geometry], Tensor],
+    dtype: torch.dtype,
+    seed: int,
+) -> None:
+    x, filters = tensors(geometry, dtype, seed)
+    expected = by_torch(x, filters, geometry)
+    assert geometry.output == tuple(expected.shape[2:])
+    incoming = torch.randn(
+        expected.shape, dtype=dtype, generator=torch.Generator().manual_seed(seed)
+    )
+    actual = algorithm(x, filters, geometry)
+    assert_same(
+        [actual, *torch.autograd.grad(actual, [x, filters], incoming)],
+        [expected, *torch.autograd.grad(expected, [x, filters], incoming)],
+    )
+
+
+def test_comparison_rejects_a_convolution_that_flips_its_filters() -> None:
+    geometry = Geometry.of((9, 8), (3, 5), 1, (1, 2), 1)
+    x, filters = tensors(geometry, torch.float32, 0)
+    flipped = by_torch(x, filters.flip(-1, -2), geometry)
+    with pytest.raises(AssertionError):
+        assert_same([spectral(x, filters, geometry)], [flipped])
+
+
+# torch's own forward mode is written in what torch has given up.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_second_derivatives_and_transforms(
+    algorithm: Callable[[Tensor, Tensor, Geometry], Tensor],
+) -> None:
+    geometry = Geometry.of((5, 4), (3, 3), 1, (1, 1), 1)
+    x, filters = tensors(geometry, torch.float64, 0)
+    assert torch.autograd.gradgradcheck(lambda x, w: algorithm(x, w, geometry), (x, filters))
+    several = torch.stack([filters, 2 * filters]).detach()
+    both = torch.func.vmap(lambda w: algorithm(x.detach(), w, geometry))(several)
+    one = algorithm(x, filters, geometry)
+    assert_same(both.unbind(), [one, 2 * one])
+    along = torch.ones_like(x)
+    slope = torch.func.jvp(
+        lambda x: algorithm(x, filters.detach(), geometry), (x.detach(),), (along,)
+    )[1]
+    assert_same([slope], [algorithm(along, filters, geometry)])
+
+
+def coincidences(axis: Axis, length: int) -> int:
+    """Pairs of output and pixel at which other taps meet than the one at their distance."""
+    wrong = 0
+    lags = [round(lag) for lag in axis.lags]
+    every = [axis.dilation * tap for tap in range(axis.taps)]
+    for origin, pixel in itertools.product(axis.origins, range(axis.size)):
+        distance = pixel - round(origin)
+        reached = [lag for lag in lags if (lag - distance) % length == 0]
+        wrong += reached != ([distance] if distance in every else [])
+    return wrong
+
+
+@settings(deadline=None, derandomize=True)
+@given(axes())
+def test_transform_is_the_shortest_without_wrapping_around(axis: Axis) -> None:
+    assert coincidences(axis, axis.length) == 0
+    # With gaps between taps a shorter transform may happen to fit them.
+    gapless = axis.dilation == 1 and axis.stride == 1
+    if gapless and axis.length > max(len(axis.lags), axis.size):
+        assert coincidences(axis, axis.length - 1) > 0
+
+
+@pytest.mark.parametrize("spoil", [torch.func.grad, torch.func.vmap, None])
+def test_kept_transforms_carry_no_trace_of_their_first_call(
+    spoil: Callable[..., Callable[..., Tensor]] | None,
+) -> None:
+    """Made under inference mode or a function transform, they serve training afterwards."""
+    size = {torch.func.grad: 31, torch.func.vmap: 32, None: 33}[spoil]
+    geometry = Geometry.of((size, 7), (3, 3), 1, (1, 1), 1)
+    x, filters = tensors(geometry, torch.float64, 0)
+    if spoil is None:
+        with torch.inference_mode():
+            spectral(x, filters, geometry)
+    else:
+        spoil(lambda x: spectral(x, filters.detach(), geometry).sum())(
+            x.detach()[None] if spoil is torch.func.vmap else x.detach()
+        )
+    y = spectral(x, filters, geometry)
+    assert_same([y], [by_torch(x, filters, geometry)])
+    y.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("shape", "out_channels", "taps", "algorithm"),
+    [
+        ((128, 1, 28, 28), 32, 15, "columns"),  # the published networks' layers
+        ((128, 32, 14, 14), 63, 15, "spectral"),
+        ((128, 63, 7, 7), 95, 15, "spectral"),
+        ((16, 63, 7, 7), 95, 15, "spectral"),  # the last batch of an epoch
+        ((128, 32, 14, 14), 63, 7, "spectral"),  # the plain network's
+        ((1, 32, 14, 14), 63, 3, "direct"),
+        ((4, 2, 9, 9), 1, 7, "columns"),
+        ((4, 2, 7, 7), 1, 3, "direct"),  # few outputs
+        ((0, 2, 9, 9), 1, 7, "direct"),
+    ],
+)
+def test_choice(
+    shape: tuple[int, int, int, int], out_channels: int, taps: int, algorithm: str
+) -> None:
+    geometry = Geometry.of(shape[2:], (taps, taps), 1, (taps // 2, taps // 2), 1)
+    assert choose(geometry, torch.empty(shape), out_channels) == algorithm
+
+
+def test_half_precision_autocast_and_other_devices_are_left_to_torch() -> None:
+    geometry, x = Geometry.of((14, 14), (15, 15), 1, (7, 7), 1), torch.empty(128, 32, 14, 14)
+    assert choose(geometry, x, 63) == "spectral"
+    assert choose(geometry, x.bfloat16(), 63) == "direct"
+    assert choose(geometry, x.to("meta"), 63) == "direct"
+    with torch.autocast("cpu", torch.bfloat16):
+        assert choose(geometry, x, 63) == "direct"
+
+
+def test_threads_that_share_filters_get_their_own_answers() -> None:
+    """Images of several sizes at once: nothing that a call changes is seen by another."""
+    generator = torch.Generator().manual_seed(0)
+    filters = torch.randn(16, 8, 15, 15, generator=generator)
+    images = [torch.randn(4, 8, *size, generator=generator) for size in ((20, 20), (35, 10))]
+    expected = [correlate(x, filters, padding=7) for x in images]
+    wrong: list[int] = []
+
+    def work(index: int) -> None:
+        with torch.inference_mode():
+            for _ in range(10):
+                y = correlate(images[index % 2], filters, padding=7)
+                if not torch.equal(y, expected[index % 2]):
+                    wrong.append(index)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
