@@ -21,8 +21,7 @@ def on_theory(material: Material) -> str:
     found = Counter(material.statuses(claims))
     if found[NOT_RUN] == len(claims):
         return "Nothing measured yet."
-    digests = {digest for claim in claims for digest in material.verdict(claim).records}
-    cases = sum(r.numbers["cases"] for r in material.records if r.digest in digests)
+    cases = sum(material.verdict(claim).measured.get("cases", 0) for claim in claims)
     if found[REFUTED]:
         wrong = [code(c.id) for c in claims if material.verdict(c).status == REFUTED]
         answer = f"Not as stated. {found[REFUTED]} of {len(claims)} statements refuted: "

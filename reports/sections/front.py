@@ -70,7 +70,7 @@ def _counts(material: Material) -> str:
         numbers = [str(found[status]) if found[status] else NOTHING for status in STATUSES]
         rows.append([heading, *numbers, str(len(claims))])
     header = ["Claims", *(f"{MARKS[status]} {status}" for status in STATUSES), "All"]
-    return table(header, "lrrrrr", rows)
+    return table(header, "l" + "r" * (len(header) - 1), rows)
 
 
 def _refuted_claims(material: Material) -> str:

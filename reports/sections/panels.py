@@ -24,7 +24,8 @@ SETTING = (
     "code for them was published. So these panels cannot repeat its numbers. Each published "
     "statement is read for three grids of scales that were fixed with the rule: both families of "
     "basis that were published, and a wide one that cuts nothing off and is well sampled. It "
-    "counts as supported if it holds on one of them, and as refuted only if it fails on all."
+    "counts as supported only if it holds on every published grid and fails on none, and as "
+    "refuted only if it fails on all (rule of 27 November 2026; before, one grid was enough)."
 )
 EXPLANATION = (
     "Each *network* is random and sees photographs rescaled by ordinary resampling; it pads with "

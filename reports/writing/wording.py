@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED
+from verification.claims.rules import BY_READING, INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED
 from verification.claims.rules.verdict import plural
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "verdict_text",
 ]
 
-MARKS = {SUPPORTED: "✓", REFUTED: "✗", INCONCLUSIVE: "?", NOT_RUN: "·"}
+MARKS = {SUPPORTED: "✓", REFUTED: "✗", INCONCLUSIVE: "?", BY_READING: "≡", NOT_RUN: "·"}
 NOTHING = "–"
 
 

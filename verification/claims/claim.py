@@ -22,11 +22,14 @@ class Claim:
 
     `transcription`: "code" (read in the released code), "secondary" (in a secondary source),
     "unverified" (written down from memory, the paper not at hand), "ours" (measured here).
-    `protocol`: the lightest protocol whose records count.
+    `origin`: "paper" (stated there), "code" (in or about the released code and data), "reading"
+    (a statement of the paper read for one configuration), "own" (our expectation or aim), "later"
+    (measured by others since).  `protocol`: the lightest protocol whose records count.
     """
 
     id: str
     kind: str
+    origin: str
     statement: str
     source: str
     transcription: str
@@ -60,10 +63,13 @@ class Count(Claim):
     """Exact: `expected` gives for each subject the value of `quantity`.
 
     `configuration`: what a record's own must say, where several things are counted of a subject.
+    `read_at`: files and lines of the released code where the statement can be read; then it stands
+    "by reading" as long as no record counts.
     """
 
     quantity: str
     expected: Mapping[str, Exact]
+    read_at: tuple[str, ...] = ()
     configuration: Mapping[str, str] = field(default_factory=dict)
 
     def selects(self, record: Record) -> bool:
@@ -142,7 +148,8 @@ class Trend(Claim):
     against it of that size; "stays": above `lower` and below `upper`, where given.  `subjects`
     are those of the records that speak about it, and all must have been measured; `values` names
     their numbers, a row for each seed.  `readings` are ids of trends that say the same for stated
-    settings, where the statement leaves them open: it is judged by them.
+    settings, where the statement leaves them open: it is judged by them.  `published`: whether
+    the configuration of a reading is one that was published.
     """
 
     variable: str
@@ -153,6 +160,7 @@ class Trend(Claim):
     subjects: tuple[str, ...] = ()
     values: str = "y"
     readings: tuple[str, ...] = ()
+    published: bool = False
     change: float | None = None
     lower: float | None = None
     upper: float | None = None

@@ -32,6 +32,7 @@ from verification.claims.fields import (
 )
 
 TRANSCRIPTIONS = ("code", "secondary", "unverified", "ours")
+ORIGINS = ("paper", "code", "reading", "own", "later")
 CLAIMS_FILE = Path(__file__).with_name("claims.toml")
 
 
@@ -196,6 +197,12 @@ def _checked(what: str, name: str, value: object) -> object:
         raise ClaimError(f"{what}: {name} {error}") from error
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, got {value!r}")
+    return value
+
+
 def _augmentation(value: object) -> bool | None:
     if value == "unknown":
         return None
@@ -240,6 +247,9 @@ def _rerun(value: object) -> Rerun:
 
 _CONVERTERS: dict[str, Callable[[object], object]] = {
     "transcription": one_of(*TRANSCRIPTIONS),
+    "origin": one_of(*ORIGINS),
+    "published": _flag,
+    "read_at": _names,
     "direction": one_of("grows", "shrinks", "stays"),
     "bound": as_not_negative,
     "value": as_number,

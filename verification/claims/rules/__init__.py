@@ -18,6 +18,7 @@ from verification.claims.rules.exact import judge_count, judge_theorem
 from verification.claims.rules.rankings import judge_ranking
 from verification.claims.rules.trends import judge_trend
 from verification.claims.rules.verdict import (
+    BY_READING,
     INCONCLUSIVE,
     LEVEL,
     NOT_RUN,
@@ -28,6 +29,7 @@ from verification.claims.rules.verdict import (
 )
 
 __all__ = [
+    "BY_READING",
     "INCONCLUSIVE",
     "LEVEL",
     "NOT_RUN",

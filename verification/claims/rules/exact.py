@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 from verification.claims.claim import Count, Exact, Theorem
 from verification.claims.fields import is_integer, is_number
 from verification.claims.records import Record
 from verification.claims.rules.verdict import (
+    BY_READING,
     INCONCLUSIVE,
     REFUTED,
     SUPPORTED,
@@ -20,7 +24,8 @@ def judge_theorem(claim: Theorem, findings: Findings) -> Verdict:
 
     A record gives `cases` tried, the `worst_error` among them and the `bound` it was held against.
     One error above its bound refutes.  Supported: at least one case was tried against a bound no
-    looser than the claim's, and no error in any record exceeds its bound.
+    looser than the claim's, and no error in any record exceeds its bound.  A case that several
+    records tried counts once.
     """
     findings.keep(
         [record for record in findings.counted if _is_attempt(record)],
@@ -29,7 +34,7 @@ def judge_theorem(claim: Theorem, findings: Findings) -> Verdict:
     if not findings.counted:
         return findings.not_run()
     worst = {record.digest: float(record.numbers["worst_error"]) for record in findings.counted}
-    cases = sum(record.numbers["cases"] for record in findings.counted)
+    cases = different_cases(findings.counted)
     measured = {"cases": cases, "worst_error": max(worst.values()), "bound": claim.bound}
     violating = [
         record for record in findings.counted if worst[record.digest] > record.numbers["bound"]
@@ -40,7 +45,7 @@ def judge_theorem(claim: Theorem, findings: Findings) -> Verdict:
         reason = f"{chief.subject} has an error of {error:.2e}, above its bound {bound:.2e}"
         return findings.verdict(REFUTED, reason, {**measured, "worst_error": error, "bound": bound})
     strict = [record for record in findings.counted if record.numbers["bound"] <= claim.bound]
-    tried = sum(record.numbers["cases"] for record in strict)
+    tried = different_cases(strict)
     if not tried:
         return findings.verdict(INCONCLUSIVE, "no case tried against the claim's bound", measured)
     largest = max(worst[record.digest] for record in strict)
@@ -52,15 +57,31 @@ def judge_theorem(claim: Theorem, findings: Findings) -> Verdict:
     )
 
 
+def different_cases(records: Iterable[Record]) -> int:
+    """How many different cases records of attempts tried in all.
+
+    Draws of one seed are one sequence: a shorter run replays the beginning of a longer one.
+    """
+    longest: dict[str, int] = {}
+    for record in records:
+        settings = {name: v for name, v in record.configuration.items() if name != "cases"}
+        drawn = json.dumps([record.subject, settings, record.seeds], sort_keys=True)
+        longest[drawn] = max(longest.get(drawn, 0), record.numbers["cases"])
+    return sum(longest.values())
+
+
 def judge_count(claim: Count, findings: Findings) -> Verdict:
     """Judge by exact comparison of `value` with what is expected of the record's subject.
 
-    One value that differs refutes.  Supported: every subject of the claim was measured.
+    One value that differs refutes.  Supported: every subject of the claim was measured.  What was
+    only read in the released code stands "by reading", with file and line.
     """
     findings.keep(
         [record for record in findings.counted if _is_count(record, claim)],
         "an exact value of a subject of the claim",
     )
+    if not findings.counted and claim.read_at:
+        return findings.verdict(BY_READING, f"read in {', '.join(claim.read_at)}")
     if not findings.counted:
         return findings.not_run()
     measured: dict[str, Exact] = {}

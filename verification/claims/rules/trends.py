@@ -53,8 +53,9 @@ class Demand:
 def judge_trend(claim: Trend, findings: Findings, claims: Sequence[Claim]) -> Verdict:
     """Judge a trend, or, where it leaves its settings open, its readings.
 
-    With readings the level is shared among them.  Supported: one of them is, so that the method can
-    do what is stated.  Refuted: all of them are.  Otherwise inconclusive.  `claims` are all claims.
+    With readings the level is shared among them.  Supported: every reading on a published
+    configuration is, and none is refuted: what nobody published cannot speak for the method.
+    Refuted: all readings are.  Otherwise inconclusive.  `claims` are all claims.
     """
     if not claim.readings:
         return _judged(claim, findings, LEVEL)
@@ -68,10 +69,14 @@ def judge_trend(claim: Trend, findings: Findings, claims: Sequence[Claim]) -> Ve
     statuses = [verdict.status for verdict in verdicts]
     reason = ", ".join(f"{verdict.claim_id}: {verdict.status}" for verdict in verdicts)
     measured = {"readings": {verdict.claim_id: verdict.status for verdict in verdicts}}
-    if SUPPORTED in statuses:
-        return findings.verdict(SUPPORTED, f"one reading is enough; {reason}", measured)
-    status = REFUTED if set(statuses) == {REFUTED} else INCONCLUSIVE
-    return findings.verdict(status, reason, measured)
+    published = [verdict.status for verdict in verdicts if trends[verdict.claim_id].published]
+    if set(statuses) == {REFUTED}:
+        return findings.verdict(REFUTED, reason, measured)
+    if set(published) == {SUPPORTED} and REFUTED not in statuses:
+        return findings.verdict(SUPPORTED, reason, measured)
+    if not published:
+        reason = f"{reason}; no reading is on a published configuration"
+    return findings.verdict(INCONCLUSIVE, reason, measured)
 
 
 def _judged(claim: Trend, findings: Findings, level: float) -> Verdict:

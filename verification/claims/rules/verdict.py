@@ -1,4 +1,4 @@
-"""The four verdicts, and what a rule hands back."""
+"""The five verdicts, and what a rule hands back."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from verification.claims.records import Record
 SUPPORTED = "supported"
 REFUTED = "refuted"
 INCONCLUSIVE = "inconclusive"
+BY_READING = "by reading"
 NOT_RUN = "not run"
-STATUSES = (SUPPORTED, REFUTED, INCONCLUSIVE, NOT_RUN)
+STATUSES = (SUPPORTED, REFUTED, INCONCLUSIVE, BY_READING, NOT_RUN)
 
 LEVEL = 0.05
 """Largest rate of a wrong "supported", and of a wrong "refuted", for every rule that tests."""

@@ -11,6 +11,7 @@ import pytest
 from verification.claims.claim import Claim
 from verification.claims.records import Record
 from verification.claims.rules import (
+    BY_READING,
     INCONCLUSIVE,
     NOT_RUN,
     REFUTED,
@@ -55,7 +56,7 @@ def counted(value: object, subject: str = "cnn_28", **more: object) -> Record:
 def test_without_records_nothing_was_run() -> None:
     verdicts = judge_all(CLAIMS, [])
     assert [verdict.claim_id for verdict in verdicts] == [claim.id for claim in CLAIMS]
-    assert {verdict.status for verdict in verdicts} == {NOT_RUN}
+    assert {verdict.status for verdict in verdicts} == {NOT_RUN, BY_READING}
     assert {verdict.records for verdict in verdicts} == {()}
 
 
@@ -145,6 +146,7 @@ def test_every_kind_of_claim_has_a_rule() -> None:
         statement="s.",
         source="s",
         transcription="ours",
+        origin="own",
         protocol="check",
         refuted_by="r.",
     )
@@ -156,7 +158,7 @@ def test_every_kind_of_claim_has_a_rule() -> None:
 
 
 def test_a_theorem_that_withstood_attempts_is_supported() -> None:
-    verdict = verdict_of(THEOREM, [attempt(1000, 3e-28), attempt(200, 5e-27)])
+    verdict = verdict_of(THEOREM, [attempt(1000, 3e-28), attempt(200, 5e-27, seeds={"seed": 1})])
     assert verdict.status == SUPPORTED
     assert verdict.measured == {"cases": 1200, "worst_error": 5e-27, "bound": 1e-25}
     assert "1,200 cases tried" in verdict.reason
@@ -229,3 +231,37 @@ def test_lists_and_hashes_are_counts_too() -> None:
     )
     assert verdict_of("count.data.mnist_scale_pixels", [wrong]).status == REFUTED
     assert verdict_of("count.data.mnist_scale_png", [wrong]).status == NOT_RUN
+
+
+def test_repeated_cases_count_once() -> None:
+    """A run of 100 cases replays the beginning of one of 200 with the same seed."""
+
+    def tried(*runs: tuple[int, int]) -> int:
+        records = [
+            attempt(
+                cases=cases,
+                seeds={"seed": seed},
+                configuration={"cases": cases, "dtype": "float64"},
+                subject="scale_shift",
+            )
+            for cases, seed in runs
+        ]
+        cases: int = verdict_of(THEOREM, records).measured["cases"]
+        return cases
+
+    assert tried((200, 0)) == tried((200, 0), (100, 0)) == tried((100, 0), (200, 0)) == 200
+    assert tried((200, 0), (100, 1)) == 300
+
+
+def test_an_error_in_the_shorter_of_two_runs_still_refutes() -> None:
+    records = [attempt(cases=200, seeds={"seed": 0}), attempt(cases=100, worst=1e-3)]
+    assert verdict_of(THEOREM, records).status == REFUTED
+
+
+def test_what_was_read_in_the_released_code_says_where() -> None:
+    verdict = verdict_of("count.finding.unused_bias", [])
+    assert (verdict.status, verdict.records) == (BY_READING, ())
+    assert "models/impl/ses_conv.py:178" in verdict.reason
+    for claim in CLAIMS:
+        if claim.id.startswith("count.finding."):
+            assert getattr(claim, "read_at", ())

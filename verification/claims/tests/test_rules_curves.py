@@ -82,10 +82,12 @@ def test_shrinking_is_growth_upside_down() -> None:
 
 
 def test_a_trend_with_readings_is_judged_by_them() -> None:
-    """One reading that holds is enough; only all together refute; nothing else decides."""
+    """What nobody published cannot support a published trend; only all readings refute it."""
     open_trend = BY_ID["trend.depth"]
     assert isinstance(open_trend, Trend)
     good, bad, close = [0.01, 0.02, 0.03], [0.01, 0.02, 0.07], [0.01, 0.02, 0.0499]
+    published = [getattr(BY_ID[name], "published", None) for name in open_trend.readings]
+    assert published == [True, True, False]
 
     def status(*means: Sequence[float]) -> str:
         records = [
@@ -94,11 +96,25 @@ def test_a_trend_with_readings_is_judged_by_them() -> None:
         ]
         return verdict_of(open_trend.id, records).status
 
-    assert status(bad, bad, good) == SUPPORTED
+    assert status(bad, bad, good) == INCONCLUSIVE  # our own grid decides nothing
+    assert status(good, bad, good) == INCONCLUSIVE
+    assert status(good, good, bad) == INCONCLUSIVE
+    assert status(good, good, close) == SUPPORTED
+    assert status(good, good) == SUPPORTED  # the unpublished one was not measured
+    assert status(good) == INCONCLUSIVE  # a published one was not
     assert status(bad, bad, bad) == REFUTED
     assert status(bad, bad, close) == INCONCLUSIVE
     assert status(bad, bad) == INCONCLUSIVE  # the third was not measured
     assert status() == NOT_RUN
+
+
+def test_without_a_published_configuration_nothing_supports_a_published_trend() -> None:
+    trend = BY_ID["trend.inter_scale"]
+    assert isinstance(trend, Trend)
+    records = [curve(name, [1, 2, 3], around([0.01, 0.03, 0.05])) for name in trend.readings]
+    verdict = verdict_of(trend.id, records)
+    assert verdict.status == INCONCLUSIVE
+    assert "no reading is on a published configuration" in verdict.reason
 
 
 def test_readings_share_the_level() -> None:
@@ -111,7 +127,8 @@ def test_readings_share_the_level() -> None:
         rows = rng.normal([0.01, 0.01, 0.046], 0.004, (6, 3)).tolist()
         record = curve(reading, [1, 10, 50], rows)
         alone[verdict_of(reading, [record]).status] += 1
-        together[verdict_of("trend.depth", [record]).status] += 1
+        readings = verdict_of("trend.depth", [record]).measured["readings"]
+        together[readings[reading]] += 1
     assert 0 < together[SUPPORTED] < alone[SUPPORTED]
 
 
