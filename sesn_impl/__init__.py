@@ -8,6 +8,7 @@ from sesn_impl.basis import (
     hermite_basis_b,
     steerable_basis,
 )
+from sesn_impl.initialise import init_from_filters, init_variance_keeping
 from sesn_impl.layers import (
     LiftingConv2d,
     ProjectedConv2d,
@@ -30,6 +31,8 @@ __all__ = [
     "fourier_bessel_basis",
     "hermite_basis_a",
     "hermite_basis_b",
+    "init_from_filters",
+    "init_variance_keeping",
     "list_models",
     "load_released",
     "steerable_basis",
