@@ -7,6 +7,9 @@ A filter is steerable in scale when its copy at scale σ is
 so that a filter learned at one scale exists at every other one. The published bases are made of
 Hermite-Gaussian functions; any other functions are sampled and normalised in the same way.
 
+Scales are constants. To learn them, a layer would have to sample ψ_σ and its derivative in σ in
+every forward pass, on supports that are wide enough for all values of σ it may reach.
+
 Convention: unit pixel spacing, odd supports centred on a pixel, first array axis = rows.
 """
 
@@ -85,6 +88,31 @@ class SteerableBasis:
     def ranks(self) -> tuple[int, ...]:
         """How many of the N_b functions are linearly independent on the grid of each scale."""
         return tuple(int(torch.linalg.matrix_rank(f.flatten(1))) for f in self.functions.unbind(1))
+
+    @property
+    def signature(self) -> Tensor:
+        """S, scales, supports and a projection of each function: [1 + 2·S + N_b] float64."""
+        flat = self.functions.flatten(1).numpy()
+        projections = flat @ np.cos(np.arange(flat.shape[1]))
+        return torch.from_numpy(
+            np.array([self.num_scales, *self.scales, *self.supports, *projections])
+        )
+
+    def difference(self, signature: Tensor) -> str:
+        """In what the basis of a signature differs from this one; empty if it is the same.
+
+        Values may have gone through any dtype, and functions been computed on another machine.
+        """
+        coarse = signature.is_floating_point() and 4 * torch.finfo(signature.dtype).eps
+        theirs, ours, error = signature.cpu().double(), self.signature, max(coarse, 1e-6)
+        if theirs.shape == ours.shape and torch.allclose(theirs, ours, error, error):
+            return ""
+        count = int(theirs[0].round())
+        scales = tuple(round(s, 6) for s in theirs[1 : 1 + count].tolist())
+        supports = tuple(round(s) for s in theirs[1 + count : 1 + 2 * count].tolist())
+        functions = len(theirs) - 1 - 2 * count
+        here = f"here scales={self.scales}, supports={self.supports}, {self.num_functions}"
+        return f"scales={scales}, supports={supports}, {functions} functions; {here} functions"
 
     def __repr__(self) -> str:
         return (

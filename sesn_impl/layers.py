@@ -5,8 +5,11 @@ sampling and cut-off,
 
     Y_{f_s}(sσ, st) = Y_f(σ, t)                            (SESN, section 3)
 
-Convention: cross-correlation, zero padding, tensors [B, C, H, W] for images and [B, C, S, H, W] for
-functions on scale and space, S in the order of the basis's scales (small to large).
+Convention: cross-correlation, tensors [B, C, H, W] for images and [B, C, S, H, W] for functions on
+scale and space, S in the order of the basis's scales (small to large).
+
+What acts on each scale alone comes from torch: pooling is `nn.MaxPool3d((1, 2, 2))`, up-sampling
+`nn.Upsample(scale_factor=(1, 2, 2))`, normalisation `nn.BatchNorm3d(C)`.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import reduce
-from typing import Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -23,29 +26,46 @@ from torch import Tensor, nn
 from sesn_impl.basis import SteerableBasis
 from sesn_impl.fast import correlate, larger, stack_scales
 
+Pixels = int | tuple[int, int]
+"""One number for rows and columns, or one for each."""
+
+_PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
+
 
 class _SteerableConv2d(nn.Module):
     """What lifting and scale convolution share: coefficients, basis and the filters made of them.
 
     weight: [C_out, C_in, K_S, N_b] or [C_out, C_in, N_b]; bias: [C_out] or None.
+    A state dict also holds, in `_extra_state`, what the coefficients belong to; loading the state
+    of another basis is an error, one without that entry loads.
     """
 
     functions: Tensor
+    stride: Any
+    padding: Any
 
     def __init__(
-        self, weight_shape: tuple[int, ...], basis: SteerableBasis, stride: int, padding: int,
-        bias: bool,
+        self, weight_shape: tuple[int, ...], basis: SteerableBasis, stride: Pixels,
+        padding: Pixels | str, bias: bool, padding_mode: str,
     ) -> None:  # fmt: skip
         super().__init__()
-        _check_positive("out_channels", weight_shape[0])
-        _check_positive("in_channels", weight_shape[1])
-        _check_positive("stride", stride)
-        if padding < 0:
-            raise ValueError(f"padding={padding!r}: must be 0 or more pixels")
+        _check_at_least("out_channels", weight_shape[0], 1)
+        _check_at_least("in_channels", weight_shape[1], 1)
+        if padding == "same":
+            if _pair(stride) != (1, 1):
+                raise ValueError(f'padding="same" with stride={stride!r}: the stride must be 1')
+            padding = basis.kernel_size // 2
+        if isinstance(padding, str):
+            raise ValueError(f'padding={padding!r}: must be pixels or "same"')
+        for name, value, least in (("stride", stride, 1), ("padding", padding, 0)):
+            for number in _pair(value):
+                _check_at_least(name, number, least)
+        if padding_mode not in _PADDING_MODES:
+            allowed = ", ".join(_PADDING_MODES)
+            raise ValueError(f"padding_mode={padding_mode!r}: must be one of {allowed}")
         self.out_channels, self.in_channels = weight_shape[:2]
         self.basis = basis
-        self.stride = stride
-        self.padding = padding
+        self.stride, self.padding, self.padding_mode = stride, padding, padding_mode
         self.weight = nn.Parameter(torch.empty(weight_shape))
         self.bias = nn.Parameter(torch.empty(weight_shape[0])) if bias else None
         # Not persistent: the basis is derived from the configuration, a state dict holds what was
@@ -66,6 +86,17 @@ class _SteerableConv2d(nn.Module):
         self.functions = self.basis.functions.to(self.functions)
         return self
 
+    def get_extra_state(self) -> Tensor:
+        """What the coefficients belong to: `SteerableBasis.signature`."""
+        return self.basis.signature
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:  # noqa: ANN401
+        foreign = state_dict.pop(f"{prefix}_extra_state", None)
+        if foreign is not None and (difference := self.basis.difference(foreign)):
+            errors = rest[-1]
+            errors.append(f"{prefix}weight belongs to another basis: {difference}")
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] or [B, C_in, S, H, W] -> [B, C_out, S, H', W']."""
         y = stack_scales(self._responses(x))
@@ -82,6 +113,11 @@ class _SteerableConv2d(nn.Module):
     def _responses(self, x: Tensor) -> Iterator[Tensor]:
         """The response of each scale, without bias: [B, C_out, H', W']."""
         self._check(x)
+        rows, columns = _pair(self.padding)
+        if self.padding_mode != "zeros":
+            inner = x.shape[1:-2]
+            x = F.pad(x.flatten(1, -3), (columns, columns, rows, rows), self.padding_mode)
+            x, rows, columns = torch.unflatten(x, 1, inner), 0, 0
         functions = self.functions
         if functions.device != self.weight.device or functions.dtype != self.weight.dtype:
             # Weights were assigned: to a layer from the meta device, or in another precision.
@@ -97,7 +133,7 @@ class _SteerableConv2d(nn.Module):
             # [C_out, K·C_in, v, v], correlated as if padded with zeros to V×V. Slices above the
             # largest scale are zero: leaving them out is the same, at no cost.
             filters = filters[:, :, : seen.shape[1]].permute(3, 2, 1, 0)
-            yield correlate(seen, filters, self.stride, self.padding - margin)
+            yield correlate(seen, filters, _pair(self.stride), (rows - margin, columns - margin))
 
     def _check(self, x: Tensor) -> None:
         """Raises ValueError for an input of another shape."""
@@ -108,18 +144,21 @@ class _SteerableConv2d(nn.Module):
         raise NotImplementedError
 
     def _check_size(self, x: Tensor) -> None:
-        smallest = self.basis.kernel_size - 2 * self.padding
-        if min(x.shape[-2:]) < smallest:
+        smallest = [self.basis.kernel_size - 2 * n for n in _pair(self.padding)]
+        if x.shape[-2] < smallest[0] or x.shape[-1] < smallest[1]:
             raise ValueError(
-                f"x of shape {tuple(x.shape)}: height and width must be at least {smallest} "
+                f"x of shape {tuple(x.shape)}: height and width must be at least "
+                f"{' and '.join(map(str, sorted({*smallest})))} "
                 f"for kernel_size={self.basis.kernel_size} and padding={self.padding}"
             )
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""
+        mode = "" if self.padding_mode == "zeros" else f", padding_mode={self.padding_mode}"
         return (
-            f"{self.in_channels}, {self.out_channels}, scales={self.basis.scales}, "
-            f"supports={self.basis.supports}, stride={self.stride}, padding={self.padding}, "
+            f"{self.in_channels}, {self.out_channels}, {self.basis.num_functions} "
+            f"{type(self.basis.atoms[0]).__name__}, scales={self.basis.scales}, "
+            f"supports={self.basis.supports}, stride={self.stride}, padding={self.padding}{mode}, "
             f"bias={self.bias is not None}"
         )
 
@@ -129,23 +168,27 @@ class LiftingConv2d(_SteerableConv2d):
 
     weight: [C_out, C_in, N_b] coefficients of the basis, shared by all scales; bias: [C_out].
     H' = (H + 2·padding − V)/stride + 1 for every scale, as if all filters were V×V.
+    stride, padding: in pixels, for rows and columns alike or as a pair; padding "same" keeps the
+    size, at stride 1.
+    padding_mode: what continues the image: zeros, circular, reflect or replicate. Outputs further
+    than half their scale's support from the border do not depend on it. The others obey the
+    relation above where the continuation rescales with the image, as zeros do around an image
+    that ends inside the frame and replicate does for one that is constant along its border; of a
+    periodic image circular keeps every shift and no rescaling.
 
     Raises ValueError for an option out of range or an input of another shape.
     Source: SESN, section 4.1 (convolution T → S×T).
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, basis: SteerableBasis, stride: int = 1,
-        padding: int = 0, bias: bool = True,
+        self, in_channels: int, out_channels: int, basis: SteerableBasis, stride: Pixels = 1,
+        padding: Pixels | str = 0, bias: bool = True, padding_mode: str = "zeros",
     ) -> None:  # fmt: skip
         shape = (out_channels, in_channels, basis.num_functions)
-        super().__init__(shape, basis, stride, padding, bias)
+        super().__init__(shape, basis, stride, padding, bias, padding_mode)
 
     def _check(self, x: Tensor) -> None:
-        if x.ndim != 4 or x.shape[1] != self.in_channels:
-            raise ValueError(
-                f"x of shape {tuple(x.shape)}: must be [B, C_in={self.in_channels}, H, W]"
-            )
+        _check_shape(x, 4, f"[B, C_in={self.in_channels}, H, W]", self.in_channels)
         self._check_size(x)
 
     def _seen(self, x: Tensor, scale: int) -> Tensor:
@@ -158,7 +201,7 @@ class ScaleConv2d(_SteerableConv2d):
     weight: [C_out, C_in, K_S, N_b], shared by all scales; bias: [C_out].
     Output scale i sums over input scales i … i+K_S−1, each convolved with the filter of output
     scale i. Above the largest scale the input counts as zero, so the top K_S − 1 output scales
-    are not equivariant.
+    are not equivariant. stride, padding, padding_mode: as of `LiftingConv2d`.
 
     Raises ValueError for an option out of range or an input of another shape.
     Source: SESN, section 4.2 (convolution S×T → S×T).
@@ -166,7 +209,8 @@ class ScaleConv2d(_SteerableConv2d):
 
     def __init__(
         self, in_channels: int, out_channels: int, basis: SteerableBasis, scale_extent: int = 1,
-        stride: int = 1, padding: int = 0, bias: bool = True,
+        stride: Pixels = 1, padding: Pixels | str = 0, bias: bool = True,
+        padding_mode: str = "zeros",
     ) -> None:  # fmt: skip
         if not 1 <= scale_extent <= basis.num_scales:
             raise ValueError(
@@ -174,22 +218,22 @@ class ScaleConv2d(_SteerableConv2d):
                 f"{basis.num_scales}"
             )
         shape = (out_channels, in_channels, scale_extent, basis.num_functions)
-        super().__init__(shape, basis, stride, padding, bias)
+        super().__init__(shape, basis, stride, padding, bias, padding_mode)
         self.scale_extent = scale_extent
 
     def _check(self, x: Tensor) -> None:
-        expected = (self.in_channels, self.basis.num_scales)
-        if x.ndim != 5 or tuple(x.shape[1:3]) != expected:
-            raise ValueError(
-                f"x of shape {tuple(x.shape)}: must be "
-                f"[B, C_in={expected[0]}, S={expected[1]}, H, W]"
-            )
+        channels, scales = self.in_channels, self.basis.num_scales
+        _check_shape(x, 5, f"[B, C_in={channels}, S={scales}, H, W]", channels, scales)
         self._check_size(x)
 
     def _seen(self, x: Tensor, scale: int) -> Tensor:
         if self.scale_extent == 1:
             return x[:, :, scale]
         return x[:, :, scale : scale + self.scale_extent].transpose(1, 2).flatten(1, 2)
+
+    def extra_repr(self) -> str:
+        """The options that a reader of the printed model needs."""
+        return f"{super().extra_repr()}, scale_extent={self.scale_extent}"
 
 
 class ProjectedConv2d(nn.Module):
@@ -219,12 +263,13 @@ class ScaleConv1x1(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, stride: int = 1, bias: bool = True
+        self, in_channels: int, out_channels: int, stride: Pixels = 1, bias: bool = True
     ) -> None:
         super().__init__()
-        _check_positive("in_channels", in_channels)
-        _check_positive("out_channels", out_channels)
-        _check_positive("stride", stride)
+        _check_at_least("in_channels", in_channels, 1)
+        _check_at_least("out_channels", out_channels, 1)
+        for number in _pair(stride):
+            _check_at_least("stride", number, 1)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.stride = stride
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels))
@@ -239,12 +284,9 @@ class ScaleConv1x1(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, S, H, W] -> [B, C_out, S, ⌈H/stride⌉, ⌈W/stride⌉]."""
-        if x.ndim != 5 or x.shape[1] != self.in_channels:
-            raise ValueError(
-                f"x of shape {tuple(x.shape)}: must be [B, C_in={self.in_channels}, S, H, W]"
-            )
+        _check_shape(x, 5, f"[B, C_in={self.in_channels}, S, H, W]", self.in_channels)
         weight = self.weight[:, :, None, None, None]
-        return F.conv3d(x, weight, self.bias, stride=(1, self.stride, self.stride))
+        return F.conv3d(x, weight, self.bias, stride=(1, *_pair(self.stride)))
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""
@@ -257,18 +299,37 @@ class ScaleConv1x1(nn.Module):
 class ScaleMaxProjection(nn.Module):
     """Maximum over the scale axis: [B, C, S, H, W] -> [B, C, H, W].
 
-    Where scales are equal, the gradient goes to the smallest.
+    return_scale: also give the index of the scale that won, [B, C, H, W] int64.
+    Where scales are equal, the smallest wins, and has the gradient.
     Raises ValueError for an input without a scale axis. Source: SESN, section 4.4.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C, S, H, W] -> [B, C, H, W]."""
-        if x.ndim != 5 or not x.shape[2]:
-            raise ValueError(f"x of shape {tuple(x.shape)}: must be [B, C, S, H, W] with S > 0")
+    def __init__(self, return_scale: bool = False) -> None:
+        super().__init__()
+        self.return_scale = return_scale
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """[B, C, S, H, W] -> [B, C, H, W], or that and the scales."""
+        _check_shape(x, 5, "[B, C, S, H, W] with S > 0")
         first, *others = x.unbind(2)
-        return reduce(larger, others, first) if others else first.clone()
+        y = reduce(larger, others, first) if others else first.clone()
+        return (y, x.detach().argmax(2)) if self.return_scale else y
 
 
-def _check_positive(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name}={value!r}: must be at least 1")
+def _pair(value: Pixels) -> tuple[int, int]:
+    """For rows and columns."""
+    rows, columns = value if isinstance(value, tuple | list) else (value, value)
+    return rows, columns
+
+
+def _check_at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{name}={value!r}: must be at least {least}")
+
+
+def _check_shape(x: Tensor, ndim: int, layout: str, *sizes: int) -> None:
+    """Raises unless x is a tensor of that many axes, not empty, with these sizes behind B."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x of type {type(x).__name__}: must be a torch.Tensor {layout}")
+    if x.ndim != ndim or tuple(x.shape[1 : 1 + len(sizes)]) != sizes or not x.shape[-3]:
+        raise ValueError(f"x of shape {tuple(x.shape)}: must be {layout}")

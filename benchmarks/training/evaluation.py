@@ -66,9 +66,11 @@ def errors_by_scale(wrong: Tensor, scales: Tensor | None) -> list[dict[str, Any]
 
 
 def weights_hash(model: nn.Module) -> str:
-    """SHA-256 (64 hex digits) of names and bytes of all tensors of the model's state dict."""
+    """SHA-256 (64 hex digits) of names and bytes of all parameters and buffers of a state dict."""
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
+        if name.endswith("_extra_state"):  # configuration, which a record has in words
+            continue
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().numpy().tobytes())
     return digest.hexdigest()

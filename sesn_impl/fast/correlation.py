@@ -25,12 +25,12 @@ from sesn_impl.fast.geometry import Geometry, Pair, transforms
 
 
 def correlate(
-    x: Tensor, filters: Tensor, stride: int = 1, padding: int | Pair = 0, dilation: int = 1
+    x: Tensor, filters: Tensor, stride: int | Pair = 1, padding: int | Pair = 0, dilation: int = 1
 ) -> Tensor:
     """[B, C_in, H, W], [C_out, C_in, k, l] -> [B, C_out, H', W'], H' as of `F.conv2d`.
 
-    padding: zeros on both sides of rows and columns; a negative number crops. The result may have
-    any strides.
+    stride, padding: of rows and columns; padding is of zeros, and crops where it is negative. The
+    result may have any strides.
     """
     pair = (padding, padding) if isinstance(padding, int) else padding
     size, taps = x.shape[-2:], filters.shape[-2:]
@@ -48,7 +48,8 @@ def direct(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
         crops = [min(n, 0) for n in (across.padding, across.padding, rows.padding, rows.padding)]
         x = F.pad(x, crops)
     padding = (max(rows.padding, 0), max(across.padding, 0))
-    return F.conv2d(x, filters, None, rows.stride, padding, rows.dilation)
+    stride = (rows.stride, across.stride)
+    return F.conv2d(x, filters, None, stride, padding, rows.dilation)
 
 
 def columns(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:

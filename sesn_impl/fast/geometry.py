@@ -83,11 +83,13 @@ class Geometry:
     columns: Axis
 
     @classmethod
-    def of(cls, size: Pair, taps: Pair, stride: int, padding: Pair, dilation: int) -> Geometry:
-        """From (height, width) of images and filters and (rows, columns) of padding."""
-        return cls(*(
-            Axis(n, k, stride, p, dilation) for n, k, p in zip(size, taps, padding, strict=True)
-        ))  # fmt: skip
+    def of(
+        cls, size: Pair, taps: Pair, stride: int | Pair, padding: Pair, dilation: int
+    ) -> Geometry:
+        """From (height, width) of images and filters, (rows, columns) of stride and padding."""
+        steps = (stride, stride) if isinstance(stride, int) else stride
+        each = zip(size, taps, steps, padding, strict=True)
+        return cls(*(Axis(*numbers, dilation) for numbers in each))
 
     @property
     def output(self) -> Pair:

@@ -53,7 +53,9 @@ def larger(first: Tensor, second: Tensor) -> Tensor:
     NaN if either is. The gradient goes to the one that is larger, and to the first of equals; one
     that is not finite makes both NaN.
     """
-    if torch.compiler.is_compiling():  # which fuses the passes, and cannot trace both derivatives
+    # A compiler fuses the passes and cannot trace both derivatives; a traced graph saves neither.
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if torch.compiler.is_compiling() or tracing:
         return torch.where((second > first) | second.isnan(), second, first)
     y: Tensor = _Larger.apply(first, second)[0]
     return y

@@ -65,7 +65,7 @@ def change_by_optimiser(layer: Layer) -> None:
 
 
 def change_by_state(layer: Layer) -> None:
-    layer.load_state_dict({name: 2 * tensor for name, tensor in layer.state_dict().items()})
+    layer.load_state_dict({name: 2 * tensor for name, tensor in layer.named_parameters()})
 
 
 def change_dtype(layer: Layer) -> None:

@@ -72,7 +72,7 @@ def with_basis(layer: SteerableConv, basis: SteerableBasis) -> SteerableConv:
         padding=layer.padding,
         bias=layer.bias is not None,
     ).to(layer.weight)
-    other.load_state_dict(layer.state_dict())
+    other.load_state_dict(dict(layer.named_parameters()))  # its state would be refused
     return other
 
 

@@ -94,7 +94,7 @@ def test_shapes_of_parameters_and_options():
     assert (conv.stride, conv.padding, conv.scale_extent) == (1, 0, 1)
     assert conv.weight.shape == (3, 2, 1, 9)
     assert ScaleConv2d(2, 3, BASIS, 3).weight.shape == (3, 2, 3, 9)
-    assert list(conv.state_dict()) == ["weight", "bias"]
+    assert list(conv.state_dict()) == ["weight", "bias", "_extra_state"]
     assert conv.functions.dtype == torch.float32
     assert "functions" in dict(conv.named_buffers())
     mix = ScaleConv1x1(2, 3)
@@ -110,7 +110,7 @@ def test_shapes_of_parameters_and_options():
         (lambda: LiftingConv2d(2, 0, BASIS), "out_channels=0: must be at least 1"),
         (lambda: LiftingConv2d(0, 2, BASIS), "in_channels=0: must be at least 1"),
         (lambda: LiftingConv2d(1, 1, BASIS, stride=0), "stride=0: must be at least 1"),
-        (lambda: LiftingConv2d(1, 1, BASIS, padding=-1), "padding=-1: must be 0 or more pixels"),
+        (lambda: LiftingConv2d(1, 1, BASIS, padding=-1), "padding=-1: must be at least 0"),
         (lambda: ScaleConv2d(2, 0, BASIS), "out_channels=0: must be at least 1"),
         (
             lambda: ScaleConv2d(1, 1, BASIS, 0),
@@ -208,7 +208,12 @@ def test_mixing_is_a_matrix_at_each_place():
 
 def test_printed_layers_name_their_options():
     told = "scales=(1.0, 1.5, 2.3), supports=(3, 5, 9), stride=2, padding=1, bias=False"
-    assert repr(LiftingConv2d(2, 3, BASIS, 2, 1, False)) == f"LiftingConv2d(2, 3, {told})"
+    told = f"2, 3, 9 HermiteFunction, {told}"
+    assert repr(LiftingConv2d(2, 3, BASIS, 2, 1, False)) == f"LiftingConv2d({told})"
+    scale = ScaleConv2d(2, 3, BASIS, 2, 2, 1, False)
+    assert repr(scale) == f"ScaleConv2d({told}, scale_extent=2)"
+    reflecting = LiftingConv2d(2, 3, BASIS, padding="same", padding_mode="reflect")
+    assert "stride=1, padding=4, padding_mode=reflect, bias=True" in repr(reflecting)
     assert repr(ScaleConv1x1(2, 3, 2)) == "ScaleConv1x1(2, 3, stride=2, bias=True)"
 
 
