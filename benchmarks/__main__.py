@@ -26,6 +26,7 @@ from benchmarks.training.first_epoch import first_epoch
 from benchmarks.training.recipes import PROTOCOLS
 from benchmarks.training.train import check, train
 from verification.claims.records import Record
+from verification.console import guarded
 
 _Parser = argparse.ArgumentParser
 _DATA_DIR_HELP = "where data lie (or set SESN_DATA_DIR)"
@@ -218,4 +219,4 @@ def _add_device_option(parser: _Parser) -> None:
 
 if __name__ == "__main__":
     keep_freed_memory()
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -25,6 +25,8 @@ from reports.writing.wording import plural
 from verification.claims.reading import ClaimError, load_claims
 from verification.claims.records import RecordError, read_records
 from verification.claims.rules import STATUSES
+from verification.console import guarded
+from verification.files import write_atomically
 
 _MISTAKES = (RecordError, ClaimError, OSError)
 
@@ -62,7 +64,7 @@ def _check(report: Report, options: argparse.Namespace) -> int:
         amiss += unaccounted(entries, (output / REPORT).read_text(encoding="utf-8"))
     if options.numbers:
         text = json.dumps(as_json(entries, material), indent=1, ensure_ascii=False)
-        options.numbers.write_text(f"{text}\n", encoding="utf-8")
+        write_atomically(options.numbers, f"{text}\n".encode())
     for line in [*stale, *amiss]:
         print(line, file=sys.stderr)
     if stale:
@@ -156,4 +158,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

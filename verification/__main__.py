@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from verification.broken_layers import command as broken_layers
 from verification.budget import command as budget
 from verification.claims.rules import command as rules
+from verification.console import guarded
+from verification.extras import MissingExtraError
 from verification.runner import command as judging
 
 
@@ -20,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int | None = options.run(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingExtraError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return code or 0
@@ -57,4 +59,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -6,8 +6,6 @@ of plain arrays. Checking first means that no damaged byte ever reaches a parser
 
 import hashlib
 import io
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.data.dataset import DataError, DataSet, Normalisation, Split
+from verification.files import write_atomically
 
 _DIGEST_LENGTH = 64
 
@@ -29,19 +28,7 @@ def write_cache(data: DataSet, path: Path) -> None:
     """
     payload = _pack(data)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_digest_line(payload))
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(path, _digest_line(payload) + payload)
 
 
 def read_cache(path: Path, name: str, realisation: int, normalisation: Normalisation) -> DataSet:

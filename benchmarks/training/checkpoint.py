@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import pickle
-import secrets
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from verification.files import write_atomically
 
 # torch.load reports a damaged file by any of these, depending on where the damage lies.
 _DAMAGE = (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError)
@@ -27,15 +27,7 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        with hidden.open("xb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        hidden.replace(path)
-    finally:
-        hidden.unlink(missing_ok=True)
+    write_atomically(path, buffer.getbuffer())
 
 
 def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:

@@ -34,6 +34,7 @@ from reports.writing.markdown import paragraphs
 from verification.claims.claim import Claim
 from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records
+from verification.files import write_through
 
 REPORT = "REPORT.md"
 FIGURES = "figures"
@@ -111,7 +112,8 @@ def write_report(report: Report, output: Path) -> None:
     hidden = Path(tempfile.mkdtemp(prefix=".report-", dir=output))
     try:
         for name, content in report.files.items():
-            _write(hidden / name, content)
+            (hidden / name).parent.mkdir(exist_ok=True)
+            write_through(hidden / name, content)
         for name in report.files:
             (output / name).parent.mkdir(exist_ok=True)
             (hidden / name).replace(output / name)
@@ -128,18 +130,15 @@ def differences(report: Report, output: Path) -> list[str]:
         path = output / name
         if not path.is_file():
             found.append(f"{path}: missing")
-        elif (old := path.read_bytes()) != content:
+        elif (old := _as_written(path)) != content:
             found.append(f"{path}: {_difference(name, old, content)}")
     return [*found, *(f"{output / name}: no longer shown" for name in _stale(report, output))]
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    path.chmod(0o644)
+def _as_written(path: Path) -> bytes:
+    """The bytes of a file; of text, without the line ends that a checkout may have given it."""
+    content = path.read_bytes()
+    return content if path.suffix == ".png" else content.replace(b"\r\n", b"\n")
 
 
 def _stale(report: Report, output: Path) -> list[str]:

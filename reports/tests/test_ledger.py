@@ -70,7 +70,7 @@ def test_the_ledger_is_written_on_request(small: list[str], tmp_path: Path) -> N
     assert main(small) == 0
     file = tmp_path / "numbers.json"
     assert main([*small, "--check", "--numbers", str(file)]) == 0
-    ledger = json.loads(file.read_text())
+    ledger = json.loads(file.read_text(encoding="utf-8"))
     (name, digest) = next(iter(ledger["records"].items()))
     assert digest[:12] in name
     assert any(name in line["records"] for line in ledger["lines"])

@@ -30,7 +30,7 @@ def test_check_notices_files_that_were_touched_or_lost(
     report, svg, png = (
         Path(small[3]) / name for name in ("REPORT.md", "figures/budget.svg", "figures/budget.png")
     )
-    report.write_text(report.read_text().replace("not run", "supported", 1))
+    report.write_text(report.read_text(encoding="utf-8").replace("not run", "supported", 1))
     svg.write_bytes(svg.read_bytes() + b"\n")
     png.unlink()
     assert main([*small, "--check"]) == 1
@@ -41,12 +41,23 @@ def test_check_notices_files_that_were_touched_or_lost(
     assert "out of date" in error
 
 
+def test_line_ends_of_a_checkout_are_no_difference(small: list[str]) -> None:
+    write_all(budgets()[:1], Path(small[1]))
+    assert main(small) == 0
+    for folder in (Path(small[1]), Path(small[3])):
+        for path in folder.rglob("*.*"):
+            if path.is_file() and path.suffix != ".png":
+                path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert b"\r\n" in (Path(small[3]) / "REPORT.md").read_bytes()
+    assert main([*small, "--check"]) == 0
+
+
 def test_check_says_which_line_is_not_as_it_must_be(
     small: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(small) == 0
     path = Path(small[3]) / "REPORT.md"
-    lines = path.read_text().splitlines(keepends=True)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     lines[4] = "Yes.\n"
     path.write_text("".join(lines))
     assert main([*small, "--check"]) == 1
@@ -67,12 +78,12 @@ def _cut_off(path: Path) -> str:
 
 
 def _edited(path: Path) -> str:
-    path.write_text(path.read_text().replace('"threads": 2', '"threads": 3'))
+    path.write_text(path.read_text(encoding="utf-8").replace('"threads": 2', '"threads": 3'))
     return f"{path}: the name does not match the content"
 
 
 def _newer(path: Path) -> str:
-    raw = json.loads(path.read_text())
+    raw = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(raw | {"schema": 2}))
     return f"{path}: written under schema 2, newer than 1"
 
@@ -105,7 +116,7 @@ def test_what_cannot_be_trusted_is_named_and_the_old_report_stays(
     assert main([*small, *option]) == 2
     assert message in capsys.readouterr().err
     assert [path.name for path in output.iterdir()] == ["REPORT.md"]
-    assert (output / "REPORT.md").read_text() == "the old report"
+    assert (output / "REPORT.md").read_text(encoding="utf-8") == "the old report"
 
 
 def test_a_missing_folder_of_records_is_no_empty_one(

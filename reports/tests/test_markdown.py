@@ -16,14 +16,14 @@ from reports.writing.markdown import code, plain, table
 
 
 def test_every_link_leads_somewhere(written: Path, empty: Report, tmp_path: Path) -> None:
-    text = (written / "REPORT.md").read_text()
+    text = (written / "REPORT.md").read_text(encoding="utf-8")
     assert "](figures/budget.svg)" in text
     assert link_problems(text, written) == []
     assert link_problems(text_of(empty), tmp_path) == []
 
 
 def test_a_lost_file_and_a_lost_anchor_are_noticed(written: Path, tmp_path: Path) -> None:
-    text = (written / "REPORT.md").read_text()
+    text = (written / "REPORT.md").read_text(encoding="utf-8")
     assert any("no file figures/budget.svg" in line for line in link_problems(text, tmp_path))
     assert any("no file evidence/" in line for line in link_problems(text, tmp_path))
     broken = text.replace('<a id="trend-depth">', "").replace("## Cost", "## Costs")

@@ -197,7 +197,7 @@ def test_other_records_changed_and_named_anew_are_found(
 
 def test_an_edited_or_renamed_file_is_refused(tmp_path: Path) -> None:
     path = write_record(first("training"), tmp_path)
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('"seed": 0', '"seed": 1'))
     with pytest.raises(RecordError, match="edited, renamed or copied"):
         read_record(path)

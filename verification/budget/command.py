@@ -16,6 +16,7 @@ from verification.budget.filters import basis_ranks
 from verification.budget.parts import PairBudget
 from verification.budget.recommend import Choice, Recommendation, SupportScan, recommend_support
 from verification.budget.signals import SIGNALS, SignalKind, predict_budgets
+from verification.files import write_atomically
 from verification.reference.bases import BasisArguments, DescribedBasis, describe_basis
 
 
@@ -49,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print prediction and recommendations, and write them as JSON if asked to.
+    """Write prediction and recommendations as JSON if asked to, and print them.
 
     Raises ValueError for arguments that make no basis, and OSError for a file not to be written.
     """
@@ -68,7 +69,6 @@ def run(options: argparse.Namespace) -> None:
     scan = SupportScan(arguments, draws)
     found = [recommend_support(arguments, wanted, draws, scan) for wanted in options.wanted]
     best = scan.best(arguments.kernel_size)
-    print("\n".join(_text(arguments, kind, basis, budgets, best, found)))
     if options.json is not None:
         numbers = {
             "arguments": asdict(arguments),
@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> None:
             "best_support": as_numbers(best),
             "recommendations": [_as_numbers(recommendation) for recommendation in found],
         }
-        options.json.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+        write_atomically(options.json, f"{json.dumps(numbers, indent=2)}\n".encode())
+    print("\n".join(_text(arguments, kind, basis, budgets, best, found)))
 
 
 def _text(

@@ -30,6 +30,7 @@ from verification.claims.fields import (
     is_integer,
 )
 from verification.claims.provenance import Provenance, current_provenance
+from verification.files import write_through
 
 __all__ = [
     "KINDS",
@@ -155,7 +156,7 @@ def write_record(record: Record, folder: Path) -> Path:
     content = text.encode("ascii")
     hidden = folder / f".{record.filename}.{os.getpid()}.{secrets.token_hex(6)}"
     try:
-        _write_through(hidden, content)
+        write_through(hidden, content)
         _publish(hidden, target)
     finally:
         hidden.unlink(missing_ok=True)
@@ -269,17 +270,6 @@ def measuring(
             )
             if folder is not None:
                 measurement.path = write_record(measurement.record, folder)
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    """Create `path` with `content` and wait until it is on the disk."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    try:
-        while content:
-            content = content[os.write(handle, content) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _publish(hidden: Path, target: Path) -> None:

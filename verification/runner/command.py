@@ -1,20 +1,28 @@
 """Judges a layer given as package.module:factory, a callable that returns it.
 
-Prints the verdict, then a table of all checks. Exit code 0: passed; 1: failed; 2: usage error.
+Prints the verdict, then a table of all checks. Exit code 0: passed; 1: failed; 2: usage error; 70:
+the judge itself crashed.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shlex
-import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from verification.extras import require
+from verification.files import write_atomically
 from verification.layer.options import shell_arguments
 from verification.runner.verdict import Outcome, Status, Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_FIGURES = (".svg", ".png")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -43,14 +51,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judges, prints, writes; 0 if the layer passed, else 1.
+    """Judges, writes, prints; 0 if the layer passed, else 1.
 
-    Raises ValueError for a factory, option or check that does not exist, and OSError for a file
-    not to be written.
+    Raises ValueError for a factory, option or check that does not exist, OSError for a file not to
+    be written, MissingExtraError for a figure without matplotlib.
     """
     from verification.layer.loading import declared, expectations, load  # noqa: PLC0415
     from verification.runner.front import check_scale_equivariance  # noqa: PLC0415
 
+    if options.figure is not None:
+        require("figures", "--figure")
+        if options.figure.suffix not in _FIGURES:
+            raise ValueError(f"figure {str(options.figure)!r}: must end in {' or '.join(_FIGURES)}")
     expected = expectations(options.expect_failure)
     layer, said = load(options.origin, options.seed)
     said = {"name": options.origin.partition(":")[2], **said, **_given(options)}
@@ -62,11 +74,13 @@ def run(options: argparse.Namespace) -> int:
             tolerance=options.tolerance, seed=options.seed, origin=_replayed(options),
             **vars(described),
         )  # fmt: skip
-    print(as_table(verdict))
-    if options.json is not None:
-        write_atomically(options.json, verdict.to_json().encode())
-    if options.figure is not None:
-        write_atomically(options.figure, _figure(verdict, options.figure.suffix))
+    try:  # files first: a terminal that cannot show the verdict must not cost it
+        if options.json is not None:
+            write_atomically(options.json, verdict.to_json().encode())
+        if options.figure is not None:
+            write_atomically(options.figure, _figure(verdict, options.figure.suffix))
+    finally:
+        print(as_table(verdict))
     return 0 if verdict.passed else 1
 
 
@@ -120,28 +134,20 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     )
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all. Raises OSError."""
-    handle, hidden = tempfile.mkstemp(prefix=".", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(hidden).replace(path)
-    except BaseException:
-        Path(hidden).unlink(missing_ok=True)
-        raise
-
-
 def _figure(verdict: Verdict, suffix: str) -> bytes:
     """Errors over thresholds, one bar for each check that measures one."""
-    import io  # noqa: PLC0415
-
+    os.environ["MPLBACKEND"] = "agg"  # the user's own may not be importable here
+    import matplotlib as mpl  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    if suffix not in {".svg", ".png"}:
-        raise ValueError(f"figure {suffix!r}: must end in .svg or .png")
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a user's rc file may ask for LaTeX, for fonts, for anything
+        return _drawn(Figure(figsize=(7, 1.2), layout="constrained"), verdict, suffix)
+
+
+def _drawn(figure: Figure, verdict: Verdict, suffix: str) -> bytes:
     shown = [o for o in verdict if o.error is not None and o.threshold]
-    figure = Figure(figsize=(7, 1.2 + 0.3 * len(shown)), layout="constrained")
+    figure.set_figheight(1.2 + 0.3 * len(shown))
     axes = figure.add_subplot()
     shares = [max((o.error or 0.0) / (o.threshold or 1.0), 1e-9) for o in shown]
     # Blue and vermilion of the palette for colour-blind readers.

@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from verification.checks.registry import CHECKS, Check, named
 from verification.layer.adapters import prepare
@@ -15,6 +13,9 @@ from verification.layer.options import Options
 from verification.layer.targets import Target
 from verification.runner.engine import judge, replay_line, run_check, warn_unmatched
 from verification.runner.verdict import Outcome, Status, Verdict
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def check_scale_equivariance(
@@ -108,6 +109,8 @@ class Judgement:
 
     def test(self, check: Check) -> None:
         """One check as a test: skips what does not apply; raises AssertionError for a failure."""
+        import pytest  # noqa: PLC0415
+
         outcome = self.outcome(check)
         if outcome.status is Status.NOT_APPLICABLE:
             pytest.skip(outcome.reason)
@@ -148,6 +151,11 @@ def parametrize_with_checks(
 
     Raises ValueError for an unknown check or option, or a value that is not allowed.
     """
+    import pytest  # noqa: PLC0415
+
+    layers = list(layers)
+    if not layers:
+        raise ValueError("layers=[]: must hold at least one, or nothing is judged")
     expected = dict(expected_failures or {})
     warn_unmatched(expected)
     described = Options.of({**options, "scales": scales})

@@ -87,7 +87,7 @@ class Minimum:
     @classmethod
     def read(cls, path: Path = MINIMUM) -> Minimum:
         """Reads the recorded minimum."""
-        return cls(**tomllib.loads(path.read_text()))
+        return cls(**tomllib.loads(path.read_text(encoding="utf-8")))
 
     def missing(self, tally: Tally) -> list[str]:
         """Sentences about what fell short; empty if nothing did."""

@@ -210,7 +210,7 @@ def wait_for(path: Path, timeout: float = 60) -> str:
     """What a file says, as soon as it says anything."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
-        if path.exists() and (text := path.read_text()):
+        if path.exists() and (text := path.read_text(encoding="utf-8")):
             return text
         time.sleep(0.02)
     raise TimeoutError(f"{path} was not written within {timeout} s")

@@ -231,9 +231,9 @@ def test_a_run_whose_worker_died_does_not_wait_behind_another(tmp_path: Path) ->
         first = wait_for(told)
         kill(int(first))
         end = time.monotonic() + 60
-        while told.read_text() in (first, "") and time.monotonic() < end:
+        while told.read_text(encoding="utf-8") in (first, "") and time.monotonic() < end:
             time.sleep(0.1)
-        again = told.read_text()
+        again = told.read_text(encoding="utf-8")
         (settings.checkpoints / "go").write_text("go")
         thread.join()
     assert results == [Counter(finished=2)]

@@ -52,7 +52,7 @@ def test_run_killed_anywhere_ends_bit_identical_and_counts_once(tmp_path: Path) 
     process.join()
     assert process.exitcode == 0
     (expected,) = read_records(straight.evidence)
-    lines = int((straight.checkpoints / "lines").read_text())
+    lines = int((straight.checkpoints / "lines").read_text(encoding="utf-8"))
     points = random.Random(0).sample(range(1, lines + 1), KILLS)
     processes = []
     for point in points:
@@ -170,6 +170,6 @@ def test_damaged_record_is_named_and_not_trained_over(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     tiny_work(TASK, settings)
     (path,) = settings.evidence.glob("*.json")
-    path.write_text(path.read_text().replace('"finished"', '"diverged"'))
+    path.write_text(path.read_text(encoding="utf-8").replace('"finished"', '"diverged"'))
     with pytest.raises(RecordError, match=rf"{path.name}: the name does not match the content"):
         tiny_work(TASK, settings)

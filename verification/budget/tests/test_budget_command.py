@@ -34,7 +34,7 @@ def test_numbers_are_written_as_json(tmp_path, capsys):
     file = tmp_path / "budget.json"
     assert run(f"{STL_10} --wanted 0.01 --signals fine --seed 3 --json {file}") == 0
     assert capsys.readouterr().out
-    numbers = json.loads(file.read_text())
+    numbers = json.loads(file.read_text(encoding="utf-8"))
     assert numbers["arguments"]["scales"] == [0.9, 1.27, 1.79]
     assert numbers["supports"] == [3, 5, 7]
     assert numbers["taps"] == 83

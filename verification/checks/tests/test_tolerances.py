@@ -40,7 +40,9 @@ def test_every_check_has_a_row_and_every_row_a_floor():
 
 def test_no_check_has_a_threshold_of_its_own():
     """Where a result is made its threshold is computed, or zero; never another number."""
-    thresholds = [t for path in CHECKS.glob("*.py") for t in _thresholds(path.read_text())]
+    thresholds = [
+        t for path in CHECKS.glob("*.py") for t in _thresholds(path.read_text(encoding="utf-8"))
+    ]
     assert len(thresholds) > 10
     assert {ast.unparse(t) for t in thresholds if isinstance(t, ast.Constant)} <= {"0.0"}
     own = _thresholds("CheckResult('name', target.name, error, 1e-24, 'finding')")
@@ -75,7 +77,7 @@ def test_the_theorem_is_held_to_the_bound_of_the_claims():
 
 def test_the_document_is_the_table():
     document = Path(tolerances.__file__).with_name("TOLERANCES.md")
-    assert document.read_text() == tolerances.as_markdown()
+    assert document.read_text(encoding="utf-8") == tolerances.as_markdown()
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     change(content)
     path.write_text(json.dumps(content))
 
@@ -152,7 +152,7 @@ def test_a_taken_name_is_never_overwritten(written: Path) -> None:
     written.write_text("something else")
     with pytest.raises(RecordError, match=rf"{written.name}: the name is taken"):
         write_record(make_record(), written.parent)
-    assert written.read_text() == "something else"
+    assert written.read_text(encoding="utf-8") == "something else"
 
 
 def test_a_record_changed_after_it_was_hashed_is_not_written(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_other_json_is_no_record(tmp_path: Path, text: str) -> None:
 
 
 def test_a_field_given_twice_is_found(written: Path) -> None:
-    text = written.read_text()
+    text = written.read_text(encoding="utf-8")
     assert '"schema": 1' in text
     written.write_text(text.replace('"schema": 1', '"schema": 1, "schema": 1'))
     with pytest.raises(RecordError, match=f"{written.name}: .*a field is given twice"):

@@ -1,0 +1,121 @@
+"""A pytest plugin: `pytest --sesn-impl package.module:factory` judges that layer.
+
+With this option the run judges the layer alone, one test for each check of the registry, and no
+file is collected. Without it the plugin does nothing, and loads nothing but pytest.
+
+It is a module of its own, and its options carry the project's name, so that pytest starts in
+anybody's project: one with a folder called `verification`, or with an option `--impl`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from verification.checks.registry import Check
+    from verification.runner.front import Judgement
+
+HERE = Path(__file__).resolve().parent
+_FACTORY, _EXPECTED, _SEED = "--sesn-impl", "--sesn-expect-failure", "--sesn-seed"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--sesn-impl` and what goes with it."""
+    group = parser.getgroup("sesn", "scale equivariance of one layer")
+    group.addoption(
+        _FACTORY, metavar="package.module:factory", help="judge this layer and run no other test"
+    )
+    group.addoption(
+        _EXPECTED, action="append", default=[], metavar="CHECK=REASON",
+        help="a check that the layer is known to fail (may be repeated)",
+    )  # fmt: skip
+    group.addoption(_SEED, type=int, metavar="N", help="of random inputs (0)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Raises UsageError for options that would have no effect."""
+    given = config.getoption(_EXPECTED) or config.getoption(_SEED) is not None
+    if given and config.getoption(_FACTORY) is None:
+        raise pytest.UsageError(f"{_EXPECTED} and {_SEED} need {_FACTORY} package.module:factory")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `--sesn-impl` no file is collected."""
+    return None if config.getoption(_FACTORY) is None else True
+
+
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """With `--sesn-impl` the tests are the checks of that layer. Raises UsageError."""
+    origin, seed = config.getoption(_FACTORY), config.getoption(_SEED) or 0
+    if origin is None:
+        return
+    _find_verification()
+    from verification.checks.registry import CHECKS, named  # noqa: PLC0415
+    from verification.layer.loading import declared, expectations, load  # noqa: PLC0415
+    from verification.runner.engine import warn_unmatched  # noqa: PLC0415
+    from verification.runner.front import Judgement  # noqa: PLC0415
+
+    try:
+        layer, options = load(origin, seed)
+        described, expected = declared({"name": origin.partition(":")[2], **options})
+        expected |= expectations(config.getoption(_EXPECTED))
+    except ValueError as error:
+        raise pytest.UsageError(f"{_FACTORY}: {error}") from error
+    warn_unmatched(expected)
+    judgement = Judgement(layer, described, seed, origin=origin)
+    items[:] = [_item(session, judgement, check, expected) for check in named(None, CHECKS)]
+
+
+def _find_verification() -> None:
+    """Imports the package beside this module, also where a nearer folder has its name.
+
+    Raises UsageError if that other folder was imported already: two cannot share the name.
+    """
+    sys.path.insert(0, str(HERE))
+    try:
+        found = importlib.import_module("verification")
+    finally:
+        sys.path.remove(str(HERE))
+    places = [Path(place).resolve() for place in found.__path__]
+    if places != [HERE / "verification"]:
+        raise pytest.UsageError(
+            f"{_FACTORY} needs the package 'verification' in {HERE}, but a conftest or plugin has "
+            f"imported another one from {', '.join(map(str, places))}; judge the layer without it: "
+            "pytest --noconftest"
+        )
+
+
+class CheckItem(pytest.Item):
+    """One check of the layer as a test."""
+
+    judgement: Judgement
+    check: Check
+
+    def runtest(self) -> None:
+        """Runs the check."""
+        self.judgement.test(self.check)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ANN401
+        """The outcome, without the frames that led to it."""
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """What the report calls the test."""
+        return Path(__file__), None, self.name
+
+
+def _item(
+    session: pytest.Session, judgement: Judgement, check: Check, expected: dict[str, str]
+) -> pytest.Item:
+    item = CheckItem.from_parent(session, name=f"{judgement.name}[{check.name}]")
+    item.judgement, item.check = judgement, check
+    if check.name in expected:
+        item.add_marker(pytest.mark.xfail(reason=expected[check.name], strict=True))
+    return item
