@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from benchmarks import data, theory
 from benchmarks.campaign.lock import underway
 from benchmarks.campaign.plan import run_name
 from benchmarks.data.evidence import measure_data
+from benchmarks.options import add_checkpoints, add_data_dir, add_evidence
 from benchmarks.timing.measure import measure as measure_timing
 from benchmarks.training.devices import find_device
 from benchmarks.training.train import train
@@ -19,6 +21,19 @@ MODELS = ("cnn_28", "sesn_scalar_28")
 CASES = 100
 ROUNDS = 5
 BATCH = 128
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --data, --data-dir and --checkpoints."""
+    parser.set_defaults(run=_run)
+    add_evidence(parser)
+    parser.add_argument("--data", choices=data.NAMES[:2], default="digits")
+    add_data_dir(parser)
+    add_checkpoints(parser)
+
+
+def _run(options: argparse.Namespace) -> None:
+    run(options.data, options.data_dir, options.evidence, options.checkpoints)
 
 
 def run(data_name: str, data_dir: Path | None, evidence: Path, checkpoints: Path) -> list[Record]:

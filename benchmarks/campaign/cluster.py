@@ -9,57 +9,26 @@ from logging import CRITICAL
 from pathlib import Path
 
 import dask
-from dask.system import CPU_COUNT
 from distributed import Nanny, Scheduler, SpecCluster
 from distributed.utils import get_mp_context
 
-PRELOADED = [
-    "benchmarks.campaign.preload",
-    "distributed",
-    "benchmarks.campaign.work",
-    "torch._dynamo",
-]
-"""Modules that a worker needs, the last of them at the optimiser's first step."""
-DEATHS = 20
-"""So often may workers die of one run before it is given up: each goes on from its checkpoint."""
+from benchmarks.campaign import pool
+
+PRELOADED = [*pool.PRELOADED, "distributed"]
 
 _CONFIGURATION = {
     # A server process that imports torch once and forks the workers, which then start at once.
-    "distributed.worker.multiprocessing-method": "forkserver",
-    "distributed.scheduler.allowed-failures": DEATHS,
+    "distributed.worker.multiprocessing-method": pool.start_method(),
+    # Nothing leaves this machine, whatever a user asks of other clusters.
+    "distributed.comm.require-encryption": False,
+    "distributed.comm.default-scheme": "tcp",
+    "distributed.scheduler.allowed-failures": pool.DEATHS,
     # A run computes for minutes without giving the interpreter back: no reason to complain.
     "distributed.admin.tick.limit": "1h",
     # Without Dask's own variables, which are about threads, and about memory as `preload` is.
     "distributed.nanny.pre-spawn-environ": {},
 }
 _HOST = "127.0.0.1"
-
-
-def environments(
-    workers: int | None, gpus: int = 0, per_gpu: int = 1, visible: str | None = None
-) -> list[dict[str, str]]:
-    """Return the variables that each worker process is started with.
-
-    Without GPUs: `workers` processes (None: one for each core). With GPUs: `per_gpu` processes for
-    each, which see no other; `visible` is what CUDA_VISIBLE_DEVICES says here (None: everything).
-    Raises ValueError for counts below 1, and for both kinds of count at once.
-    """
-    for name, value in (("workers", workers), ("per_gpu", per_gpu)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name}={value!r}: must be 1 or more")
-    if gpus < 0 or (gpus and workers is not None):
-        raise ValueError(f"gpus={gpus!r}, workers={workers!r}: give one of the two, not below 0")
-    if not gpus:
-        return [{} for _ in range(workers or CPU_COUNT)]
-    names = visible.split(",") if visible else [str(index) for index in range(gpus)]
-    if len(names) < gpus:
-        raise ValueError(f"gpus={gpus!r}: CUDA_VISIBLE_DEVICES={visible} names {len(names)}")
-    return [{"CUDA_VISIBLE_DEVICES": name} for name in names[:gpus] for _ in range(per_gpu)]
-
-
-def threads_per_worker(workers: int) -> int:
-    """Share the cores of this machine among its workers, at least one each."""
-    return max(1, CPU_COUNT // workers)
 
 
 @contextmanager

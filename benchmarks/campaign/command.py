@@ -5,27 +5,31 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 
 from benchmarks import data
-from benchmarks.campaign.cluster import environments, local_cluster, threads_per_worker
-from benchmarks.campaign.execute import FAILED, execute
+from benchmarks.campaign import pool
 from benchmarks.campaign.ledger import final, run_of
 from benchmarks.campaign.plan import Task, plan
+from benchmarks.campaign.pool import GPU_VARIABLE, environments, threads_per_worker
 from benchmarks.campaign.status import Status, duration, status, table
-from benchmarks.campaign.work import Settings
+from benchmarks.campaign.work import FAILED, Settings
+from benchmarks.options import add_checkpoints, add_data_dir, add_evidence
 from benchmarks.training.recipes import PROTOCOLS
 from verification.claims.reading import load_claims
 from verification.claims.records import current_provenance, read_records
 from verification.claims.validity import check
 
+AUTO = "auto"
 
-def add_commands(parser: argparse.ArgumentParser) -> None:
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the commands `run`, `status` and `check`, each with its options."""
     commands = parser.add_subparsers(required=True, metavar="command")
 
@@ -55,21 +59,23 @@ def seconds(text: str) -> float:
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data-dir", type=Path, help="where data lie (or set SESN_DATA_DIR)")
-    parser.add_argument(
-        "--checkpoints", type=Path, default=Path("runs"), help="folder to resume from (runs)"
-    )
+    add_data_dir(parser)
+    add_checkpoints(parser)
     parser.add_argument("--budget", type=seconds, help="stop after, for example, 25m or 8h")
     parser.add_argument("--scheduler", help="address of a Dask scheduler (default: own workers)")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs to use (default none)")
-    parser.add_argument("--per-gpu", type=int, default=1, help="processes on each GPU (1)")
+    parser.add_argument(
+        "--per-gpu",
+        type=lambda text: text if text == AUTO else int(text),
+        default=1,
+        metavar="N",
+        help="processes on each GPU (1), or auto: as many as pay, found by trying",
+    )
     parser.add_argument("--threads", type=int, help="of each worker (default: the cores, shared)")
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--evidence", type=Path, default=Path("reports/evidence"), help="folder of the records"
-    )
+    add_evidence(parser)
     parser.add_argument("--data", choices=data.NAMES, default="digits")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="smoke")
     parser.add_argument("--columns", nargs="+", default=[], help="28 28+ 56 56+ (default all)")
@@ -131,6 +137,8 @@ def _run(options: argparse.Namespace) -> int:
     clean = provenance.dirty is False
     if not clean:
         print("note: the sources are not those of a commit; verdicts will not count these runs")
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        print(f"note: the shell made this process ignore INT; `kill {os.getpid()}` ends it cleanly")
     state = status(tasks, options.evidence, clean=clean)
     variables = [] if options.scheduler else _variables(options)
     print(table(state, len(variables) or 1), flush=True)
@@ -152,11 +160,10 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     # A mistake about the data is one line here, instead of one for each run.
     data.load(options.data, state.missing[0].realisation, options.data_dir)
-    if options.scheduler:
-        outcomes = execute(state.missing, settings, options.scheduler, report=_report)
-    else:
-        with local_cluster(variables) as cluster:
-            outcomes = execute(state.missing, settings, cluster, report=_report)
+    if options.per_gpu == AUTO:
+        variables = _as_many_as_pay(options, state.missing[0], settings)
+        settings = replace(settings, threads=options.threads or threads_per_worker(len(variables)))
+    outcomes = _execute(state.missing, settings, variables, options.scheduler)
     after = status(tasks, options.evidence, clean=clean)
     print(_summary(outcomes, after, time.time() - begin))
     return 1 if outcomes[FAILED] else 0
@@ -167,8 +174,51 @@ def _variables(options: argparse.Namespace) -> list[dict[str, str]]:
         raise ValueError(
             f"gpus={options.gpus}: torch finds {torch.cuda.device_count()} CUDA devices here"
         )
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return environments(options.workers, options.gpus, options.per_gpu, visible)
+    visible = os.environ.get(GPU_VARIABLE)
+    per_gpu = options.per_gpu
+    if per_gpu == AUTO:
+        if not options.gpus:
+            raise ValueError(f"per_gpu={AUTO!r}: give the number of GPUs as well (--gpus)")
+        per_gpu = 1
+    return environments(options.workers, options.gpus, per_gpu, visible)
+
+
+def _as_many_as_pay(
+    options: argparse.Namespace, task: Task, settings: Settings
+) -> list[dict[str, str]]:
+    from benchmarks.campaign import per_gpu  # noqa: PLC0415 (tries trainings)
+
+    visible = os.environ.get(GPU_VARIABLE)
+    (first, *_) = environments(None, options.gpus, 1, visible)
+    best = per_gpu.measure(task, settings, first, say=lambda text: print(text, flush=True))
+    print(f"{best} processes on each GPU", flush=True)
+    return environments(None, options.gpus, best, visible)
+
+
+def _execute(
+    tasks: list[Task],
+    settings: Settings,
+    variables: list[dict[str, str]],
+    scheduler: str | None,
+) -> Counter[str]:
+    """On somebody's scheduler, on workers of our own by Dask, or without Dask."""
+    try:
+        # A GPU node may have no Dask, and a user's broken settings of it end its import.
+        from benchmarks.campaign import cluster, execute  # noqa: PLC0415
+    except Exception as error:
+        if scheduler:
+            reason = _line(error)
+            raise ValueError(f"scheduler={scheduler}: Dask cannot be imported: {reason}") from error
+        print(f"note: without Dask ({_line(error)}): processes of the standard library", flush=True)
+        return pool.execute(tasks, settings, variables, report=_report)
+    if scheduler:
+        return execute.execute(tasks, settings, scheduler, report=_report)
+    with cluster.local_cluster(variables) as own:
+        return execute.execute(tasks, settings, own, report=_report)
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
 def _report(task: Task, outcome: str, problem: str) -> None:

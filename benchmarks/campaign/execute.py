@@ -12,21 +12,23 @@ from uuid import uuid4
 from distributed import Client, Future, wait
 from distributed.comm.core import CommClosedError
 
+from benchmarks import CommandError
 from benchmarks.campaign.plan import Task
-from benchmarks.campaign.work import ELSEWHERE, POSTPONED, Settings, work
-
-FAILED = "failed"
-FAILURES_IN_A_ROW = 3
-"""After so many, something is wrong with more than a run: no other one is begun."""
+from benchmarks.campaign.work import (
+    ELSEWHERE,
+    FAILED,
+    FAILURES_IN_A_ROW,
+    POSTPONED,
+    Report,
+    Settings,
+    work,
+)
 
 _PATIENCE = 60  # seconds to wait for a worker, where there is none
 _POLL = 1.0  # seconds; how long it takes to notice a new worker
 
-Report = Callable[[Task, str, str], None]
-"""Told of every run that ends: task, outcome, and what went wrong, if anything did."""
 
-
-class SchedulerError(RuntimeError):
+class SchedulerError(CommandError):
     """No scheduler, or none any more; what was finished is on the disk."""
 
 

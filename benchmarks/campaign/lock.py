@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from benchmarks import CommandError
 from benchmarks.campaign.plan import Task
 
 FOLDER = ".underway"
@@ -20,7 +21,7 @@ FOLDER = ".underway"
 PATIENCE = 1.0  # seconds; whoever only looks holds a lock for much less
 
 
-class UnderwayError(RuntimeError):
+class UnderwayError(CommandError):
     """Another process is training this very run."""
 
 

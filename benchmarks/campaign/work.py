@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,15 @@ from verification.claims.records import Postponed, current_provenance
 ALREADY = "already finished"
 ELSEWHERE = "under way elsewhere"
 POSTPONED = "postponed"
+FAILED = "failed"
+FAILURES_IN_A_ROW = 3
+"""After so many, something is wrong with more than a run: no other one is begun."""
+
+Report = Callable[[Task, str, str], None]
+"""Told of every run that ends: task, outcome, and what went wrong, if anything did."""
+
+ABANDONED = threading.Event()
+"""Set in a worker when its campaign is gone: the run is left as at the deadline."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """A training owns the random state of its process."""
@@ -47,8 +57,8 @@ class Settings:
 
     @property
     def over(self) -> bool:
-        """Whether the time is up."""
-        return self.deadline is not None and time.time() >= self.deadline
+        """Whether the time is up, or the campaign of this worker is gone."""
+        return ABANDONED.is_set() or (self.deadline is not None and time.time() >= self.deadline)
 
 
 def work(task: Task, settings: Settings) -> str:
@@ -80,7 +90,7 @@ def _train(task: Task, settings: Settings) -> str:
         return ALREADY
     record = train(
         task.model,
-        _images(task.data, task.realisation, settings.data_dir),
+        images(task.data, task.realisation, settings.data_dir),
         task.protocol,
         augmentation=task.augmentation,
         seed=task.seed,
@@ -108,5 +118,6 @@ def _sources(commit: str | None, clean: bool) -> str:
 
 
 @lru_cache(maxsize=2)
-def _images(name: str, realisation: int, data_dir: Path | None) -> data.DataSet:
+def images(name: str, realisation: int, data_dir: Path | None) -> data.DataSet:
+    """Return a data set, kept for the next run of this process."""
     return data.load(name, realisation, data_dir)

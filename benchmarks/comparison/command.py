@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.comparison import FULL, QUICK, REFERENCE, measure
+from benchmarks.options import add_evidence
 from verification.claims.records import Record
 
 ERRORS = (
@@ -20,7 +21,9 @@ NOTHING = "-"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --seed, --batch, --rounds and --quick; --evidence is the caller's."""
+    """Adds --seed, --batch, --rounds and --quick."""
+    parser.set_defaults(run=run)
+    add_evidence(parser)
     parser.add_argument("--seed", type=int, default=0, help="of images and weights (default 0)")
     for name in ("batch", "rounds"):
         full, quick = getattr(FULL, name), getattr(QUICK, name)

@@ -8,10 +8,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from benchmarks import CommandError
+
 NUM_CLASSES = 10
 
 
-class DataError(RuntimeError):
+class DataError(CommandError):
     """A data set is missing, damaged, or differs from what was published."""
 
 

@@ -9,11 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.networks.states import MODELS, SETTINGS, STATES, measure
+from benchmarks.options import add_evidence
 from verification.claims.records import Record
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --models, --seed and --trainings; --evidence is the caller's."""
+    """Adds --models, --seed and --trainings."""
+    parser.set_defaults(run=run)
+    add_evidence(parser)
     parser.add_argument(
         "--models", nargs="+", default=MODELS, help=f"networks (default {' '.join(MODELS)})"
     )

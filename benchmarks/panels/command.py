@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+from benchmarks.options import add_evidence
 from benchmarks.panels import FULL, QUICK, SEEDS, measure
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --seeds and --quick; --evidence is the caller's."""
+    """Adds --seeds and --quick."""
+    parser.set_defaults(run=run)
+    add_evidence(parser)
     parser.add_argument(
         "--seeds", type=int, help=f"random networks ({SEEDS['full']}; quick: {SEEDS['quick']})"
     )

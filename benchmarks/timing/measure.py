@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from benchmarks import CommandError
 from benchmarks.memory import peak_memory
 from benchmarks.timing import (
     BATCH_VARIABLE,
@@ -35,7 +36,7 @@ from verification.claims.records import Record, write_record
 SUITE = Path(__file__).parent
 
 
-class TimingError(RuntimeError):
+class TimingError(CommandError):
     """The suite did not run to its end."""
 
 

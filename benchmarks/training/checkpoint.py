@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
+from benchmarks import CommandError
 from verification.files import write_atomically
 
 # torch.load reports a damaged file by any of these, depending on where the damage lies.
 _DAMAGE = (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError)
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(CommandError):
     """A checkpoint that cannot be continued from; the message names the file."""
 
 

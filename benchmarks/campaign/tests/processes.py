@@ -61,7 +61,7 @@ def make_everything_tiny(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ledger, "objections", lambda _: [])
     for module in (training, evidence, work_module):
         patch.setattr(module, "current_provenance", lambda _="cpu": _CLEAN)
-    work_module._images.cache_clear()
+    work_module.images.cache_clear()
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def tiny_everything() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         make_everything_tiny(patch)
         yield patch
-    work_module._images.cache_clear()
+    work_module.images.cache_clear()
 
 
 def tiny_work(task: Task, settings: Settings) -> str:
@@ -192,8 +192,8 @@ def serve_worker(address: str) -> None:
     asyncio.run(serve())
 
 
-def start(target: Any, *arguments: Any) -> BaseProcess:
-    process = SERVER.Process(target=target, args=arguments, daemon=True)
+def start(target: Any, *arguments: Any, daemon: bool = True) -> BaseProcess:
+    process = SERVER.Process(target=target, args=arguments, daemon=daemon)
     process.start()
     return process
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,9 @@ import torch
 
 from benchmarks import __main__ as command_line
 from benchmarks import data
-from benchmarks.campaign import command
+from benchmarks.campaign import cluster as cluster_module
+from benchmarks.campaign import command, per_gpu, pool
+from benchmarks.campaign import execute as execute_module
 from benchmarks.campaign.execute import SchedulerError
 from benchmarks.campaign.plan import Task
 from benchmarks.campaign.tests.conftest import TASK, make_record
@@ -46,8 +49,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tiny: DataSet) -> Calls:
             rest["report"](tasks[1], "failed", "OSError: disk full")
         return Counter(finished=1, failed=len(tasks) - 1)
 
-    monkeypatch.setattr(command, "local_cluster", cluster)
-    monkeypatch.setattr(command, "execute", execute)
+    monkeypatch.setattr(cluster_module, "local_cluster", cluster)
+    monkeypatch.setattr(execute_module, "execute", execute)
     monkeypatch.setattr(data, "load", lambda *_: tiny)
     monkeypatch.setattr(command, "current_provenance", lambda: make_record().provenance)
     return made
@@ -107,7 +110,7 @@ def test_scheduler_by_address_and_its_loss(
     def lose(*_: object, **__: object) -> None:
         raise SchedulerError("scheduler tcp://host:8786: cannot be reached")
 
-    monkeypatch.setattr(command, "execute", lose)
+    monkeypatch.setattr(execute_module, "execute", lose)
     assert run(tmp_path, "--scheduler", "tcp://host:8786") == 2
     assert capsys.readouterr().err == "error: scheduler tcp://host:8786: cannot be reached\n"
 
@@ -122,9 +125,56 @@ def test_gpus(tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.device == "cuda"
 
 
+def test_as_many_processes_on_each_gpu_as_pay(
+    tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(per_gpu, "measure", lambda *_, **__: 4)
+    run(tmp_path, "--gpus", "2", "--per-gpu", "auto")
+    assert Counter(v["CUDA_VISIBLE_DEVICES"] for v in calls[0]) == {"0": 4, "1": 4}
+
+
+@pytest.mark.parametrize(
+    "broken", ["ModuleNotFoundError: No module named 'dask'", "ValueError: yaml"]
+)
+def test_without_dask_it_says_so_and_goes_on(
+    tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch, broken: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    name, _, text = broken.partition(": ")
+
+    class Broken:
+        def find_spec(self, module: str, *_: object) -> None:
+            if module == "dask":
+                raise {"ModuleNotFoundError": ModuleNotFoundError, "ValueError": ValueError}[name](
+                    text
+                )
+
+    for module in [m for m in sys.modules if m.partition(".")[0] in ("dask", "distributed")]:
+        monkeypatch.delitem(sys.modules, module)
+    for module in ("cluster", "execute"):
+        monkeypatch.delitem(sys.modules, f"benchmarks.campaign.{module}")
+        monkeypatch.delattr(f"benchmarks.campaign.{module}")
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    asked: list[object] = []
+
+    def execute(tasks: list[Task], _: Settings, variables: object, **__: object) -> Counter[str]:
+        asked.append((len(tasks), variables))
+        return Counter(finished=len(tasks))
+
+    monkeypatch.setattr(pool, "execute", execute)
+    assert run(tmp_path, "--workers", "2") == 0
+    assert asked == [(2, [{}, {}])]
+    assert f"note: without Dask ({broken})" in capsys.readouterr().out
+    assert run(tmp_path, "--scheduler", "tcp://host:8786") == 2
+    assert "Dask cannot be imported" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--per-gpu", "auto"], "per_gpu='auto': give the number of GPUs as well"),
         (["--gpus", "1000"], "gpus=1000: torch finds"),
         (["--workers", "0"], "workers=0: must be 1 or more"),
         (["--threads", "0"], "threads=0: must be 1 or more"),

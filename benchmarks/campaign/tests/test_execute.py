@@ -18,18 +18,18 @@ from typing import Any
 
 import dask
 import pytest
-from dask.system import CPU_COUNT
 from distributed import Client
 
 from benchmarks import __main__ as command_line
 from benchmarks.campaign import command
 from benchmarks.campaign import execute as execute_module
 from benchmarks.campaign import work as work_module
-from benchmarks.campaign.cluster import environments, local_cluster, threads_per_worker
-from benchmarks.campaign.execute import FAILURES_IN_A_ROW, SchedulerError, execute
+from benchmarks.campaign.cluster import local_cluster
+from benchmarks.campaign.execute import SchedulerError, execute
 from benchmarks.campaign.ledger import finished
 from benchmarks.campaign.lock import underway
 from benchmarks.campaign.plan import Task
+from benchmarks.campaign.pool import cores, environments, threads_per_worker
 from benchmarks.campaign.tests.conftest import TASK, make_provenance
 from benchmarks.campaign.tests.processes import (
     SERVER,
@@ -44,7 +44,7 @@ from benchmarks.campaign.tests.processes import (
     waiting_work,
 )
 from benchmarks.campaign.tests.test_faults import make_settings
-from benchmarks.campaign.work import Settings
+from benchmarks.campaign.work import FAILURES_IN_A_ROW, Settings
 from benchmarks.conftest import make_tiny
 from benchmarks.training.train import checkpoint_name, configuration_of
 from verification.claims.records import read_records
@@ -281,13 +281,13 @@ def test_no_scheduler_there(tmp_path: Path) -> None:
 
 def test_environments_of_workers() -> None:
     assert environments(3) == [{}, {}, {}]
-    assert len(environments(None)) == CPU_COUNT
+    assert len(environments(None)) == cores()
     pinned = environments(None, gpus=2, per_gpu=2)
     assert [variables["CUDA_VISIBLE_DEVICES"] for variables in pinned] == ["0", "0", "1", "1"]
     pinned = environments(None, gpus=2, visible="3,GPU-5,7")
     assert [variables["CUDA_VISIBLE_DEVICES"] for variables in pinned] == ["3", "GPU-5"]
     assert threads_per_worker(10**6) == 1
-    assert threads_per_worker(1) == CPU_COUNT
+    assert threads_per_worker(1) == cores()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
 import subprocess
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 
 import verification.claims.provenance as provenance_module
 from verification.claims.provenance import current_provenance
+from verification.claims.sources import PACKED, SourcesWarning, pack, state_of
 from verification.claims.tests.records import PROVENANCE
 
 
@@ -93,5 +97,128 @@ def test_outside_a_checkout_there_is_no_commit(
     inner.parent.mkdir(parents=True)
     found = current_provenance()
     assert (found.commit, found.dirty) == (None, None)
+
+
+@pytest.mark.parametrize("length", [20, 31, 60, 100])
+def test_a_question_that_git_does_not_answer_is_no_good_answer(checkout: Path, length: int) -> None:
+    """With a damaged index an edited file must not look like a clean one."""
+    commit = git(checkout, "rev-parse", "HEAD")
+    (checkout / "verification" / "claims" / "provenance.py").write_text("edited\n")
+    index = checkout / ".git" / "index"
+    index.write_bytes(index.read_bytes()[:length])
+    if length == 31:
+        with pytest.warns(SourcesWarning, match=r"not known: `git status` ended with 128"):
+            assert state_of(checkout.resolve()) == (commit, None)
+    else:  # git makes something of it, or not
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SourcesWarning)
+            assert state_of(checkout.resolve())[1] is not False
+
+
+def test_a_clean_filter_whose_program_is_missing(checkout: Path) -> None:
+    git(checkout, "config", "filter.gone.clean", "no-such-program-anywhere")
+    git(checkout, "config", "filter.gone.required", "true")
+    (checkout / ".git" / "info" / "attributes").write_text("*.py filter=gone\n")
+    (checkout / "verification" / "claims" / "provenance.py").write_text("x = 2\n")
+    with pytest.warns(SourcesWarning, match="not known"):
+        assert state_of(checkout.resolve())[1] is None
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_file_that_git_was_told_not_to_look_at(checkout: Path, flag: str) -> None:
+    source = checkout / "verification" / "claims" / "provenance.py"
+    git(checkout, "update-index", flag, str(source))
+    source.write_text("edited\n")
+    with pytest.warns(SourcesWarning, match="told not to look at .*provenance.py"):
+        assert state_of(checkout.resolve())[1] is None
+
+
+def test_without_git_a_checkout_is_not_known(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "")
-    assert current_provenance().commit is None
+    with pytest.warns(SourcesWarning, match="git cannot be run"):
+        assert state_of(checkout.resolve()) == (None, None)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"ends in a space ", "späti".encode(), b"two\nlines"])
+def test_folders_of_any_name_have_a_commit(checkout: Path, name: bytes) -> None:
+    folder = checkout.with_name(checkout.name + os.fsdecode(name))
+    checkout.rename(folder)
+    assert state_of(folder.resolve()) == (git(folder, "rev-parse", "HEAD"), False)
+    (folder / os.fsdecode(b"n\xe9w.py")).write_text("")
+    assert state_of(folder.resolve())[1] is True
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs to give away")
+def test_a_safe_directory_may_be_given_by_variables(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    for path in (checkout, checkout / ".git"):
+        os.chown(path, 12345, 12345)
+    with pytest.warns(SourcesWarning, match="dubious ownership"):
+        assert state_of(checkout.resolve()) == (None, None)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "safe.directory")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "*")
+    assert state_of(checkout.resolve())[1] is False
+
+
+@pytest.fixture
+def copy(checkout: Path) -> Path:
+    """A copy without git, of a commit with the kinds of entries that git sorts and hashes."""
+    for name in ("a.b/c.py", "a/b.py", "a0.py", "notes.md"):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        (checkout / name).write_text(name)
+    (checkout / "link").symlink_to("a0.py")
+    (checkout / "a0.py").chmod(0o755)
+    git(checkout, "add", ".")
+    git(checkout, "commit", "--quiet", "--message", "two")
+    folder = checkout.with_name(f"{checkout.name}-copy")
+    shutil.copytree(checkout, folder, symlinks=True, ignore=lambda *_: [".git"])
+    (folder / PACKED).write_bytes(pack(checkout))
+    return folder
+
+
+def test_a_packed_copy_names_its_commit_without_git(
+    checkout: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = git(checkout, "rev-parse", "HEAD")
+    monkeypatch.setenv("PATH", "")
+    assert state_of(copy) == (commit, False)
+    for name in ("reports/REPORT.md", "verification/notes.md"):  # as git would say
+        (copy / name).write_text("new\n")
+        assert state_of(copy) == (commit, False)
+
+
+@pytest.mark.parametrize("name", ["a/b.py", "notes.md", "new.py"])
+def test_a_changed_copy_is_dirty(copy: Path, name: str) -> None:
+    (copy / name).write_text("changed")
+    assert state_of(copy)[1] is True
+
+
+def test_a_copy_that_lacks_a_file_is_dirty(copy: Path) -> None:
+    (copy / "link").unlink()
+    assert state_of(copy)[1] is True
+
+
+@pytest.mark.parametrize("change", [(b"one", b"own"), (b"a0.py", b"a1.py"), (b"100644", b"100755")])
+def test_a_packed_commit_cannot_be_made_up(copy: Path, change: tuple[bytes, bytes]) -> None:
+    """Another message is another commit; other files are none."""
+    packed = (copy / PACKED).read_bytes()
+    commit = state_of(copy)[0]
+    (copy / PACKED).write_bytes(packed.replace(b"two", b"own") if change[0] == b"one" else packed)
+    assert state_of(copy)[0] != commit or change[0] != b"one"
+    if change[0] != b"one":
+        (copy / PACKED).write_bytes(packed.replace(*change, 1))
+        with pytest.warns(SourcesWarning, match=r"files are not those of its commit"):
+            assert state_of(copy) == (None, None)
+
+
+@pytest.mark.parametrize("damage", [b"", b"tree 12\n", b"\0x\0"])
+def test_a_damaged_packed_commit_is_told(copy: Path, damage: bytes) -> None:
+    (copy / PACKED).write_bytes(damage)
+    with pytest.warns(SourcesWarning, match="damaged"):
+        assert state_of(copy) == (None, None)
