@@ -128,7 +128,7 @@ def test_the_command_itself_survives_the_death_of_a_worker(
 ) -> None:
     """`campaign run --scheduler` with three workers, one of them killed within its run."""
     settings = make_settings(tmp_path)
-    monkeypatch.setattr(command, "execute", partial(execute, run=slow_work))
+    monkeypatch.setattr(execute_module, "execute", partial(execute, run=slow_work))
     monkeypatch.setattr(command, "current_provenance", make_provenance)
     options = ["--columns", "28", "--methods", "cnn", "--realisations", *"01234"]
     options += ["--evidence", str(settings.evidence), "--checkpoints", str(settings.checkpoints)]

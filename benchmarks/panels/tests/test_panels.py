@@ -246,7 +246,8 @@ def test_bad_calls_are_named(tmp_path):
 def test_the_command_repeats_itself(tmp_path, monkeypatch, capsys):
     parser = argparse.ArgumentParser()
     command.add_options(parser)
-    assert vars(parser.parse_args([])) == {"seeds": None, "quick": False}
+    options = parser.parse_args([])
+    assert (options.seeds, options.quick) == (None, False)
     session = Session(4, tmp_path, QUICK)
     assert session.command == "python -m benchmarks panels --seeds 4 --quick"
     called = []
