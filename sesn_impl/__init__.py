@@ -16,7 +16,7 @@ from sesn_impl.layers import (
     ScaleConv2d,
     ScaleMaxProjection,
 )
-from sesn_impl.networks import create_model, list_models, load_released
+from sesn_impl.networks import create_model, leaf_modules, list_models, load_released
 
 __all__ = [
     "HermiteFunction",
@@ -33,6 +33,7 @@ __all__ = [
     "hermite_basis_b",
     "init_from_filters",
     "init_variance_keeping",
+    "leaf_modules",
     "list_models",
     "load_released",
     "steerable_basis",

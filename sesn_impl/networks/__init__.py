@@ -11,7 +11,7 @@ from torch import nn
 from sesn_impl.networks import mnist, mnist_baselines, stl10
 from sesn_impl.networks.released import load_released
 
-__all__ = ["create_model", "list_models", "load_released"]
+__all__ = ["create_model", "leaf_modules", "list_models", "load_released"]
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "cnn_28": partial(mnist.cnn, 28),
@@ -61,3 +61,12 @@ def create_model(
         if given[option] < 1:
             raise ValueError(f"{option}={given[option]!r}: must be at least 1")
     return _BUILDERS[name](**given)
+
+
+def leaf_modules(model: nn.Module) -> list[type[nn.Module]]:
+    """Kinds of layers in a model that torch.fx cannot look into, for it to call as they are.
+
+    `create_feature_extractor(model, nodes, tracer_kwargs={"leaf_modules": leaf_modules(model)})`
+    """
+    rooms = ("sesn_impl.layers", "sesn_impl.baselines.", "sesn_impl.networks.plain")
+    return list({type(m): None for m in model.modules() if type(m).__module__.startswith(rooms)})

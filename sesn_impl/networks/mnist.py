@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from sesn_impl.basis import SteerableBasis, hermite_basis_b
 from sesn_impl.layers import LiftingConv2d, ProjectedConv2d, ScaleConv2d
@@ -49,14 +49,19 @@ class MnistNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, 1, 28, 28] -> logits [B, 10]."""
-        features = self.features(x)
-        if tuple(features.shape[2:]) != (2, 2):
-            raise ValueError(
-                f"x of shape {tuple(x.shape)}: must be [B, C_in, 28, 28] (networks for 56 pixels "
-                "enlarge the image themselves)"
-            )
-        logits: Tensor = self.head(features.flatten(1))
+        logits: Tensor = self.head(_flat(self.features(x), x))
         return logits
+
+
+@fx.wrap
+def _flat(features: Tensor, x: Tensor) -> Tensor:
+    """[B, C, 2, 2] -> [B, 4·C]; a graph that torch.fx traces calls it, and does not look inside."""
+    if tuple(features.shape[2:]) != (2, 2):
+        raise ValueError(
+            f"x of shape {tuple(x.shape)}: must be [B, C_in, 28, 28] (networks for 56 pixels "
+            "enlarge the image themselves)"
+        )
+    return features.flatten(1)
 
 
 @dataclass(frozen=True)
