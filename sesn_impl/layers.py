@@ -15,7 +15,7 @@ What acts on each scale alone comes from torch: pooling is `nn.MaxPool3d((1, 2, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.basis import SteerableBasis
-from sesn_impl.fast import correlate, larger, stack_scales
+from sesn_impl.fast import arranged, correlate, larger, stack_scales
 
 Pixels = int | tuple[int, int]
 """One number for rows and columns, or one for each."""
@@ -122,24 +122,29 @@ class _SteerableConv2d(nn.Module):
         if functions.device != self.weight.device or functions.dtype != self.weight.dtype:
             # Weights were assigned: to a layer from the meta device, or in another precision.
             functions = self.basis.functions.to(self.weight)
-        # [N_b, K_S·C_in·C_out], so that filters come out in the order that the products read.
-        coefficients = self.weight.movedim((-1, 0), (0, -1)).movedim(1, -2).flatten(1)
+        weight = self.weight if self.weight.ndim == 4 else self.weight.unsqueeze(2)
+        coefficients = weight.permute(3, 0, 2, 1).flatten(1)  # [N_b, C_out·K_S·C_in]
+        images = self._slices(arranged(x))
         for scale, support in enumerate(self.basis.supports):
             margin = (self.basis.kernel_size - support) // 2
             inside = slice(margin, margin + support)
             own = functions[:, scale, inside, inside].transpose(0, 2).flatten(0, 1)
-            filters = (own @ coefficients).view(support, support, -1, self.out_channels)
-            seen = self._seen(x, scale)  # [B, K·C_in, H, W]
+            filters = (own @ coefficients).view(support, support, self.out_channels, -1)
+            seen = self._seen(images, scale)  # [B, K·C_in, H, W]
             # [C_out, K·C_in, v, v], correlated as if padded with zeros to V×V. Slices above the
             # largest scale are zero: leaving them out is the same, at no cost.
-            filters = filters[:, :, : seen.shape[1]].permute(3, 2, 1, 0)
+            filters = filters[..., : seen.shape[1]].permute(2, 3, 1, 0)
             yield correlate(seen, filters, _pair(self.stride), (rows - margin, columns - margin))
 
     def _check(self, x: Tensor) -> None:
         """Raises ValueError for an input of another shape."""
         raise NotImplementedError
 
-    def _seen(self, x: Tensor, scale: int) -> Tensor:
+    def _slices(self, x: Tensor) -> Sequence[Tensor]:
+        """Each scale's slice [B, C_in, H, W], or one that all scales see."""
+        raise NotImplementedError
+
+    def _seen(self, slices: Sequence[Tensor], scale: int) -> Tensor:
         """What an output scale sums over: [B, K·C_in, H, W]."""
         raise NotImplementedError
 
@@ -191,8 +196,11 @@ class LiftingConv2d(_SteerableConv2d):
         _check_shape(x, 4, f"[B, C_in={self.in_channels}, H, W]", self.in_channels)
         self._check_size(x)
 
-    def _seen(self, x: Tensor, scale: int) -> Tensor:
-        return x
+    def _slices(self, x: Tensor) -> Sequence[Tensor]:
+        return [x]
+
+    def _seen(self, slices: Sequence[Tensor], scale: int) -> Tensor:
+        return slices[0]
 
 
 class ScaleConv2d(_SteerableConv2d):
@@ -226,10 +234,12 @@ class ScaleConv2d(_SteerableConv2d):
         _check_shape(x, 5, f"[B, C_in={channels}, S={scales}, H, W]", channels, scales)
         self._check_size(x)
 
-    def _seen(self, x: Tensor, scale: int) -> Tensor:
-        if self.scale_extent == 1:
-            return x[:, :, scale]
-        return x[:, :, scale : scale + self.scale_extent].transpose(1, 2).flatten(1, 2)
+    def _slices(self, x: Tensor) -> Sequence[Tensor]:
+        return x.unbind(2)
+
+    def _seen(self, slices: Sequence[Tensor], scale: int) -> Tensor:
+        seen = slices[scale : scale + self.scale_extent]
+        return seen[0] if len(seen) == 1 else torch.cat(list(seen), 1)
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""

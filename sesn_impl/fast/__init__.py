@@ -2,5 +2,15 @@
 
 from sesn_impl.fast.correlation import correlate
 from sesn_impl.fast.maximum import larger, max_pool, stack_scales
+from sesn_impl.fast.order import arranged, batch_first, is_arranged, space_first
 
-__all__ = ["correlate", "larger", "max_pool", "stack_scales"]
+__all__ = [
+    "arranged",
+    "batch_first",
+    "correlate",
+    "is_arranged",
+    "larger",
+    "max_pool",
+    "space_first",
+    "stack_scales",
+]

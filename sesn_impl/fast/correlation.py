@@ -16,12 +16,17 @@ third.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sesn_impl.fast.cost import choose
 from sesn_impl.fast.geometry import Geometry, Pair, transforms
+from sesn_impl.fast.order import arranged, batch_first, space_first
+
+_Context = Any  # torch types no attribute of it
 
 
 def correlate(
@@ -69,29 +74,72 @@ def columns(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
 def spectral(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
     """Discrete Fourier transforms as matrix products.
 
-    Space comes first and channels last in all that is large, so every step is a product of a small
+    Space comes first and the batch last in all that is large, so every step is a product of a small
     matrix with contiguous memory.
     """
-    of_image, of_filters, (rows, across) = _pairs(transforms(x, geometry))
-    batch, out_channels = len(x), len(filters)
     (top, bottom), (left, right) = geometry.rows.seen, geometry.columns.seen
-    taps = filters[:, :, top:bottom, left:right]
-    image = _forth(x.permute(3, 2, 0, 1), *of_image)
-    weights = _forth(taps.permute(3, 2, 1, 0), *of_filters)
-    y = torch.bmm(image, weights)  # [M·3·N, B, C_out]
-    y = rows @ y.view(-1, rows.shape[1], batch * out_channels)  # [M, 2·H', B·C_out]
-    y = across @ y.view(across.shape[1], -1)  # [W', H'·B·C_out]
-    height, width = geometry.output
-    return y.view(width, height, batch, out_channels).permute(2, 3, 1, 0)
+    y: Tensor = _Spectral.apply(arranged(x), filters[:, :, top:bottom, left:right], geometry)
+    return y
 
 
-def _pairs(matrices: tuple[Tensor, ...]) -> list[tuple[Tensor, Tensor]]:
-    return [(matrices[i], matrices[i + 1]) for i in (0, 2, 4)]
+class _Spectral(torch.autograd.Function):
+    """Keeps image and filters for the gradient and transforms them again: spectra are larger."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
+        of_image, of_filters, of_response = transforms(x, geometry)
+        image = _forth(space_first(x), *of_image)  # [M·3·N, C_in, B]
+        weights = _forth(filters.permute(3, 2, 0, 1), *of_filters)  # [M·3·N, C_out, C_in]
+        return batch_first(_back(torch.bmm(weights, image), *of_response))
+
+    @staticmethod
+    def setup_context(
+        ctx: _Context, inputs: tuple[Tensor, Tensor, Geometry], output: Tensor
+    ) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.save_for_forward(*inputs[:2])
+        ctx.geometry = inputs[2]
+
+    @staticmethod
+    def backward(ctx: _Context, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, filters = ctx.saved_tensors
+        of_image, of_filters, of_response = transforms(x, ctx.geometry)
+        arriving = _forth(space_first(grad), *_transposed(of_response))
+        to_image = to_filters = None
+        if ctx.needs_input_grad[0]:
+            weights = _forth(filters.permute(3, 2, 0, 1), *of_filters)
+            to_image = _back(torch.bmm(weights.mT, arriving), *_transposed(of_image))
+            to_image = batch_first(to_image)
+        if ctx.needs_input_grad[1]:
+            image = _forth(space_first(x), *of_image)
+            to_filters = _back(torch.bmm(arriving, image.mT), *_transposed(of_filters))
+            to_filters = to_filters.permute(2, 3, 1, 0)
+        return to_image, to_filters, None
+
+    @staticmethod
+    def jvp(ctx: _Context, x_slope: Tensor | None, filter_slope: Tensor | None, _: None) -> Tensor:
+        x, filters = ctx.saved_tensors
+        pairs = [(x_slope, filters), (x, filter_slope)]
+        parts = [_Spectral.apply(*pair, ctx.geometry) for pair in pairs if None not in pair]
+        y: Tensor = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        return y
+
+
+def _transposed(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return pair[1].T, pair[0].T
 
 
 def _forth(values: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
-    """[W, H, a, b] -> three numbers for each frequency: [M·3·N, a, b]."""
-    width, height, *channels = values.shape
+    """[W, H, a, b] -> three numbers for each frequency, [M·3·N, a, b]."""
+    width, height, a, b = values.shape
     halfway = columns @ values.reshape(width, -1)  # [M·2, H·a·b]
-    halfway = halfway.view(-1, 2 * height, channels[0] * channels[1])
-    return (rows @ halfway).view(-1, *channels)
+    return (rows @ halfway.view(-1, 2 * height, a * b)).view(-1, a, b)
+
+
+def _back(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """[M·3·N, a, b] -> [W, H, a, b]."""
+    a, b = values.shape[1:]
+    halfway = rows @ values.view(-1, rows.shape[1], a * b)  # [M, 2·H, a·b]
+    return (columns @ halfway.view(columns.shape[1], -1)).view(len(columns), -1, a, b)

@@ -23,10 +23,16 @@ SPECTRAL_COST = 2.0
 smaller and its tensors pass through memory more often."""
 
 
+def becomes_a_graph() -> bool:
+    """Whether calls are being recorded: a graph would freeze a choice, and saves no gradients."""
+    tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return torch.compiler.is_compiling() or tracing
+
+
 def choose(geometry: Geometry, x: Tensor, out_channels: int) -> Algorithm:
     """The algorithm that correlates x [B, C_in, H, W] at the least cost."""
-    # Elsewhere convolutions are what libraries do best; and a compiled graph would freeze a plan.
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
+    # Elsewhere convolutions are what libraries do best.
+    if x.device.type != "cpu" or becomes_a_graph():
         return "direct"
     # Sums over frequencies lose digits that half precision cannot spare.
     if x.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):

@@ -97,8 +97,7 @@ class Geometry:
         return self.rows.outputs, self.columns.outputs
 
 
-@remembered
-def transforms(geometry: Geometry) -> tuple[Tensor, ...]:
+def transforms(like: Tensor, geometry: Geometry) -> list[tuple[Tensor, Tensor]]:
     """Matrices from images and filters into three real numbers a frequency, and back.
 
     With X the transform of an image and W that of a filter, the response has Y = X·conj(W), which
@@ -107,10 +106,16 @@ def transforms(geometry: Geometry) -> tuple[Tensor, ...]:
 
         k₁ = (Xr + Xi) W'r,  k₂ = Xr (W'i − W'r),  k₃ = Xi (W'r + W'i),  Y = (k₁ − k₃) + i (k₁ + k₂)
 
-    Called with a tensor first, whose dtype and device they take. Images: columns [2·M, W], rows
-    [3·N, 2·H]; filters: the same for their taps that are seen; responses: rows [2·H', 3·N], columns
-    [W', 2·M]; M = ⌊N_columns/2⌋ + 1.
+    In the dtype and on the device of `like`. Three pairs, for images (columns [2·M, W], rows
+    [3·N, 2·H]), for filters (the same for their taps that are seen) and for responses (rows
+    [2·H', 3·N], columns [W', 2·M]); M = ⌊N_columns/2⌋ + 1.
     """
+    matrices = _matrices(like, geometry)
+    return list(zip(matrices[::2], matrices[1::2], strict=True))
+
+
+@remembered
+def _matrices(geometry: Geometry) -> tuple[Tensor, ...]:
     rows, columns = geometry.rows, geometry.columns
     at, half = rows.frequencies, columns.frequencies[: columns.half_length]
     # Frequencies whose mirror images are left out count twice.

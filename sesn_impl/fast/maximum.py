@@ -10,6 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sesn_impl.fast.cost import becomes_a_graph
+from sesn_impl.fast.order import batch_first, space_first
+
 _Context = Any  # torch types no attribute of it
 
 
@@ -53,9 +56,7 @@ def larger(first: Tensor, second: Tensor) -> Tensor:
     NaN if either is. The gradient goes to the one that is larger, and to the first of equals; one
     that is not finite makes both NaN.
     """
-    # A compiler fuses the passes and cannot trace both derivatives; a traced graph saves neither.
-    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    if torch.compiler.is_compiling() or tracing:
+    if becomes_a_graph():  # the passes of which a compiler fuses
         return torch.where((second > first) | second.isnan(), second, first)
     y: Tensor = _Larger.apply(first, second)[0]
     return y
@@ -66,19 +67,22 @@ def max_pool(x: Tensor, size: int) -> Tensor:
 
     H' = ⌊H/size⌋. The gradient goes to one of the largest pixels of a window.
     """
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
+    if x.device.type != "cpu" or becomes_a_graph():
         pooled = F.max_pool2d(x.flatten(0, -4), size)
         return pooled.view(*x.shape[:-2], *pooled.shape[-2:])
-    for dim in (-2, -1):
-        whole = x.shape[dim] // size
-        windows = torch.unflatten(x.narrow(dim, 0, whole * size), dim, (whole, size))
-        x = reduce(larger, windows.unbind(dim))
-    return x
+    # In the order of memory, so that the gradient comes back in it.
+    order = sorted(range(x.ndim), key=x.stride, reverse=True)
+    y = x.permute(order)
+    for dim in (order.index(x.ndim - 2), order.index(x.ndim - 1)):
+        whole = y.shape[dim] // size
+        windows = torch.unflatten(y.narrow(dim, 0, whole * size), dim, (whole, size))
+        y = reduce(larger, windows.unbind(dim + 1))
+    return y.permute([order.index(dim) for dim in range(x.ndim)])
 
 
 def stack_scales(responses: Iterable[Tensor]) -> Tensor:
     """S × [B, C, H, W] -> [B, C, S, H, W], in the order in which the responses lie in memory."""
     scales = list(responses)
-    if scales[0].stride(1) != 1:
+    if scales[0].stride(3) == 1:
         return torch.stack(scales, 2)
-    return torch.stack([y.permute(3, 2, 0, 1) for y in scales]).permute(3, 4, 0, 2, 1)
+    return batch_first(torch.stack([space_first(y) for y in scales]))

@@ -16,7 +16,13 @@ from torch import Tensor, fx, nn
 
 from sesn_impl.basis import SteerableBasis, hermite_basis_b
 from sesn_impl.layers import LiftingConv2d, ProjectedConv2d, ScaleConv2d
-from sesn_impl.networks.plain import Conv2d, MaxPool2d, ScaleMaxPool2d
+from sesn_impl.networks.plain import (
+    BatchNorm2d,
+    BatchNorm3d,
+    Conv2d,
+    MaxPool2d,
+    ScaleMaxPool2d,
+)
 
 CHANNELS = (32, 63, 95)
 DROPOUT = 0.7
@@ -108,7 +114,7 @@ def cnn(
     channels = (in_channels, *CHANNELS)
     for before, after, pool in zip(channels, CHANNELS, pools, strict=False):
         convolution = Conv2d(before, after, 7, padding=3)
-        layers += [convolution, pool, nn.ReLU(), nn.BatchNorm2d(after)]
+        layers += [convolution, pool, nn.ReLU(), BatchNorm2d(after)]
     return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout, num_classes)
 
 
@@ -124,7 +130,7 @@ def sesn_scalar(
     channels = (in_channels, *CHANNELS)
     for before, after, pool in zip(channels, CHANNELS, pools, strict=False):
         lift = LiftingConv2d(before, after, basis, padding=padding)
-        layers += [ProjectedConv2d(lift), pool, nn.ReLU(), nn.BatchNorm2d(after)]
+        layers += [ProjectedConv2d(lift), pool, nn.ReLU(), BatchNorm2d(after)]
     return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout, num_classes)
 
 
@@ -141,14 +147,14 @@ def sesn_vector(
         LiftingConv2d(in_channels, first, basis, padding=padding),  # [B, 32, S, H, W]
         ScaleMaxPool2d(2),
         nn.ReLU(),
-        nn.BatchNorm3d(first),
+        BatchNorm3d(first),
         ScaleConv2d(first, second, basis, padding=padding),  # [B, 63, S, H/2, W/2]
         ScaleMaxPool2d(2),
         nn.ReLU(),
-        nn.BatchNorm3d(second),
+        BatchNorm3d(second),
         ProjectedConv2d(ScaleConv2d(second, third, basis, padding=padding)),  # [B, 95, H/4, W/4]
         last_pool(size),
         nn.ReLU(),
-        nn.BatchNorm2d(third),
+        BatchNorm2d(third),
     ]
     return MnistNet(nn.Sequential(*layers), third, dropout, num_classes)

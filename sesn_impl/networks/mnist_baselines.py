@@ -27,7 +27,7 @@ from sesn_impl.baselines.sicnn import ColumnBatchNorm2d, ColumnConv2d, ColumnLif
 from sesn_impl.baselines.ss_cnn import LogRadialConv2d
 from sesn_impl.layers import ScaleMaxProjection
 from sesn_impl.networks.mnist import CHANNELS, DROPOUT, NUM_CLASSES, MnistNet, entry, last_pool
-from sesn_impl.networks.plain import MaxPool2d, ScaleMaxPool2d
+from sesn_impl.networks.plain import BatchNorm2d, BatchNorm3d, MaxPool2d, ScaleMaxPool2d
 
 SCALES = (0.3, 0.45, 0.67, 1.0, 1.49, 2.23, 3.33)
 VECTOR_CHANNELS = (23, 45, 68)
@@ -47,7 +47,7 @@ def scalar_features(
     pools = (MaxPool2d(2), MaxPool2d(2), last_pool(size))
     layers = entry(size)
     for before, after, pool in zip(channels, channels[1:], pools, strict=False):
-        norm = nn.BatchNorm2d(after)
+        norm = BatchNorm2d(after)
         layers += [convolve(before, after), pool, nn.ReLU(), norm]
     return layers
 
@@ -154,15 +154,15 @@ def dss_vector(
         DilatedScaleConv2d(in_channels, first, 7, num_scales=2),
         ScaleMaxPool2d(2),
         nn.ReLU(),
-        nn.BatchNorm3d(first),
+        BatchNorm3d(first),
         DilatedScaleConv2d(first, second, 7, num_scales=2),
         ScaleMaxPool2d(2),
         nn.ReLU(),
-        nn.BatchNorm3d(second),
+        BatchNorm3d(second),
         DilatedScaleConv2d(second, third, 7, num_scales=2),
         stack_pool(size),
         nn.ReLU(),
-        nn.BatchNorm3d(third),
+        BatchNorm3d(third),
         ScaleMaxProjection(),
     )
     return MnistNet(features, third, dropout, num_classes)

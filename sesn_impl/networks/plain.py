@@ -1,12 +1,14 @@
-"""torch's own convolution and max-pools, computed by `sesn_impl.fast`: the same numbers sooner."""
+"""torch's convolution, max-pools and batch norms by `sesn_impl.fast`: the same numbers sooner."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sesn_impl.fast import correlate, max_pool
+from sesn_impl.fast import batch_first, correlate, is_arranged, max_pool, space_first
 
 
 class Conv2d(nn.Conv2d):
@@ -55,3 +57,28 @@ class ScaleMaxPool2d(nn.MaxPool3d):
             pooled = F.max_pool2d(x.flatten(1, 2), self.size, padding=self.border)
             return torch.unflatten(pooled, 1, x.shape[1:3])
         return max_pool(x, self.size)
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """`nn.BatchNorm2d` in whichever order of memory its input has."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C, H, W]."""
+        return _in_order(super().forward, x)
+
+
+class BatchNorm3d(nn.BatchNorm3d):
+    """`nn.BatchNorm3d` in whichever order of memory its input has."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, S, H, W] -> [B, C, S, H, W]."""
+        return _in_order(super().forward, x)
+
+
+def _in_order(normalise: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Statistics of a channel are over all else: pixels may stand for images, and the reverse."""
+    if x.ndim not in {4, 5} or not is_arranged(x):
+        return normalise(x)
+    y = space_first(x)  # [(S,) W, H, C, B]
+    pixels = y.flatten(0, -3)
+    return batch_first(normalise(pixels.view(*pixels.shape, *[1] * (x.ndim - 3))).view_as(y))

@@ -201,7 +201,7 @@ def test_threads_that_share_filters_get_their_own_answers() -> None:
         with torch.inference_mode():
             for _ in range(10):
                 y = correlate(images[index % 2], filters, padding=7)
-                if not torch.equal(y, expected[index % 2]):
+                if not torch.allclose(y, expected[index % 2], atol=1e-3):
                     wrong.append(index)
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]

@@ -160,7 +160,7 @@ def test_threads_may_share_a_layer() -> None:
     def work(first: int) -> None:
         with torch.inference_mode():
             for i in range(first, first + 30):
-                if not torch.equal(layer(images[i % 3]), expected[i % 3]):
+                if not torch.allclose(layer(images[i % 3]), expected[i % 3], atol=1e-4):
                     wrong.append(i)
 
     threads = [threading.Thread(target=work, args=(first,)) for first in range(4)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 
 from sesn_impl import ScaleMaxProjection
-from sesn_impl.fast.maximum import larger
+from sesn_impl.fast import arranged, larger, max_pool
+from sesn_impl.networks.plain import BatchNorm2d, BatchNorm3d
 
 FIRST = (1.0, 5.0, 2.0, -math.inf, math.nan, 1.0, math.inf, -0.5)
 SECOND = (3.0, 4.0, 2.0, 1.0, 1.0, math.nan, math.inf, -math.inf)
@@ -89,3 +91,35 @@ def test_projection_never_shares_memory_with_its_input(scales: int) -> None:
 def test_projection_needs_a_scale() -> None:
     with pytest.raises(ValueError, match=r"\(1, 1, 0, 2, 2\): must be .* with S > 0"):
         ScaleMaxProjection()(torch.ones(1, 1, 0, 2, 2))
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 7, 6), (3, 5, 2, 9, 8)])
+@pytest.mark.parametrize("order", [arranged, lambda x: x])
+def test_pool_is_that_of_torch_in_either_order_of_memory(
+    shape: tuple[int, ...], order: Callable[[Tensor], Tensor]
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(shape, generator=generator).requires_grad_()
+    y = max_pool(order(x), 2)
+    expected = torch.nn.functional.max_pool2d(x.flatten(0, -4), 2).view(y.shape)
+    assert torch.equal(y, expected)
+    incoming = torch.randn(y.shape, generator=generator)
+    assert torch.equal(
+        *(torch.autograd.grad(form, x, incoming, retain_graph=True)[0] for form in (y, expected))
+    )
+    assert y.is_contiguous() == (order is not arranged)  # the order is kept
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"), [(BatchNorm2d, (3, 5, 7, 6)), (BatchNorm3d, (3, 5, 2, 9, 8))]
+)
+def test_batch_norm_is_that_of_torch_in_either_order_of_memory(
+    make: type[BatchNorm2d | BatchNorm3d], shape: tuple[int, ...]
+) -> None:
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    norm, other = make(shape[1]).double(), make(shape[1]).double()
+    torch.testing.assert_close(norm(arranged(x)), other(x))
+    torch.testing.assert_close(norm.running_var, other.running_var)
+    norm.eval()
+    other.eval()
+    torch.testing.assert_close(norm(arranged(x)), other(x))
