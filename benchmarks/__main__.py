@@ -26,6 +26,8 @@ _COMMANDS = {
     "data": ("benchmarks.data.command", "regenerate MNIST-scale and check its hashes"),
     "compare": ("benchmarks.comparison.command", "all methods of the paper side by side"),
     "campaign": ("benchmarks.campaign.command", "all trainings of the tables, on many workers"),
+    "bundle": ("benchmarks.bundle.command", "a campaign for a machine without network"),
+    "unbundle": ("benchmarks.bundle.take_back_command", "take back what a bundle left"),
     "panels": ("benchmarks.panels.command", "the paper's three panels of the error"),
     "networks": (
         "benchmarks.networks.command",

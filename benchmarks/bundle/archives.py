@@ -1,0 +1,141 @@
+"""What comes back: records, logs and checkpoints in few archives of bounded size, always whole."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks import CommandError
+
+RESULTS = "results.tar.gz"
+LARGEST = 15 * 2**20  # bytes of one archive; some machines give back files of 16 MB at most
+CHECKPOINT_ARCHIVES = 4
+"""So many, and one of results: no more than 8 files, and no more than 64 MiB together with it."""
+
+_PART = ".part"  # one name, so that a killed process leaves one file at the most
+_NAME = re.compile(r"(records|logs|checkpoints)/[A-Za-z0-9][A-Za-z0-9._+-]*")
+_BLOCK = 512  # bytes: each file of an archive begins at a multiple, after a header of one
+_END = 20 * _BLOCK
+
+
+class ArchiveError(CommandError):
+    """An archive that cannot be read or may not be unpacked; the message names it."""
+
+
+def leave(
+    out: Path, records: Iterable[Path], logs: Iterable[Path], checkpoints: Iterable[Path]
+) -> list[str]:
+    """Put everything into archives in `out`, each replaced as a whole; return what had no room.
+
+    Of the checkpoints the newest come first. Raises OSError where `out` cannot be written, with the
+    archives that were there as they were.
+    """
+    results = [*_read("records", records), *_read("logs", logs)]
+    _replace(out / RESULTS, gzip.compress(_tar(results), 6, mtime=0))
+    groups, rest = _grouped(_newest_first(checkpoints))
+    for index, group in enumerate(groups, start=1):
+        _replace(_checkpoints(out, index), _tar(_read("checkpoints", group)))
+    for index in range(len(groups) + 1, CHECKPOINT_ARCHIVES + 1):
+        _checkpoints(out, index).unlink(missing_ok=True)
+    return [f"{path.name}: no room for this checkpoint" for path in rest]
+
+
+def archives(out: Path) -> list[Path]:
+    """Return the archives in a folder, that of the results first."""
+    found = [out / RESULTS, *(_checkpoints(out, k) for k in range(1, CHECKPOINT_ARCHIVES + 1))]
+    return [path for path in found if path.exists()]
+
+
+def contents(archive: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every file of an archive that `leave` made.
+
+    Raises ArchiveError for one that is damaged, or holds anything else.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                file = tar.extractfile(member) if member.isfile() else None
+                if file is None or not _NAME.fullmatch(member.name):
+                    raise ArchiveError(f"{archive}: holds {member.name!r}, which is none of ours")
+                content = file.read()
+                if len(content) != member.size:
+                    raise ArchiveError(f"{archive}: cut off within {member.name}")
+                yield member.name, content
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise ArchiveError(f"{archive}: damaged ({type(error).__name__}: {error})") from error
+
+
+def _checkpoints(out: Path, index: int) -> Path:
+    return out / f"checkpoints-{index}.tar"
+
+
+def _read(kind: str, paths: Iterable[Path]) -> list[tuple[str, bytes]]:
+    """What is there at this moment: a finished run's checkpoint may go away under our hands."""
+    found = []
+    for path in paths:
+        try:
+            found.append((f"{kind}/{path.name}", path.read_bytes()))
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def _tar(files: Sequence[tuple[str, bytes]]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _newest_first(paths: Iterable[Path]) -> list[Path]:
+    ages = []
+    for path in paths:
+        try:
+            ages.append((-path.stat().st_mtime_ns, path))
+        except FileNotFoundError:
+            continue
+    return [path for _, path in sorted(ages)]
+
+
+def _grouped(paths: Sequence[Path]) -> tuple[list[list[Path]], list[Path]]:
+    """Share files out among archives, each to the first that has room, and those without room."""
+    groups: list[list[Path]] = []
+    room: list[int] = []
+    rest = []
+    for path in paths:
+        try:
+            needed = -(-path.stat().st_size // _BLOCK) * _BLOCK + _BLOCK
+        except FileNotFoundError:
+            continue
+        free = next((k for k, left in enumerate(room) if left >= needed), None)
+        if free is None and len(groups) < CHECKPOINT_ARCHIVES and needed <= LARGEST - _END:
+            free = len(groups)
+            groups.append([])
+            room.append(LARGEST - _END)
+        if free is None:
+            rest.append(path)
+            continue
+        groups[free].append(path)
+        room[free] -= needed
+    return groups, rest
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = path.with_name(_PART)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

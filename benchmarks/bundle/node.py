@@ -1,0 +1,263 @@
+"""What a bundle does where it was carried: tests, timings and the campaign, within its budget."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import torch
+
+from benchmarks.bundle.archives import ArchiveError, archives, contents, leave
+from benchmarks.campaign.pool import cores
+from verification.claims.provenance import current_provenance
+
+EVERY = 15.0  # seconds between two times that what there is goes to OUT
+RESERVE = 12.0  # seconds for runs to leave their checkpoints and for the last archives
+TESTS, TIMINGS = 0.2, 0.25  # at the most, of the budget
+_TESTS_SECONDS, _TIMINGS_SECONDS = 120.0, 150.0  # at the most
+_SOON = 8.0  # seconds that a process has to end after it was told to
+_MARK = "mark.cuda"
+_TIMINGS = Path("benchmarks/timing/gpu.py")
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # of Linux alone
+
+
+class Node:
+    """A budget, and the folders that everything goes to."""
+
+    def __init__(self, scratch: Path, out: Path, end: float, device: str) -> None:
+        self.scratch, self.out, self.end, self.device = scratch, out, end, device
+        self.evidence, self.checkpoints = scratch / "evidence", scratch / "runs"
+        self.logs = scratch / "logs"
+        for folder in (self.evidence, self.checkpoints, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._leaving = threading.Lock()
+        self._known = {path.name for path in (scratch / "state").glob("records/*")}
+
+    @property
+    def left(self) -> float:
+        """Seconds of the budget that may still be used."""
+        return self.end - RESERVE - time.time()
+
+    def restore(self) -> None:
+        """Take records and checkpoints from the bundle, and from an earlier call's archives."""
+        for path in sorted((self.scratch / "state").glob("*/*")):
+            self._put(f"{path.parent.name}/{path.name}", path.read_bytes())
+        for archive in archives(self.out):
+            try:
+                for name, content in contents(archive):
+                    self._put(name, content)
+            except ArchiveError as error:
+                print(f"note: {error}", flush=True)
+
+    def leave(self) -> None:
+        """Put what there is into OUT; what goes wrong is said and nothing else."""
+        with self._leaving:
+            records = [p for p in self.evidence.glob("*.json") if p.name not in self._known]
+            try:
+                missing = leave(
+                    self.out, sorted(records), sorted(self.logs.glob("*.log")),
+                    self.checkpoints.glob("*.pt"),
+                )  # fmt: skip
+            except OSError as error:
+                print(f"note: {self.out} cannot be written: {error}", flush=True)
+                return
+            for line in missing:
+                print(f"note: {line}", flush=True)
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Leave everything now and then, and at the end."""
+        over = threading.Event()
+
+        def repeat() -> None:
+            while not over.wait(EVERY):
+                self.leave()
+
+        thread = threading.Thread(target=repeat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self.leave()
+
+    def do(self, what: str, arguments: Sequence[str], seconds: float) -> int | None:
+        """Run a Python command for so long at the most; None where it took longer."""
+        seconds = min(seconds, self.left)
+        if seconds <= 0:
+            print(f"{what}: no time is left", flush=True)
+            return None
+        begin = time.monotonic()
+        with (self.logs / f"{what}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-u", *arguments], stdout=log, stderr=subprocess.STDOUT,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 (one call of the C library)
+            )  # fmt: skip
+            try:
+                code: int | None = process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                code = None
+            finally:
+                _end(process)
+        took = time.monotonic() - begin
+        ended = "stopped" if code is None else f"ended with {code}"
+        print(f"{what}: {ended} after {took:.0f} s", flush=True)
+        return code
+
+    def _put(self, name: str, content: bytes) -> None:
+        """What is there already is newer."""
+        folders = {"records": self.evidence, "checkpoints": self.checkpoints, "logs": self.logs}
+        kind, _, file = name.partition("/")
+        if kind in folders and not (folders[kind] / file).exists():
+            part = self.scratch / "part"
+            part.write_bytes(content)
+            part.replace(folders[kind] / file)
+
+
+def main() -> int:
+    """Do everything, and say at the end of each part how it ended."""
+    parser = argparse.ArgumentParser()
+    for name in ("scratch", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("begin", "budget"):
+        parser.add_argument(f"--{name}", type=float, required=True)
+    parser.add_argument("--device")
+    options = parser.parse_args()
+    manifest = json.loads((options.scratch / "unpacked").read_text())
+    own = current_provenance()
+    if (own.commit, own.dirty) != (manifest["commit"], False):
+        print(f"error: the unpacked sources are not those of commit {manifest['commit']}")
+        return 2
+    gpus = torch.cuda.device_count()
+    device = options.device or ("cuda" if gpus else "cpu")
+    if device == "cuda" and not gpus:
+        print("error: device='cuda': torch finds no CUDA device here", file=sys.stderr)
+        return 2
+    print(f"commit {own.commit}, torch {torch.__version__}, {_name(device)}, {cores()} cores")
+    signal.signal(signal.SIGTERM, _terminate)
+    node = Node(options.scratch, options.out, options.begin + options.budget, device)
+    node.restore()
+    try:
+        with node.leaving(), _sharing(node):
+            _parts(node, options.budget, manifest, gpus)
+    except KeyboardInterrupt:
+        print("ended from outside; what there is has been left", flush=True)
+        return 143
+    return 0
+
+
+def _parts(node: Node, budget: float, manifest: dict[str, str], gpus: int) -> None:
+    if node.device == "cuda":
+        _test(node, min(_TESTS_SECONDS, TESTS * budget))
+        _time(node, min(_TIMINGS_SECONDS, TIMINGS * budget))
+    else:
+        print("no CUDA device is used: its tests and timings are left out", flush=True)
+    node.leave()
+    left = int(node.left)
+    if left > 0:
+        places = ["--gpus", str(gpus), "--per-gpu", "auto"] if node.device == "cuda" else []
+        # `campaign` begins with CNN and SESN, column by column: 28, 28+, 56, 56+.
+        arguments = ["-m", "benchmarks", "campaign", "run", "--protocol", manifest["protocol"]]
+        arguments += ["--data", manifest["data"], "--budget", f"{left}s", *places]
+        arguments += ["--evidence", str(node.evidence), "--checkpoints", str(node.checkpoints)]
+        node.do("campaign", arguments, node.left + RESERVE / 2)
+        print((node.logs / "campaign.log").read_text(errors="replace")[-3000:], flush=True)
+
+
+def _test(node: Node, seconds: float) -> None:
+    tests = [p for p in Path().glob("*/**/test_*.py") if _MARK in p.read_text(encoding="utf-8")]
+    if not tests:
+        print("tests: there are none for CUDA", flush=True)
+        return
+    # Without the project's own options, some of which are of plugins that may be missing here.
+    arguments = ["-m", "pytest", "-m", "cuda", "-o", "addopts=", "-p", "no:cacheprovider", "-rA"]
+    node.do("tests", [*arguments, *map(str, tests)], seconds)
+
+
+def _time(node: Node, seconds: float) -> None:
+    if not _TIMINGS.exists():
+        print("timings: this commit has none for CUDA", flush=True)
+        return
+    arguments = ["-m", "benchmarks.timing.gpu", "--evidence", str(node.evidence)]
+    node.do("timings", [*arguments, "--seconds", str(int(seconds))], seconds)
+
+
+@contextmanager
+def _sharing(node: Node) -> Iterator[None]:
+    """Have processes share a GPU, by NVIDIA's service, where it can be started and works."""
+    program = shutil.which("nvidia-cuda-mps-control")
+    if node.device != "cuda" or program is None:
+        yield
+        return
+    folder = node.scratch / "mps"
+    folder.mkdir(exist_ok=True)
+    variables = {"CUDA_MPS_PIPE_DIRECTORY": str(folder), "CUDA_MPS_LOG_DIRECTORY": str(folder)}
+    os.environ.update(variables)
+    works = False
+    try:
+        subprocess.run([program, "-d"], check=True, timeout=20, capture_output=True)
+        probe = "import torch; torch.ones(9, device='cuda').sum().item()"
+        command = [sys.executable, "-c", probe]
+        works = subprocess.run(command, timeout=60, check=False).returncode == 0
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"note: MPS cannot be started: {error}", flush=True)
+    try:
+        print(f"MPS: {'in use' if works else 'not in use'}", flush=True)
+        if not works:
+            _stop_sharing(program, variables)
+        yield
+    finally:
+        if works:
+            _stop_sharing(program, variables)
+
+
+def _stop_sharing(program: str, variables: dict[str, str]) -> None:
+    try:
+        subprocess.run([program], input=b"quit\n", timeout=20, check=False, capture_output=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"note: MPS cannot be stopped: {error}", flush=True)
+    for name in variables:
+        os.environ.pop(name, None)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_SOON)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _end_with_parent() -> None:
+    """In a new process: end, in its own way, when this one is gone."""
+    if _prctl:
+        _prctl(_DIE_WITH_PARENT, signal.SIGTERM)
+
+
+def _name(device: str) -> str:
+    return torch.cuda.get_device_name() if device == "cuda" else device
+
+
+def _terminate(_: int, __: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
