@@ -1,0 +1,259 @@
+"""Bundles: bounded archives, what is refused on the way back, and what a damaged bundle says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tarfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks import __main__ as command_line
+from benchmarks.bundle import archives, make, start
+from benchmarks.bundle.archives import ArchiveError, contents, leave
+from benchmarks.bundle.node import Node
+from benchmarks.bundle.take_back import take_back
+from benchmarks.bundle.wheels import pure_distributions, write_wheel
+from benchmarks.campaign.tests.conftest import TASK, make_provenance, make_record
+from benchmarks.training.checkpoint import save_checkpoint
+from verification.claims.records import Record, read_records, write_record
+
+
+def write_files(folder: Path, sizes: list[int]) -> list[Path]:
+    """Files of random bytes, each newer than the one before."""
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for index, size in enumerate(sizes):
+        path = folder / f"state-{index}.pt"
+        path.write_bytes(os.urandom(size))
+        os.utime(path, (index, index))
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "LARGEST", 20_000 + archives._END)
+
+
+@pytest.mark.usefixtures("_small")
+def test_archives_are_few_and_bounded_and_the_newest_come_first(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    states = write_files(tmp_path / "runs", [9000] * 11 + [30_000])
+    missing = leave(out, [], [], states)
+    assert missing == [
+        f"state-{k}.pt: no room for this checkpoint" for k in (11, 2, 1, 0)
+    ]  # the first is larger than an archive, the others are the oldest
+    assert len(archives.archives(out)) == 5
+    assert all(path.stat().st_size <= archives.LARGEST for path in out.iterdir())
+    found = dict(part for archive in archives.archives(out) for part in contents(archive))
+    assert found == {f"checkpoints/{p.name}": p.read_bytes() for p in states[3:11]}
+    leave(out, [], [], states[:1])
+    assert {path.name for path in out.iterdir()} == {"results.tar.gz", "checkpoints-1.tar"}
+
+
+def test_a_full_disk_leaves_the_archives_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(tmp_path, [], [], write_files(tmp_path / "runs", [100]))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        leave(tmp_path, [], [], write_files(tmp_path / "runs", [200, 300]))
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert after == before
+
+
+def results(out: Path, *records: Record, raw: dict[str, bytes] | None = None) -> None:
+    """What a bundle leaves that made these records."""
+    folder = out.with_name(f"{out.name}-made")
+    folder.mkdir(exist_ok=True)
+    out.mkdir(exist_ok=True)
+    paths = [write_record(record, folder) for record in records]
+    for name, content in (raw or {}).items():
+        (folder / name).write_bytes(content)
+        paths.append(folder / name)
+    leave(out, paths, [], [])
+
+
+BAD_STEPS = {**make_record().numbers, "steps": 3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"provenance": make_provenance(dirty=None)}, "made by uncommitted or unknown sources"),
+        ({"provenance": make_provenance(commit=None)}, "made by uncommitted or unknown sources"),
+        ({"numbers": BAD_STEPS}, "with incomplete epochs"),
+        ({"data": {"name": "digits", "hash": "0" * 64}}, "on data with a wrong hash"),
+        ({"protocol": "paper"}, "with other settings than the protocol's"),
+    ],
+)
+def test_what_breaks_the_protocol_is_refused_by_name(
+    tmp_path: Path, changes: dict[str, Any], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = make_record(**changes), make_record(replace(TASK, realisation=1))
+    results(tmp_path / "out", bad, good)
+    folders = ["--evidence", str(tmp_path / "e"), "--checkpoints", str(tmp_path / "r")]
+    assert command_line.main(["unbundle", str(tmp_path / "out"), *folders]) == 1
+    said = capsys.readouterr().out
+    assert f"refused: records/{bad.filename}: " in said
+    assert reason in said
+    assert read_records(tmp_path / "e") == [good]
+
+
+def test_a_run_is_taken_once_and_an_edited_record_never(tmp_path: Path) -> None:
+    record = make_record()
+    results(tmp_path / "out", record)
+    assert take_back(tmp_path / "out", tmp_path / "e", tmp_path / "r").records == [record.filename]
+    again = take_back(tmp_path / "out", tmp_path / "e", tmp_path / "r")
+    assert again.refused == {f"records/{record.filename}": "is here already"}
+    numbers = {**record.numbers, "weights": "others"}
+    other = make_record(numbers=numbers, provenance=make_provenance(started="2026-02-01T00:00:00Z"))
+    edited = json.dumps(json.loads((tmp_path / "e" / record.filename).read_text()) | {"seeds": {}})
+    name = "training-000000000000-000000000000.json"
+    results(tmp_path / "out2", other, raw={name: edited.encode()})
+    refused = take_back(tmp_path / "out2", tmp_path / "e", tmp_path / "r").refused
+    assert refused[f"records/{other.filename}"].endswith("is finished here")
+    assert "the name does not match the content" in refused[f"records/{name}"]
+    assert read_records(tmp_path / "e") == [record]
+
+
+def test_checkpoints_come_back_if_they_are_further(tmp_path: Path) -> None:
+    runs, out = tmp_path / "runs", tmp_path / "out"
+    out.mkdir()
+
+    def leave_at(steps: int) -> None:
+        state = {"progress": {"step_seconds": [0.1] * steps}, "model": {"w": torch.zeros(2)}}
+        save_checkpoint(state, runs / "a.pt")
+        leave(out, [], [], [runs / "a.pt"])
+
+    leave_at(5)
+    back = tmp_path / "back"
+    assert take_back(out, tmp_path / "e", back).checkpoints == ["a.pt"]
+    leave_at(5)
+    assert "not further" in take_back(out, tmp_path / "e", back).refused["checkpoints/a.pt"]
+    leave_at(7)
+    assert take_back(out, tmp_path / "e", back).checkpoints == ["a.pt"]
+    (runs / "a.pt").write_bytes(b"damaged")
+    leave(out, [], [], [runs / "a.pt"])
+    refused = take_back(out, tmp_path / "e", back).refused["checkpoints/a.pt"]
+    assert refused.startswith("a.pt: not a readable checkpoint")
+
+
+@pytest.mark.parametrize("damage", ["cut", "nothing", "foreign", "outside"])
+def test_a_damaged_archive_is_named_and_leaves_nothing_half(tmp_path: Path, damage: str) -> None:
+    out = tmp_path / "out"
+    results(out, *(make_record(replace(TASK, realisation=k)) for k in range(3)))
+    archive = out / archives.RESULTS
+    if damage == "cut":
+        archive.write_bytes(archive.read_bytes()[:-200])
+    elif damage == "nothing":
+        archive.unlink()
+    else:
+        (tmp_path / "x").write_text("x")
+        with tarfile.open(archive, "w:gz") as tar:
+            tar.add(tmp_path / "x", "../x" if damage == "outside" else "records")
+    with pytest.raises(ArchiveError, match=r"holds no archive|out/results.tar.gz: (damaged|holds)"):
+        take_back(out, tmp_path / "e", tmp_path / "r")
+    assert not (tmp_path / "e").exists() or all(read_records(tmp_path / "e"))
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    (tmp_path / "data.tar").write_bytes(b"data")
+    digest = hashlib.sha256(b"data").hexdigest()
+    python = "{}.{}".format(*sys.version_info[:2])
+    return tmp_path, {"python": python, "commit": "0" * 40, "files": {"data.tar": digest}}
+
+
+def test_a_bundle_that_is_whole_and_for_this_python(bundle: tuple[Path, dict[str, Any]]) -> None:
+    start.check(*bundle)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"python": "3.99"}, "this bundle is for Python 3.99"),
+        ({"files": {"data.tar": "0" * 64}}, "the bundle is damaged: .*data.tar has another hash"),
+        ({"files": {"source.tar.gz": "0" * 64}}, "the bundle is not complete: .*source.tar.gz"),
+    ],
+)
+def test_a_bundle_that_is_not(
+    bundle: tuple[Path, dict[str, Any]], change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SystemExit, match=message):
+        start.check(bundle[0], bundle[1] | change)
+
+
+@pytest.mark.parametrize(
+    ("state", "options", "message"),
+    [
+        ((None, None), [], "its sources are not those of a commit"),
+        (("0" * 40, None), [], "its sources are not those of a commit"),
+        (("0" * 40, True), [], "commit the changes first"),
+        (("0" * 40, False), ["--python", "2.7"], "python='2.7': must be a version from 3.11 on"),
+        (("0" * 40, False), ["--python", "3"], "python='3': must be"),
+    ],
+)
+def test_mistakes_of_making_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    state: tuple[str | None, bool | None], options: list[str], message: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(make, "state_of", lambda _: state)
+    assert command_line.main(["bundle", str(tmp_path / "b"), *options]) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_data_leave_no_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(make, "state_of", lambda _: ("0" * 40, False))
+    monkeypatch.setattr(make, "_sources", lambda _: b"")
+    monkeypatch.setattr(make, "pack", lambda _: b"")
+    arguments = ["bundle", str(tmp_path / "b"), "--data-dir", str(tmp_path / "none")]
+    assert command_line.main(arguments) == 2
+    assert "train-images-idx3-ubyte.gz is missing" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wheels_hold_pure_python_alone(tmp_path: Path) -> None:
+    found = {one.metadata["Name"].lower(): one for one in pure_distributions("3.12")}
+    assert found.keys() >= {"filelock", "pytest", "tqdm", "pluggy", "iniconfig"}
+    wheel = write_wheel(found["tqdm"], tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        record = next(name for name in names if name.endswith("RECORD"))
+        listed = [line.split(",")[0] for line in archive.read(record).decode().splitlines()]
+        assert sorted(listed) == sorted(names)
+        archive.extractall(tmp_path / "site")
+    assert (tmp_path / "site" / "tqdm" / "__init__.py").is_file()
+    assert not any(name.endswith((".pyc", ".so")) for name in names)
+
+
+def test_a_node_goes_on_from_an_earlier_call_and_gives_back_what_is_new(tmp_path: Path) -> None:
+    old, new = make_record(), make_record(replace(TASK, realisation=1))
+    (tmp_path / "scratch" / "state" / "records").mkdir(parents=True)
+    write_record(old, tmp_path / "scratch" / "state" / "records")
+    results(tmp_path / "out", new)
+    node = Node(tmp_path / "scratch", tmp_path / "out", 0.0, "cpu")
+    node.restore()
+    assert {record.digest for record in read_records(node.evidence)} == {old.digest, new.digest}
+    node.leave()
+    assert [name for name, _ in contents(tmp_path / "out" / archives.RESULTS)] == [
+        f"records/{new.filename}"
+    ]
+    assert node.do("campaign", ["-c", ""], 10.0) is None  # no time is left
