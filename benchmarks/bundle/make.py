@@ -119,8 +119,9 @@ def _pack_data(path: Path, data: str, data_dir: Path | None) -> None:
         folder = required_data_dir(data_dir, "MNIST-scale")
         read_mnist(folder)  # raises for files that are missing or damaged
         for file in PUBLISHED_FILES:
-            source = folder / "MNIST" / "raw" / file.name
-            _add(tar, f"MNIST/raw/{file.name}", source.read_bytes())
+            # The original, or a file unpacked from it.
+            for source in sorted((folder / "MNIST" / "raw").glob(f"{file.name[:12]}*")):
+                _add(tar, f"MNIST/raw/{source.name}", source.read_bytes())
 
 
 def _pack_state(path: Path, evidence: Path, checkpoints: Path | None) -> None:

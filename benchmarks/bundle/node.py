@@ -25,10 +25,11 @@ from benchmarks.campaign.pool import cores
 from verification.claims.provenance import current_provenance
 
 EVERY = 15.0  # seconds between two times that what there is goes to OUT
-RESERVE = 12.0  # seconds for runs to leave their checkpoints and for the last archives
+RESERVE = 15.0  # seconds for runs to leave their checkpoints and for the last archives
 TESTS, TIMINGS = 0.2, 0.25  # at the most, of the budget
 _TESTS_SECONDS, _TIMINGS_SECONDS = 120.0, 150.0  # at the most
 _SOON = 8.0  # seconds that a process has to end after it was told to
+_LAST = 4.0  # seconds for the last archives alone
 _MARK = "mark.cuda"
 _TIMINGS = Path("benchmarks/timing/gpu.py")
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
@@ -98,7 +99,7 @@ class Node:
 
     def do(self, what: str, arguments: Sequence[str], seconds: float) -> int | None:
         """Run a Python command for so long at the most; None where it took longer."""
-        seconds = min(seconds, self.left)
+        seconds = min(seconds, self.end - _LAST - time.time())
         if seconds <= 0:
             print(f"{what}: no time is left", flush=True)
             return None

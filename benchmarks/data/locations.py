@@ -39,8 +39,15 @@ def cache_folders(data_dir: Path | None, cache_dir: str | Path | None, name: str
     chosen = cache_dir or os.environ.get(CACHE_DIR_VARIABLE)
     if chosen:
         return [Path(chosen).expanduser() / name]
-    user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sesn"
-    return [folder / name for folder in (data_dir, user) if folder is not None]
+    return [folder / name for folder in (data_dir, _users_cache()) if folder is not None]
+
+
+def _users_cache() -> Path | None:
+    """None for a user without a home, as in many containers."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sesn"
+    except RuntimeError:
+        return None
 
 
 def first_writable(folders: list[Path]) -> Path:

@@ -43,8 +43,10 @@ def write_mnist(data_dir: Path) -> Recipe:
 def write_idx(path: Path, array: NDArray[np.uint8]) -> IdxFile:
     """Write an array as a gzipped IDX file; return what its reader may expect."""
     header = struct.pack(f">I{array.ndim}I", 0x0800 | array.ndim, *array.shape)
-    path.write_bytes(gzip.compress(header + array.tobytes(), mtime=0))
-    return IdxFile(path.name, hashlib.md5(path.read_bytes()).hexdigest(), array.shape)
+    content = header + array.tobytes()
+    path.write_bytes(gzip.compress(content, mtime=0))
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    return IdxFile(path.name, md5, array.shape, hashlib.md5(content).hexdigest())
 
 
 def write_stl10(data_dir: Path) -> dict[str, BinaryFile]:

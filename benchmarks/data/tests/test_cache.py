@@ -159,6 +159,20 @@ def test_order_of_the_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert cache_folders(None, None, "x") == [tmp_path / ".cache" / "sesn" / "x"]
 
 
+def test_a_user_without_a_home_has_no_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_: str) -> str:
+        return "~/.cache"  # what there is no home for stays as it is
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("os.path.expanduser", nobody)
+    with pytest.raises(RuntimeError):
+        Path("~/.cache").expanduser()
+    assert cache_folders(tmp_path, None, "x") == [tmp_path / "x"]
+    assert cache_folders(None, None, "x") == []
+
+
 def test_first_writable_folder(tmp_path: Path) -> None:
     closed, open_ = tmp_path / "closed", tmp_path / "open"
     closed.mkdir(mode=0o555)

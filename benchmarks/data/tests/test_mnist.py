@@ -81,3 +81,30 @@ def test_a_failed_download_says_what_each_mirror_answered(
     (data_dir / "MNIST" / "raw" / NAMES[1]).unlink()
     with pytest.raises(DataError, match=rf"{NAMES[1]} could not be fetched: .*no route to host"):
         read_mnist(data_dir, files=recipe.files, download=True)
+
+
+@pytest.mark.parametrize("how", ["packed again", "unpacked", "unpacked with a dot"])
+def test_files_are_known_by_their_content(data_dir: Path, recipe: Recipe, how: str) -> None:
+    before = read_mnist(data_dir, files=recipe.files)
+    for name in NAMES:
+        path = data_dir / "MNIST" / "raw" / name
+        content = gzip.decompress(path.read_bytes())
+        path.unlink()
+        if how == "packed again":
+            path.write_bytes(gzip.compress(content, 1, mtime=1))
+        else:
+            dot = name.replace("-idx", ".idx") if how.endswith("dot") else name
+            path.with_name(dot).with_suffix("").write_bytes(content)
+    after = read_mnist(data_dir, files=recipe.files)
+    assert (after.images == before.images).all()
+    assert (after.labels == before.labels).all()
+
+
+def test_an_unpacked_file_with_another_content_is_none(data_dir: Path, recipe: Recipe) -> None:
+    path = data_dir / "MNIST" / "raw" / NAMES[0]
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[-1] ^= 1
+    path.with_suffix("").write_bytes(content)
+    path.unlink()
+    with pytest.raises(DataError, match=rf"{NAMES[0]} is missing"):
+        read_mnist(data_dir, files=recipe.files)
