@@ -19,7 +19,8 @@ from reports.document.audit import DIFFERS, FAILED, SAME, SKIPPED, audit, candid
 from reports.document.audit import report as audit_table
 from reports.document.consistency import inconsistencies
 from reports.document.ledger import CLAIMS, RECORDS, WORDING, as_json, trace, unaccounted
-from reports.document.report import REPORT, Report, differences, read_report, write_report
+from reports.document.pages import REPORT
+from reports.document.report import Report, differences, read_report, write_report
 from reports.readers.material import Material
 from reports.writing.wording import plural
 from verification.claims.reading import ClaimError, load_claims
@@ -59,9 +60,16 @@ def _check(report: Report, options: argparse.Namespace) -> int:
     output, material = options.output, report.material
     stale = differences(report, output)
     amiss = inconsistencies(material)
-    entries = trace(material.claims, material.records, material.folder)
-    if (output / REPORT).is_file():
-        amiss += unaccounted(entries, (output / REPORT).read_text(encoding="utf-8"))
+    entries = trace(material)
+    pages = [output / name for name in report.files if name.endswith(".md")]
+    amiss += unaccounted(
+        entries,
+        {
+            page.relative_to(output).as_posix(): page.read_text(encoding="utf-8")
+            for page in pages
+            if page.is_file()
+        },
+    )
     if options.numbers:
         text = json.dumps(as_json(entries, material), indent=1, ensure_ascii=False)
         write_atomically(options.numbers, f"{text}\n".encode())

@@ -9,73 +9,74 @@ cannot see: a constant within a line that depends on records otherwise.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from reports.document.report import REPORT, make_report
+from reports.document.pages import PAGES, REPORT
+from reports.document.tracing import Part, lost_lines, parts_of
 from reports.readers.material import Material
 from reports.writing.figures import undrawn
 from verification.claims.claim import Claim
-from verification.claims.records import Record, RecordError
 
 RECORDS, CLAIMS, WORDING = "records", "claims", "wording"
-_DEFINITION = re.compile(r"^\[[^\]]+\]: \S+$")
-_HIDDEN = re.compile(r"\]\([^)]*\)|\[[0-9a-f]{7,}\]|<a id=[^>]*>|figures/\S+")
+_HIDDEN = re.compile(r"\[[0-9a-f]{7,}\]\([^)]*\)|\]\([^)]*\)|<a id=[^>]*>|figures/\S+")
 _NUMBER = re.compile(r"(?<![\w.])[+−±-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the report with the numbers it shows.
+    """One line of a page of the report with the numbers it shows.
 
     source: "records", "claims" or "wording"; records: the files it rests on, none for the latter.
     Empty although the source is "records": no single one, because others say the same.
     """
 
+    page: str
     line: int
     numbers: tuple[str, ...]
     source: str
     records: tuple[str, ...]
 
 
-def trace(claims: Sequence[Claim], records: Sequence[Record], folder: str) -> tuple[Entry, ...]:
-    """Return an entry for each line with numbers of the report on claims and records."""
+def trace(material: Material) -> tuple[Entry, ...]:
+    """Return an entry for each line with numbers of every page of the report."""
     with undrawn():
-        lines = _lines(claims, records, folder)
-        bare = Counter(_lines(claims, (), folder))
-        changed = {
-            record.filename: Counter(lines)
-            - Counter(_lines_without(record, claims, records, folder))
-            for record in records
-        }
-    known = claim_numbers(claims)
+        parts = parts_of(material)
+        bare = parts_of(Material.gather(material.claims, (), material.folder))
+        rests: dict[tuple[int, str], list[str]] = defaultdict(list)
+        for record, lost in lost_lines(material, parts):
+            for number, lines in lost.items():
+                for line in lines:
+                    rests[number, line].append(record.filename)
+    known = claim_numbers(material.claims)
+    fixed = {page.name: Counter(_page_lines(bare, page.name)) for page in PAGES}
     entries = []
-    for number, line in enumerate(lines, start=1):
+    for page, place, number, line in _placed(parts):
         if found := numbers_in(line):
-            files = tuple(sorted(name for name, lost in changed.items() if line in lost))
-            source = _source(line, bare, known)
-            entries.append(Entry(number, found, source, files if source == RECORDS else ()))
+            source = _source(line, fixed[page], known)
+            files = tuple(sorted(rests[number, line])) if source == RECORDS else ()
+            entries.append(Entry(page, place, found, source, files))
     return tuple(entries)
 
 
-def unaccounted(entries: Sequence[Entry], text: str) -> list[str]:
-    """Say which lines with numbers of a report's text the ledger does not know."""
-    by_line = {entry.line: entry for entry in entries}
+def unaccounted(entries: Sequence[Entry], texts: Mapping[str, str]) -> list[str]:
+    """Say which lines with numbers of the texts of pages the ledger does not know."""
+    by_line = {(entry.page, entry.line): entry for entry in entries}
     found = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        shown = numbers_in(line)
-        entry = by_line.get(number)
-        if shown and (entry is None or entry.numbers != shown):
-            found.append(f"line {number}: {', '.join(shown)} come from no record and no claim")
+    for page, text in texts.items():
+        for number, line in enumerate(text.splitlines(), start=1):
+            shown = numbers_in(line)
+            entry = by_line.get((page, number))
+            if shown and (entry is None or entry.numbers != shown):
+                what = f"{', '.join(shown)} come from no record and no claim"
+                found.append(f"{page}, line {number}: {what}")
     return found
 
 
 def numbers_in(line: str) -> tuple[str, ...]:
     """Numbers that a line shows; names of records and targets of links are none."""
-    if _DEFINITION.match(line):
-        return ()
     return tuple(match.group() for match in _NUMBER.finditer(_HIDDEN.sub("]", line)))
 
 
@@ -112,23 +113,19 @@ def _source(line: str, bare: Counter[str], known: frozenset[str]) -> str:
     return CLAIMS if any(number in known for number in numbers_in(line)) else WORDING
 
 
-def _lines_without(
-    record: Record, claims: Sequence[Claim], records: Sequence[Record], folder: str
-) -> list[str]:
-    rest = [other for other in records if other is not record]
-    try:
-        return _lines(claims, rest, folder)
-    except RecordError:
-        # What it had replaced comes to light, and may be of a format that is no longer read.
-        kept = [other for other in rest if not _replaced(other, record)]
-        return _lines(claims, kept, folder)
+def _page_lines(parts: Sequence[Part], page: str) -> list[str]:
+    return [line for part in parts if part.page == page for line in part.lines]
 
 
-def _replaced(older: Record, newer: Record) -> bool:
-    same = (older.kind, older.subject) == (newer.kind, newer.subject)
-    return same and older.provenance.started <= newer.provenance.started
-
-
-def _lines(claims: Sequence[Claim], records: Sequence[Record], folder: str) -> list[str]:
-    text = make_report(claims, records, folder).files[REPORT].decode()
-    return text.splitlines()
+def _placed(parts: Sequence[Part]) -> list[tuple[str, int, int, str]]:
+    """Page, number of the line on it, number of the section, and line: sections stand apart."""
+    found = []
+    for page in PAGES:
+        place = 0
+        for number, part in enumerate(parts):
+            if part.page == page.name and part.lines:
+                for line in part.lines:
+                    place += 1
+                    found.append((page.name, place, number, line))
+                place += 1
+    return found

@@ -9,56 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.readers.material import Material
-from reports.sections import (
-    accuracy,
-    budget,
-    comparison,
-    cost,
-    facts,
-    findings,
-    networks,
-    panels,
-    rankings,
-    raster,
-    rejects,
-    rules,
-    theory,
-    trainings,
-)
-from reports.sections import broken_layers as mutants
-from reports.sections import claims as claims_table
-from reports.sections import front as summary
-from reports.sections import records as provenance
+from reports.document.pages import FOLDER, connected, written
+from reports.readers.material import Material, Section
 from reports.writing.markdown import paragraphs
 from verification.claims.claim import Claim
 from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records
 from verification.files import write_through
 
-REPORT = "REPORT.md"
 FIGURES = "figures"
-SECTIONS = (
-    summary,
-    theory,
-    budget,
-    raster,
-    panels,
-    networks,
-    facts,
-    mutants,
-    accuracy,
-    trainings,
-    rejects,
-    rankings,
-    comparison,
-    cost,
-    findings,
-    rules,
-    claims_table,
-    provenance,
-)
 FIGURE_NAMES = (
+    "accuracy",
+    "budget_front",
     "power",
     "budget",
     "budget_layer",
@@ -89,12 +51,21 @@ def make_report(
     Raises RecordError, naming the file of the record.
     """
     material = Material.gather(claims, records, folder)
-    sections = [module.write(material) for module in SECTIONS]
-    text = paragraphs(*(part.text for part in sections), provenance.link_definitions(material))
-    files = {
-        f"{FIGURES}/{name}": content for part in sections for name, content in part.figures.items()
+    return Report(files_of(written(material)), material)
+
+
+def files_of(sections: Mapping[str, Sequence[Section]]) -> dict[str, bytes]:
+    """The files of the sections of every page: figures, and pages with their links resolved."""
+    texts = {name: f"{paragraphs(*(p.text for p in s))}\n" for name, s in sections.items()}
+    figures = {
+        f"{FIGURES}/{name}": content
+        for parts in sections.values()
+        for part in parts
+        for name, content in part.figures.items()
     }
-    return Report({**files, REPORT: f"{text}\n".encode()}, material)
+    pages = {name: text.encode() for name, text in connected(texts).items()}
+    # The front page comes last: it is the old one until all that it links is there.
+    return {**figures, **dict(reversed(pages.items()))}
 
 
 def read_report(evidence: Path, output: Path) -> Report:
@@ -142,7 +113,9 @@ def _as_written(path: Path) -> bytes:
 
 
 def _stale(report: Report, output: Path) -> list[str]:
-    possible = [f"{FIGURES}/{name}.{suffix}" for name in FIGURE_NAMES for suffix in ("svg", "png")]
+    figures = [f"{FIGURES}/{name}.{suffix}" for name in FIGURE_NAMES for suffix in ("svg", "png")]
+    pages = [f"{FOLDER}/{path.name}" for path in sorted((output / FOLDER).glob("*.md"))]
+    possible = [*figures, *pages]
     return [name for name in possible if name not in report.files and (output / name).is_file()]
 
 

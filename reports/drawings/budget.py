@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from reports.readers.budgets import Budget, Layer, LayerPair, Pair
 from reports.writing.figures import (
@@ -167,3 +168,29 @@ def _row(axes: Axes, row: Row, place: float, smallest: float) -> None:
         colour, style, shift = _LOOKS[name]
         shown, marker = (smallest, _SMALLER) if value < smallest else (value, style)
         axes.plot(shown, place + shift, color=colour, linestyle="none", **marker)
+
+
+def worst_pairs(published: Sequence[Budget], figure: Figure) -> None:
+    """The worst pair of each configuration, largest error first, with its two parts."""
+    ordered = sorted(published, key=lambda item: -item.worst.total)
+    axes = figure.subplots()
+    for place, item in enumerate(ordered):
+        pair = item.worst
+        axes.barh(place, pair.total, height=0.62, color=PALE, edgecolor=GREY, linewidth=0.8)
+        axes.plot(pair.sampling, place, color=BLUE, marker="o", linestyle="none")
+        axes.plot(pair.truncation, place, color=ORANGE, marker="D", linestyle="none")
+    names = [f"{item.name}, σ {item.worst.name} px" for item in ordered]
+    axes.set_yticks(range(len(ordered)), names)
+    axes.set_ylim(len(ordered) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("relative squared equivariance error, %")
+    percent_axis(axes, "x")
+    smallest = min(item.worst.total for item in ordered)
+    axes.set_xlim(0.02 * smallest, None)
+    handles = [
+        Patch(facecolor=PALE, edgecolor=GREY, label="total error"),
+        Line2D([], [], color=BLUE, marker="o", linestyle="none", label="sampling"),
+        Line2D([], [], color=ORANGE, marker="D", linestyle="none", label="truncation"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=3)

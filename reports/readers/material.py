@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
+from urllib.parse import quote
 
 from reports.writing.markdown import anchor
 from reports.writing.wording import NOTHING, verdict_text
@@ -70,11 +72,24 @@ class Material:
 
     def latest(self, kind: str, *, per_device: bool = False) -> list[Record]:
         """Return the newest finished record of each thing that was run."""
-        newest: dict[tuple[str, str], Record] = {}
-        finished = (r for r in self.records if r.kind == kind and r.outcome == "finished")
+        return list(self._latest.get((kind, per_device), ()))
+
+    @cached_property
+    def _latest(self) -> Mapping[tuple[str, bool], tuple[Record, ...]]:
+        newest: dict[tuple[str, bool], dict[tuple[str, str], Record]] = {}
+        finished = (record for record in self.records if record.outcome == "finished")
         for record in sorted(finished, key=lambda r: (r.provenance.started, r.digest)):
-            newest[record.key, record.provenance.device if per_device else ""] = record
-        return sorted(newest.values(), key=lambda record: (record.subject, record.filename))
+            for per_device in (False, True):
+                device = record.provenance.device if per_device else ""
+                newest.setdefault((record.kind, per_device), {})[record.key, device] = record
+        return {
+            key: tuple(sorted(found.values(), key=lambda record: (record.subject, record.filename)))
+            for key, found in newest.items()
+        }
+
+    def of_kind(self, kind: str) -> list[Record]:
+        """Return all records of a kind, also those that did not finish."""
+        return [record for record in self.records if record.kind == kind]
 
     def newest(self, kind: str) -> list[Record]:
         """Return the newest finished record of each subject, whatever its configuration."""
@@ -112,14 +127,26 @@ class Material:
         return claim_link(claim, verdict_text(self.verdict(claim).status))
 
     def cite(self, *sources: Record | Claim) -> str:
-        """Link the records given, or those that decided on a claim."""
-        digests: list[str] = []
-        for source in sources:
-            if isinstance(source, Record):
-                digests.append(source.digest)
-            else:
-                digests.extend(self.verdict(source).records)
-        return ", ".join(f"[{self.labels[digest]}]" for digest in digests) or NOTHING
+        """Link the records given, or those that decided on a claim: many by one link."""
+        if len(sources) == 1 and isinstance(claim := sources[0], Claim):
+            digests = self.verdict(claim).records
+            if len(digests) > 1:
+                return f"[records](#{records_of(claim)})"
+            return ", ".join(self.link(digest) for digest in digests) or NOTHING
+        records = [source for source in sources if isinstance(source, Record)]
+        groups = {(record.kind, record.subject) for record in records}
+        if len(records) > 1 and len(groups) == 1:
+            return f"[records](#{group_of(records[0])})"
+        return ", ".join(self.link(record.digest) for record in records) or NOTHING
+
+    def link(self, digest: str, text: str = "record") -> str:
+        """Link to the file of a record."""
+        return f"[{text}]({quote(self.folder)}/{self.files[digest]})"
+
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        """Name of each record's file, by digest."""
+        return {record.digest: record.filename for record in self.records}
 
     @cached_property
     def method_names(self) -> Mapping[str, str]:
@@ -144,6 +171,16 @@ def claim_anchor(claim: Claim) -> str:
 def claim_link(claim: Claim, text: str) -> str:
     """Link to the row of a claim in the table of all claims."""
     return f"[{text}](#{claim.id.replace('.', '-')})"
+
+
+def records_of(claim: Claim) -> str:
+    """Name of the target where the records that decided on a claim are listed."""
+    return f"records-{claim.id.replace('.', '-')}"
+
+
+def group_of(record: Record) -> str:
+    """Name of the target where all records of the same kind and subject are listed."""
+    return f"{record.kind}-of-{re.sub(r'[^a-z0-9_]', '-', record.subject.lower())}"
 
 
 def mark(claim: Claim) -> str:

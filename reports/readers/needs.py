@@ -12,6 +12,9 @@ from verification.claims.claim import Cell, Ranking
 from verification.claims.rules.planning import pairs_for_ranking, runs_for_cell
 from verification.claims.rules.verdict import LEVEL
 
+PUBLISHED = 6
+"""Data realisations behind the published tables."""
+
 
 @dataclass(frozen=True)
 class Need:

@@ -41,13 +41,12 @@ def write(material: Material) -> Section:
     measured = [cell for cell in cells if "mean" in material.verdict(cell).measured]
     stl10 = sorted(material.select(Cell, "cell.stl10"), key=_is_quoted)
     text = paragraphs(
-        "## Accuracy",
-        "### MNIST-scale",
+        "## MNIST-scale",
         MNIST_EXPLANATION,
         _state(cells, measured),
         _picture() if measured else "",
         *tables,
-        "### STL-10",
+        "## STL-10",
         STL10_DEFECTS,
         _table(material, stl10),
         _notes(stl10),
@@ -61,7 +60,7 @@ def write(material: Material) -> Section:
 
 def _heading(column: str, cells: list[Cell]) -> str:
     extra = ", with extra scaling augmentation" if cells[0].augmentation else ""
-    return f"#### Column {column}{extra}"
+    return f"### Column {column}{extra}"
 
 
 def _state(cells: list[Cell], measured: list[Cell]) -> str:

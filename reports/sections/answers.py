@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from reports.readers.budgets import budgets
 from reports.readers.material import Material
+from reports.sections.budget_findings import place
 from reports.writing.markdown import code
 from reports.writing.wording import listing, percent, plural, small
 from verification.claims.claim import Cell, Count, Ranking, Theorem
@@ -27,14 +28,41 @@ def on_theory(material: Material) -> str:
         answer = f"Not as stated. {found[REFUTED]} of {len(claims)} statements refuted: "
         answer += f"{listing(wrong)}."
     else:
-        answer = "Yes, as far as it was tried. " if found[SUPPORTED] else "Open. "
-        answer += f"{found[SUPPORTED]} of {plural(len(claims), 'statement')} that must hold for "
-        answer += f"every input withstood {plural(cases, 'attempt')} to break them"
-        answer += f"{_worst(material, claims)}; none was refuted."
+        answer = "Yes, as far as tests can show. " if found[SUPPORTED] else "Open. "
+        answer += (
+            f"We tried to break {plural(len(claims), 'statement')} that must hold for every input "
+            f"with {plural(cases, 'different random case')}, in float64 and on signals that are "
+            f"rescaled exactly, without interpolation: {found[SUPPORTED]} held, none was refuted"
+            f"{_worst(material, claims)}."
+        )
     if left := found[NOT_RUN] + found[INCONCLUSIVE]:
         open_ids = [code(c.id) for c in claims if material.verdict(c).status in _OPEN]
         answer += f" Open: {left} ({listing(open_ids)})."
-    return f"{answer} {_loss(material)}".rstrip()
+    return answer
+
+
+def on_filters(material: Material) -> str:
+    """Say what the published filters lose on the pixel grid, which most, and why; or nothing."""
+    published = [item for item in budgets(material) if item.published]
+    pairs = [(item, pair) for item in published for pair in item.pairs]
+    if not pairs:
+        return ""
+    best = min(pairs, key=lambda entry: entry[1].total)
+    worst = max(pairs, key=lambda entry: entry[1].total)
+    cut = sum(pair.limited_by == "truncation" for _, pair in pairs)
+    why = {
+        "sampling": "its finest filters are too narrow for the pixel grid",
+        "truncation": "its kernels cut the filters off",
+    }[worst[1].limited_by]
+    return (
+        "The published filters obey the theory only approximately, because they are sampled on "
+        "pixels and cut to small kernels. Between neighbouring scales the relative squared error "
+        f"runs from {percent(best[1].total)} ({place(*best)}) to {percent(worst[1].total)} "
+        f"({place(*worst)}). **{code(worst[0].name)} loses most, because {why}**. In {cut} of "
+        f"{plural(len(pairs), 'pair')} of scales most of the error is due to the cut-off, in "
+        f"{len(pairs) - cut} to sampling "
+        "([error budget](#error-budget-of-the-published-configurations))."
+    )
 
 
 def on_experiments(material: Material) -> str:
@@ -42,22 +70,31 @@ def on_experiments(material: Material) -> str:
     cells = material.select(Cell, "cell.mnist", "cell.stl10")
     found = Counter(material.statuses(cells))
     judged = len(cells) - found[NOT_RUN]
-    trainings = Counter(r.protocol for r in material.records if r.kind == "training")
+    trainings = Counter(r.protocol for r in material.of_kind("training"))
     if judged:
+        parts = [f"{found[s]} {text}" for s, text in _RESULTS.items() if found[s]]
         answer = (
-            f"Of {len(cells)} published test errors {found[SUPPORTED]} hold within their margin, "
-            f"{found[REFUTED]} do not, {found[INCONCLUSIVE]} are open, and {found[NOT_RUN]} were "
-            f"not run{_refuted(material, cells)}."
+            f"Mostly not checked yet. {judged} of {len(cells)} published test errors "
+            f"{'was' if judged == 1 else 'were'} measured under the published recipe (protocol "
+            f"`paper`, 60 epochs): {listing(parts)}{_refuted(material, cells)}. "
+            f"{found[NOT_RUN]} were not run."
         )
     else:
         answer = f"Not known yet: none of the {len(cells)} published test errors was measured "
         answer += "under the published recipe"
         smoke = trainings["smoke"]
         if smoke and smoke == trainings.total():
-            answer += f" (nothing but smoke runs, {smoke} of them, which support nothing)"
+            answer += f" (only smoke runs, {smoke} of them, which support nothing)"
         answer += "."
-    parts = [answer, _rankings(material), _exact(material), _earlier(cells)]
+    parts = [answer, _rankings(material), _exact(material)]
     return " ".join(part for part in parts if part)
+
+
+_RESULTS = {
+    SUPPORTED: "agree within ±0.2 points",
+    REFUTED: "do not agree",
+    INCONCLUSIVE: "inconclusive (too few runs so far)",
+}
 
 
 def _refuted(material: Material, cells: Sequence[Cell]) -> str:
@@ -79,25 +116,8 @@ def _worst(material: Material, claims: Sequence[Theorem]) -> str:
         return ""
     bound = max(claim.bound for claim in claims)
     return (
-        f", with relative squared errors of at most {small(max(errors))} where rounding explains "
+        f". The largest relative squared error is {small(max(errors))}, where rounding explains "
         f"up to {small(bound)}"
-    )
-
-
-def _loss(material: Material) -> str:
-    """Say what the published filters lose on the pixel grid."""
-    published = [item for item in budgets(material) if item.published]
-    pairs = [pair for item in published for pair in item.pairs]
-    if not pairs:
-        return ""
-    totals = [pair.total for pair in pairs]
-    cut = sum(pair.limited_by == "truncation" for pair in pairs)
-    return (
-        "The published filters keep to it only approximately: between neighbouring scales their "
-        f"relative squared error is {percent(min(totals))} to {percent(max(totals))}. In {cut} of "
-        f"{plural(len(pairs), 'pair')} of scales most of it is due to cut-off filters, in "
-        f"{len(pairs) - cut} to filters too narrow for the pixel grid "
-        "([error budget](#error-budget-of-the-published-configurations))."
     )
 
 
@@ -105,10 +125,11 @@ def _rankings(material: Material) -> str:
     claims = material.select(Ranking, "ranking.mnist", "ranking.stl10")
     found = Counter(material.statuses(claims))
     if found[NOT_RUN] == len(claims):
-        return f"None of {plural(len(claims), 'ranking')} was tried."
+        return f"None of {plural(len(claims), 'published ranking')} was tested."
     return (
-        f"Of {plural(len(claims), 'ranking')} {found[SUPPORTED]} are supported, "
-        f"{found[REFUTED]} refuted, {found[INCONCLUSIVE]} open, {found[NOT_RUN]} not run."
+        f"Of {plural(len(claims), 'published ranking')} (A has a lower error than B), "
+        f"{found[SUPPORTED]} are supported, {found[REFUTED]} refuted, {found[INCONCLUSIVE]} "
+        f"inconclusive, and {found[NOT_RUN]} were not run."
     )
 
 
@@ -117,23 +138,14 @@ def _exact(material: Material) -> str:
     parts = []
     for noun, prefixes in (
         ("parameter count", ("count.mnist", "count.stl10")),
-        ("data claim", ("count.data",)),
+        ("statement on the data", ("count.data",)),
     ):
         claims = material.select(Count, *prefixes)
         found = Counter(material.statuses(claims))
         run = len(claims) - found[NOT_RUN]
         if run:
             left = f" ({found[NOT_RUN]} not run)" if found[NOT_RUN] else ""
-            parts.append(f"{found[SUPPORTED]} of {plural(run, noun)}{left}")
+            many = noun.replace("statement", "statements") if run > 1 else noun
+            many = f"{many}s" if run > 1 and "statement" not in many else many
+            parts.append(f"{found[SUPPORTED]} of {run} {many}{left}")
     return f"Exactly reproduced: {' and '.join(parts)}." if parts else ""
-
-
-def _earlier(cells: Sequence[Cell]) -> str:
-    """Say how far an earlier re-run by others was from the published figures."""
-    rerun = [abs(cell.rerun.mean - cell.value) for cell in cells if cell.rerun is not None]
-    if not rerun:
-        return ""
-    return (
-        f"An earlier re-run of the authors' code by others, of {len(rerun)} of the errors, is "
-        f"within {max(rerun):.2f} points of them."
-    )

@@ -11,7 +11,7 @@ from reports.readers.material import Material, Section
 from reports.sections import budget_layer, budget_supports
 from reports.sections.budget_findings import findings
 from reports.writing.figures import render
-from reports.writing.markdown import bullets, code, paragraphs, picture, plain, table
+from reports.writing.markdown import bullets, code, folded, paragraphs, picture, plain, table
 from reports.writing.wording import NOTHING, listing, share
 
 EXPLANATION = (
@@ -31,7 +31,7 @@ NOT_MEASURED = "Nothing measured yet: there is no finished record of an error bu
 
 def write(material: Material) -> Section:
     """Findings, figures and tables of the error budgets."""
-    title = "### Error budget of the published configurations"
+    title = "## Error budget of the published configurations"
     found = budgets(material)
     if not found:
         return Section(paragraphs(title, EXPLANATION, NOT_MEASURED))
@@ -77,27 +77,22 @@ def _figure_text(published: Sequence[Budget]) -> str:
 
 
 def _table(material: Material, found: Sequence[Budget]) -> str:
-    rows = []
+    errors, grids = [], []
     for item in found:
         for number, pair in enumerate(item.pairs):
             first = [code(item.name), material.cite(item.record)] if number == 0 else ["", ""]
-            errors = (pair.total, pair.sampling, pair.truncation, pair.rank, pair.cut_off)
-            rows.append(
-                [
-                    first[0],
-                    pair.name,
-                    _between(pair.supports),
-                    _between(pair.ranks),
-                    *map(_share, (*errors, pair.bound)),
-                    pair.limited_by,
-                    first[1],
-                ]
-            )
+            parts = (pair.total, pair.sampling, pair.truncation, pair.bound)
+            errors.append([first[0], pair.name, *map(_share, parts), pair.limited_by, first[1]])
+            sides = [_between(pair.supports), _between(pair.ranks)]
+            grids.append([first[0], pair.name, *sides, _share(pair.rank), _share(pair.cut_off)])
     header = [
-        "Configuration", "Scales, px", "Grid side, px", "Rank", "Error, %", "Sampling, %",
-        "Truncation, %", "Rank loss, %", "Cut off, %", "Bound, %", "Limited by", "Evidence",
+        "Configuration", "Scales, px", "Error, %", "Sampling, %", "Truncation, %", "Bound, %",
+        "Limited by", "Evidence",
     ]  # fmt: skip
-    return table(header, "llllrrrrrrll", rows)
+    names = ["Configuration", "Scales, px", "Grid side, px", "Rank", "Rank loss, %", "Cut off, %"]
+    return paragraphs(
+        table(header, "llrrrrll", errors), folded(len(grids), table(names, "llllrr", grids))
+    )
 
 
 def _share(value: float | None) -> str:

@@ -29,7 +29,7 @@ def write(published: Sequence[Budget]) -> Section:
         return Section("")
     groups = budget_plot.of_layers(layers)
     text = paragraphs(
-        "#### In the network",
+        "### In the network",
         EXPLANATION,
         bullets(findings(layers)),
         picture(
@@ -92,21 +92,20 @@ def _table(layers: Sequence[tuple[str, Layer]]) -> str:
     rows = []
     for name, layer in layers:
         what = "lifting" if layer.scale_extent == 0 else f"scale extent {layer.scale_extent}"
+        first = f"{code(name)}, {what}, image {layer.image_size} px, padding {layer.padding} px"
         for number, pair in enumerate(layer.pairs):
-            first = [code(name), what, f"{layer.image_size}, {layer.padding}"]
-            parts = [share(part) if part else NOTHING for part in pair.parts.values()]
+            shown = ("sampling", "truncation", "border", "scale_axis")
             rows.append(
                 [
-                    *(first if number == 0 else ["", "", ""]),
+                    first if number == 0 else "",
                     pair.name,
                     share(pair.total),
-                    *parts,
-                    share(pair.bfloat16),
+                    *(share(pair.parts[part]) if pair.parts[part] else NOTHING for part in shown),
                     pair.limited_by.replace("_", " "),
                 ]
             )
     header = [
-        "Configuration", "Layer", "Image and padding, px", "Scales, px", "Error, %", "Sampling, %",
-        "Truncation, %", "Border, %", "Scale axis, %", "float32, %", "bfloat16, %", "Limited by",
+        "Configuration", "Scales, px", "Error, %", "Sampling, %", "Truncation, %", "Border, %",
+        "Scale axis, %", "Limited by",
     ]  # fmt: skip
-    return table(header, "llllrrrrrrrl", rows)
+    return table(header, "llrrrrrl", rows)

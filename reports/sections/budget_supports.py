@@ -34,7 +34,7 @@ def write(published: Sequence[Budget]) -> Section:
     if not panels:
         return Section("")
     text = paragraphs(
-        "#### The support that an error needs",
+        "### The support that an error needs",
         EXPLANATION,
         picture(
             "budget_supports",

@@ -1,9 +1,9 @@
-"""Section with one row for every claim: where all links to claims lead."""
+"""Every claim with its verdict and reason: where all links to claims lead."""
 
 from __future__ import annotations
 
 from reports.readers.material import FOOTNOTE, Material, Section, claim_anchor, mark
-from reports.writing.markdown import code, paragraphs, plain, table
+from reports.writing.markdown import bullets, code, paragraphs, plain
 from reports.writing.wording import verdict_text
 from verification.claims.claim import Claim
 from verification.claims.reading import KINDS
@@ -22,30 +22,34 @@ EXPLANATION = (
 )
 
 
+ORIGINS = {
+    "paper": "stated in the paper",
+    "code": "in or about the released code and data",
+    "reading": "our reading of a published statement",
+    "own": "our own expectation or aim",
+    "later": "measured later by others",
+}
+
+
 def write(material: Material) -> Section:
-    """Tables of all claims by kind."""
+    """All claims by kind, each with everything that is said of it."""
     parts = []
     for kind in KINDS:
         claims = [claim for claim in material.claims if claim.kind == kind]
         if claims:
-            parts += [f"### {HEADINGS[kind]}", _table(material, claims)]
-    return Section(paragraphs("## Every claim", EXPLANATION, *parts, FOOTNOTE))
+            parts += [f"## {HEADINGS[kind]}", bullets([_item(material, c) for c in claims])]
+    return Section(paragraphs(EXPLANATION, *parts, FOOTNOTE))
 
 
-def _table(material: Material, claims: list[Claim]) -> str:
-    rows = []
-    for claim in claims:
-        verdict = material.verdict(claim)
-        rows.append(
-            [
-                f"{claim_anchor(claim)}{code(claim.id)}",
-                plain(claim.statement) + mark(claim),
-                plain(claim.source),
-                claim.protocol,
-                verdict_text(verdict.status),
-                plain(verdict.reason),
-                material.cite(claim),
-            ]
-        )
-    header = ["Claim", "Statement", "Source", "Needs", "Verdict", "Why", "Evidence"]
-    return table(header, "lllllll", rows)
+def _item(material: Material, claim: Claim) -> str:
+    verdict = material.verdict(claim)
+    parts = [
+        f"{claim_anchor(claim)}{code(claim.id)} {verdict_text(verdict.status)}: "
+        f"{plain(claim.statement)}{mark(claim)}",
+        f"*Found:* {plain(verdict.reason)}.",
+        f"*Source:* {plain(claim.source)} ({ORIGINS[claim.origin]}).",
+        f"*Needs:* protocol {code(claim.protocol)}.",
+    ]
+    if verdict.records:
+        parts.append(f"*Evidence:* {material.cite(claim)}.")
+    return " ".join(parts)

@@ -8,12 +8,12 @@ from reports.drawings import comparison as comparison_plot
 from reports.readers.comparison import FLOOR, Comparison, Method, Price, interval, read_comparison
 from reports.readers.material import Material, Section
 from reports.sections import comparison_findings
+from reports.sections.claim_table import claim_table
 from reports.writing.figures import render
 from reports.writing.markdown import code, paragraphs, picture, plain, table
 from reports.writing.wording import NOTHING, listing, plural, share
 from verification.claims.claim import Claim, Cost, Ranking
 
-TITLE = "## All methods side by side"
 EXPLANATION = (
     "Untrained networks for images of 28×28 pixels, the same images, factors of rescaling from 0.5 "
     "to 2 and seeds for all. An error is the relative squared change of a response under "
@@ -22,10 +22,10 @@ EXPLANATION = (
     "layer*: its response after its maximum over scale, on analytic images that are rescaled "
     "without resampling (*probe*), on digits, and on photographs. *Trunk*: all layers before the "
     "last pool, by the probe. *Own steps*: the first layer before that maximum, moved by one step "
-    "of the method's own scale axis: what the method promises in its own words. Its steps are of "
-    "different lengths, so that this column ranks nothing. *Unchanged*: predictions that rescaling "
-    "a digit leaves as they were, in %, and in brackets how many unrelated images share. *Floor*: "
-    "filters that follow the image and are cut off nowhere."
+    "of the method's own scale axis: what the method itself promises. The steps have different "
+    "lengths, so this column is not comparable between methods. *Unchanged*: predictions that "
+    "rescaling a digit does not change, in %, and in brackets how many unrelated images share. "
+    "*Floor*: filters that follow the image and are cut off nowhere."
 )
 COSTS = (
     "Costs are those of batches of {batch} images, on {device} with {threads}; times and memory "
@@ -36,9 +36,12 @@ NOT_MEASURED = (
     "**Not run.** There is no finished record of the comparison. `python -m benchmarks compare` "
     "measures it."
 )
-HEADER = [
+ERRORS = [
     "Method", "Probe, %", "Digits, %", "Photographs, %", "Trunk, %", "Own steps, %",
-    "Unchanged, %", "Parameters", "Multiply-adds, millions", "Forward pass", "Training step",
+    "Unchanged, %", "Evidence",
+]  # fmt: skip
+PRICES = [
+    "Method", "Parameters", "Multiply-adds, millions", "Forward pass", "Training step",
     "Peak memory", "Evidence",
 ]  # fmt: skip
 COLUMNS = ("probe", "digits", "photographs", "trunk", "own_steps")
@@ -49,18 +52,17 @@ def write(material: Material) -> Section:
     comparison = read_comparison(material)
     claims = _claims(material)
     if not comparison.names:
-        return Section(paragraphs(TITLE, NOT_MEASURED, claims))
+        return Section(paragraphs(NOT_MEASURED, claims))
     names = material.method_names
     drawn = bool(comparison_plot.points_of(comparison, "probe", names))
     text = paragraphs(
-        TITLE,
         EXPLANATION,
         _costs(comparison),
         comparison_findings.write(material, comparison),
         _picture() if drawn else "",
         _table(material, comparison),
         _repeat(comparison),
-        "### Verdicts on the comparison",
+        "## Verdicts on the comparison",
         claims,
     )
     if not drawn:
@@ -93,14 +95,18 @@ def _costs(comparison: Comparison) -> str:
 
 
 def _table(material: Material, comparison: Comparison) -> str:
-    rows, names = [], material.method_names
+    errors, costs, names = [], [], material.method_names
     for name in [*comparison.names, *([FLOOR] if FLOOR in comparison.methods else [])]:
         method, price = comparison.methods.get(name), comparison.prices.get(name)
-        records = [item.record for item in (method, price) if item is not None]
-        title = "*floor*" if name == FLOOR else f"{plain(names.get(name, name))} {code(name)}"
-        cells = [*_error_cells(method), *_cost_cells(price)]
-        rows.append([title, *cells, material.cite(*records)])
-    return table(HEADER, "l" + "r" * (len(HEADER) - 2) + "l", rows)
+        title = "*floor*" if name == FLOOR else plain(names.get(name, name))
+        cited = material.cite(*([method.record] if method else []))
+        errors.append([title, *_error_cells(method), cited])
+        if price is not None:
+            costs.append([title, *_cost_cells(price), material.cite(price.record)])
+    return paragraphs(
+        table(ERRORS, "l" + "r" * (len(ERRORS) - 2) + "l", errors),
+        table(PRICES, "l" + "r" * (len(PRICES) - 2) + "l", costs) if costs else "",
+    )
 
 
 def _error_cells(method: Method | None) -> list[str]:
@@ -115,9 +121,7 @@ def _error_cells(method: Method | None) -> list[str]:
     return [*cells, f"{100 * method.unchanged:.0f} ({100 * method.unchanged_by_chance:.0f})"]
 
 
-def _cost_cells(price: Price | None) -> list[str]:
-    if price is None:
-        return [NOTHING] * 5
+def _cost_cells(price: Price) -> list[str]:
     return [
         f"{price.parameters:,}",
         f"{price.multiply_adds / 1e6:.0f}",
@@ -141,13 +145,4 @@ def _claims(material: Material) -> str:
         *material.select(Ranking, "ranking.equivariance"),
         *material.select(Cost, "cost.step.sicnn_over_si_convnet"),
     ]
-    rows = [
-        [
-            plain(claim.statement),
-            plain(material.verdict(claim).reason),
-            material.judged(claim),
-            material.cite(claim),
-        ]
-        for claim in claims
-    ]
-    return table(["Statement", "What was found", "Verdict", "Evidence"], "llll", rows)
+    return claim_table(material, claims)

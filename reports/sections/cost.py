@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from reports.readers import measurements
-from reports.readers.material import FOOTNOTE, Material, Section, mark
+from reports.readers.material import FOOTNOTE, Material, Section
 from reports.readers.measurements import Timing
 from reports.sections import scaling
-from reports.writing.markdown import code, paragraphs, plain, table
+from reports.sections.claim_table import claim_table
+from reports.writing.markdown import FOLD_ABOVE, code, folded, paragraphs, plain, table
 from reports.writing.wording import NOTHING
 from verification.claims.claim import Cost
 
@@ -28,10 +29,9 @@ def write(material: Material) -> Section:
     growth = scaling.write(material)
     return Section(
         paragraphs(
-            "## Cost",
             EXPLANATION,
             _timings(material, found) if found else "**Not run.** There is no record of times.",
-            "### Published and reported costs",
+            "## Published and reported costs",
             _claims(material),
             FOOTNOTE,
             growth.text,
@@ -42,27 +42,37 @@ def write(material: Material) -> Section:
 
 def _timings(material: Material, found: list[Timing]) -> str:
     rivals = sorted({rival for item in found for rival in item.ratios})
-    rows = [
+    ratios = [
         [
             code(item.record.subject),
             plain(item.work),
-            *(_ratio(item, rival) for rival in rivals),
-            f"{item.milliseconds:.1f}",
-            NOTHING if item.throughput is None else f"{100 * item.throughput:.0f}",
-            NOTHING if item.memory is None else f"{item.memory:.2f}",
-            f"{item.batch}",
-            f"{item.rounds}",
             _device(item),
+            *(_ratio(item, rival) for rival in rivals),
+            NOTHING if item.memory is None else f"{item.memory:.2f}",
             material.cite(item.record),
         ]
         for item in found
     ]
-    header = [
-        "Model", "Work", *(f"Time over {rival}" for rival in rivals), "Median, ms",
-        "Of a matrix product’s speed, %", "Peak memory over textbook", "Batch",
-        "Rounds", "Device", "Evidence",
-    ]  # fmt: skip
-    return table(header, "ll" + "r" * len(rivals) + "rrrrrll", rows)
+    header = ["Model", "Work", "Device", *(f"Time over {rival}" for rival in rivals)]
+    header += ["Peak memory over textbook", "Evidence"]
+    times = [
+        [
+            code(item.record.subject),
+            plain(item.work),
+            _device(item),
+            f"{item.batch}",
+            f"{item.rounds}",
+            f"{item.milliseconds:.1f}",
+            NOTHING if item.throughput is None else f"{100 * item.throughput:.0f}",
+        ]
+        for item in found
+    ]
+    names = ["Model", "Work", "Device", "Batch", "Rounds", "Median, ms"]
+    names += ["Of a matrix product’s speed, %"]
+    return paragraphs(
+        table(header, "lll" + "r" * (len(rivals) + 1) + "l", ratios),
+        folded(FOLD_ABOVE + 1, table(names, "lllrrrr", times)),
+    )
 
 
 def _ratio(item: Timing, rival: str) -> str:
@@ -78,20 +88,4 @@ def _device(item: Timing) -> str:
 
 
 def _claims(material: Material) -> str:
-    rows = []
-    for claim in material.select(Cost):
-        if ".later." in claim.id:
-            continue
-        verdict = material.verdict(claim)
-        rows.append(
-            [
-                plain(claim.statement) + mark(claim),
-                plain(claim.quantity),
-                f"{claim.lower:g} to {claim.upper:g}" if claim.lower else f"up to {claim.upper:g}",
-                plain(verdict.reason),
-                material.judged(claim),
-                material.cite(claim),
-            ]
-        )
-    header = ["Statement", "Of", "Ratio stated", "What was found", "Verdict", "Evidence"]
-    return table(header, "llrlll", rows)
+    return claim_table(material, [c for c in material.select(Cost) if c.origin != "later"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reports.readers.material import FOOTNOTE, Material, Section, mark
+from reports.sections.claim_table import claim_table
 from reports.writing.markdown import code, paragraphs, plain, table
 from reports.writing.wording import NOTHING
 from verification.claims.claim import Count, Exact, Trend
@@ -12,11 +13,11 @@ def write(material: Material) -> Section:
     """Tables of the trends of the equivariance error, and of exact counts."""
     return Section(
         paragraphs(
-            "### How the error behaves",
+            "## How the error behaves",
             "Statements about medians over random draws: a trend is supported where tests meet it "
             "at every point, all together at 95 %, and refuted where one is surely not met.",
             _trends(material),
-            "### Exact facts",
+            "## Exact facts",
             "Trainable parameters of every network, and what follows from the published bases.",
             _counts(material),
             FOOTNOTE,
@@ -45,20 +46,7 @@ def _counts(material: Material) -> str:
 
 
 def _trends(material: Material) -> str:
-    rows = []
-    for claim in material.select(Trend):
-        if ".later." in claim.id:
-            continue
-        verdict = material.verdict(claim)
-        rows.append(
-            [
-                plain(claim.statement) + mark(claim),
-                plain(verdict.reason),
-                material.judged(claim),
-                material.cite(claim),
-            ]
-        )
-    return table(["Statement", "What was found", "Verdict", "Evidence"], "llll", rows)
+    return claim_table(material, [c for c in material.select(Trend) if c.origin != "later"])
 
 
 def _values(values: list[Exact | None]) -> str:

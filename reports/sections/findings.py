@@ -2,50 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from reports.readers.material import FOOTNOTE, Material, Section, mark
-from reports.writing.markdown import paragraphs, plain, table
+from reports.readers.material import FOOTNOTE, Material, Section
+from reports.sections.claim_table import claim_table
+from reports.writing.markdown import paragraphs
 from verification.claims.claim import Claim
 
 ABOUT_CODE = (
-    "Each is a claim like the published ones, with its own verdict. Where it is not run, it "
-    "rests on reading alone."
+    "“By reading” means: nothing was run; the statement can be read at the files and lines "
+    "named, in the released code (github.com/ISosnovik/sesn)."
 )
 ABOUT_LATER = "They are quoted to be tested; most need data or models that are not part of this."
 
 
-def write(material: Material) -> Section:
-    """Tables of findings about the published code and data, and of later measurements."""
-    findings = material.select(
-        Claim, "count.finding", "trend.finding", "count.basis.rank", "count.data"
-    )
-    later = [claim for claim in material.claims if ".later." in claim.id]
-    return Section(
-        paragraphs(
-            "## Findings about the published code and data",
-            ABOUT_CODE,
-            _table(material, findings),
-            "## Later measurements by others",
-            ABOUT_LATER,
-            _table(material, later),
-            FOOTNOTE,
-        )
-    )
+def on_code(material: Material) -> Section:
+    """Findings about the published code, data and bases."""
+    prefixes = ("count.finding", "trend.finding", "count.basis.rank", "count.data")
+    claims = material.select(Claim, *prefixes)
+    return Section(paragraphs(ABOUT_CODE, claim_table(material, claims), FOOTNOTE))
 
 
-def _table(material: Material, claims: Sequence[Claim]) -> str:
-    rows = []
-    for claim in claims:
-        verdict = material.verdict(claim)
-        rows.append(
-            [
-                plain(claim.statement) + mark(claim),
-                plain(claim.source),
-                plain(verdict.reason),
-                material.judged(claim),
-                material.cite(claim),
-            ]
-        )
-    header = ["Statement", "Source", "What was found", "Verdict", "Evidence"]
-    return table(header, "lllll", rows)
+def by_others(material: Material) -> Section:
+    """What others measured later."""
+    claims = [claim for claim in material.claims if claim.origin == "later"]
+    return Section(paragraphs(ABOUT_LATER, claim_table(material, claims), FOOTNOTE))

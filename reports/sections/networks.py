@@ -14,7 +14,7 @@ from reports.writing.markdown import paragraphs, table
 from reports.writing.wording import NOTHING
 from verification.claims.records import Record
 
-TITLE = "### Before and after training"
+TITLE = "## Before and after training"
 EXPLANATION = (
     "The same network as initialised and as trained on digits (protocol `smoke`): errors of what "
     "reaches each pool, by the exact probe at factors of 0.5 to 2, and of the first layer along "
@@ -108,27 +108,26 @@ def _change(ratio: float) -> str:
 
 
 def _table(material: Material, found: Sequence[Network]) -> str:
-    rows = [
-        [
-            f"`{network.record.subject}`",
-            state,
-            *(_percent(share) for share in getattr(network, state).blocks),
-            _percent(getattr(network, state).own_steps),
-            _percent(getattr(network, state).unchanged),
-            _percent(getattr(network, state).unchanged_by_chance),
-            _percent(getattr(network, state).wrong),
-            _percent(getattr(network, state).wrong_rescaled),
-            str(network.trainings),
-            material.cite(network.record),
-        ]
-        for network in found
-        for state in STATES
-    ]
+    rows = []
+    for network in found:
+        for name in STATES:
+            state = getattr(network, name)
+            blocks = [*map(_percent, state.blocks), *[NOTHING] * (3 - len(state.blocks))][:3]
+            rows.append(
+                [
+                    f"`{network.record.subject}`, {name}",
+                    *blocks,
+                    _percent(state.own_steps),
+                    f"{_percent(state.unchanged)} ({_percent(state.unchanged_by_chance)})",
+                    f"{_percent(state.wrong)} ({_percent(state.wrong_rescaled)})",
+                    material.cite(network.record),
+                ]
+            )
     header = [
-        "Network", "State", "Δ, first layer, %", "Δ, second, %", "Δ, third, %", "Δ, own steps, %",
-        "Unchanged, %", "by chance, %", "Wrong, %", "rescaled, %", "Trainings", "Evidence",
+        "Network", "Δ, first layer, %", "Δ, second, %", "Δ, third, %", "Δ, own steps, %",
+        "Unchanged (by chance), %", "Wrong (rescaled), %", "Evidence",
     ]  # fmt: skip
-    return table(header, "llrrrrrrrrrl", rows)
+    return table(header, "lrrrrrrl", rows)
 
 
 def _percent(share: float | None) -> str:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from reports.drawings import panels as panels_plot
-from reports.readers.material import FOOTNOTE, Material, Section, mark
+from reports.readers.material import FOOTNOTE, Material, Section, claim_link
 from reports.readers.measurements import read
+from reports.sections.claim_table import claim_table
 from reports.writing.figures import render
-from reports.writing.markdown import bullets, folded, paragraphs, picture, plain, table
+from reports.writing.markdown import bullets, folded, paragraphs, picture, table
 from reports.writing.wording import NOTHING, percent, share
-from verification.claims.claim import Trend
+from verification.claims.claim import Claim, Trend
 from verification.claims.records import Record
 
-TITLE = "### The three panels of the paper"
+TITLE = "## The three panels of the paper"
 SETTING = (
     "The paper shows its equivariance error in three panels: against depth, down-scaling factor "
     "and scale extent. **The networks and the scales behind its panels are not known**, and no "
@@ -143,16 +144,19 @@ def read_panels(material: Material) -> list[Panel]:
 
 def _published(material: Material) -> str:
     """The published statements with their verdicts."""
-    claims = [c for c in material.select(Trend, "trend.") if c.readings]
-    rows = [
-        [
-            plain(claim.statement) + mark(claim),
-            plain(material.verdict(claim).reason),
-            material.judged(claim),
-        ]
-        for claim in claims
-    ]
-    return table(["Published statement", "Its readings", "Verdict"], "lll", rows)
+    return claim_table(
+        material, [c for c in material.select(Trend) if c.readings], _readings(material)
+    )
+
+
+def _readings(material: Material) -> Callable[[Claim], str]:
+    def say(claim: Claim) -> str:
+        verdicts = material.verdict(claim).measured.get("readings", {})
+        names = {f"trend.{panel}.{grid}": text for panel in PANELS for grid, text in GRIDS.items()}
+        found = [f"{names.get(name, name)}: {status}" for name, status in verdicts.items()]
+        return ", ".join(found) or material.verdict(claim).reason
+
+    return say
 
 
 def _findings(panels: Sequence[Panel]) -> str:
@@ -184,22 +188,21 @@ def _table(material: Material, panels: Sequence[Panel]) -> str:
             first = position == 0
             rows.append(
                 [
-                    plain(claim.statement) if first else "",
+                    claim_link(claim, GRIDS[panel.grid]) if first else "",
                     f"{panel.variable} {panel.x[position]:.3g}",
                     _interval(panel, position),
                     *(
                         share(panel.median(name, position)) if name in panel.rows else NOTHING
                         for name in ("probe", "floor", "ceiling", "complete")
                     ),
-                    material.judged(claim) if first else "",
                     material.cite(*panel.records) if first else "",
                 ]
             )
     header = [
-        "Statement, for one grid", "At", "Error, %", "Probe, %", "Floor, %", "Ceiling, %",
-        "Complete scales, %", "Verdict", "Evidence",
+        "Grid", "At", "Error, %", "Probe, %", "Floor, %", "Ceiling, %", "Complete scales, %",
+        "Evidence",
     ]  # fmt: skip
-    return folded(len(rows), table(header, "llrrrrrll", rows))
+    return folded(len(rows), table(header, "llrrrrrl", rows))
 
 
 def _interval(panel: Panel, position: int) -> str:

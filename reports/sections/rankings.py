@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from reports.readers.material import FOOTNOTE, Material, Section, claim_link, mark
-from reports.writing.markdown import code, paragraphs, plain, table
+from reports.readers.material import FOOTNOTE, Material, Section, claim_link
+from reports.sections.claim_table import claim_table
+from reports.writing.markdown import paragraphs, plain, table
 from reports.writing.wording import MARKS, plural, signed
 from verification.claims.claim import Ranking
 from verification.claims.rules import NOT_RUN, STATUSES
 
-TITLE = "### Rankings"
+TITLE = "## Rankings"
 EXPLANATION = (
     "Models are paired by the data on which both were trained; a sign-flip permutation test, "
     "corrected by Holm within each question, says whether the difference can be chance. In each "
@@ -25,13 +26,21 @@ def write(material: Material) -> Section:
     run = [claim for claim in single if material.verdict(claim).status != NOT_RUN]
     if run:
         legend = ", ".join(f"{MARKS[status]} {status}" for status in STATUSES)
-        matrix = paragraphs(_matrix(material, single), f"Marks: {legend}.")
+        names = list(dict.fromkeys(material.method_names.get(c.better, c.better) for c in single))
+        matrices = [
+            _matrix(
+                material,
+                [c for c in single if material.method_names.get(c.better, c.better) == name],
+            )
+            for name in names
+        ]
+        matrix = paragraphs(*matrices, f"Marks: {legend}.")
     else:
         matrix = (
             f"**Not run.** {plural(len(single), 'claim')} of the kind “SESN beats this method in "
             "this column” await trainings of both models on the same data."
         )
-    return Section(paragraphs(TITLE, EXPLANATION, matrix, _table(material, others), FOOTNOTE))
+    return Section(paragraphs(TITLE, EXPLANATION, matrix, claim_table(material, others), FOOTNOTE))
 
 
 def _matrix(material: Material, claims: list[Ranking]) -> str:
@@ -59,19 +68,3 @@ def _cell(material: Material, claim: Ranking) -> str:
     if "difference" in verdict.measured:
         text += f" {signed(verdict.measured['difference'])}"
     return claim_link(claim, text)
-
-
-def _table(material: Material, claims: list[Ranking]) -> str:
-    rows = []
-    for claim in claims:
-        verdict = material.verdict(claim)
-        rows.append(
-            [
-                plain(claim.statement) + mark(claim),
-                code(claim.better),
-                plain(verdict.reason),
-                material.judged(claim),
-                material.cite(claim),
-            ]
-        )
-    return table(["Statement", "Model", "What was found", "Verdict", "Evidence"], "lllll", rows)

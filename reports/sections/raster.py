@@ -10,10 +10,10 @@ from reports.readers import measurements
 from reports.readers.material import Material, Section
 from reports.readers.measurements import RasterWarps, Warp
 from reports.writing.figures import render
-from reports.writing.markdown import bullets, code, folded, paragraphs, picture, plain, table
+from reports.writing.markdown import bullets, code, folded, paragraphs, picture, table
 from reports.writing.wording import NOTHING, share
 
-TITLE = "### Warped photographs"
+TITLE = "## Warped photographs"
 EXPLANATION = (
     "On real images the rescaling itself makes an error, which no layer can avoid. So each error "
     "is shown between two others under the same warps. *Floor*: ideal filters, nothing cut off; "
@@ -84,17 +84,15 @@ def _table(material: Material, found: Sequence[RasterWarps]) -> str:
             share(warp.error),
             share(warp.bound),
             share(warp.ceiling),
-            plain((item.record.data or {}).get("name", "")) if number == 0 else "",
             material.cite(item.record) if number == 0 else "",
         ]
         for item in found
         for number, warp in enumerate(item.warps)
     ]
     header = [
-        "Layer", "Warp", "Ratio", "Floor, %", "Error, %", "Bound, %", "Ceiling, %", "Images",
-        "Evidence",
+        "Layer", "Warp", "Ratio", "Floor, %", "Error, %", "Bound, %", "Ceiling, %", "Evidence",
     ]  # fmt: skip
-    return folded(len(rows), table(header, "llrrrrrll", rows))
+    return folded(len(rows), table(header, "llrrrrrl", rows))
 
 
 def _described(warp: Warp) -> str:

@@ -2,53 +2,65 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence
+from functools import partial
 
-from reports.readers.material import Material, Section
-from reports.writing.markdown import code, folded, paragraphs, plain, table
-from reports.writing.wording import NOTHING, duration, plural
+from reports.readers.material import Material, Section, claim_link, group_of, records_of
+from reports.writing.markdown import anchor, bullets, code, paragraphs, plain
+from reports.writing.wording import duration, plural
 from verification.claims.records import KINDS, Record
 from verification.claims.rules.admission import admit
 
 RECORDS_EXPLANATION = (
     "Every record there is, also failed, aborted and diverged runs and those that no verdict "
-    "counts. The command in the last column repeats the measurement from the root of the project; "
-    "a star after a commit means that the sources had uncommitted changes."
+    "counts: protocol, outcome, claims it was counted for, commit, device, set of versions, start "
+    "in UTC, and time taken. The command at the end repeats the measurement from the root of the "
+    "project; a star after a commit means that the sources had uncommitted changes."
 )
-COMMIT_DIGITS = 10
+COMMIT_DIGITS, SET_DIGITS = 10, 7
 
 
-def write(material: Material) -> Section:
-    """Tables of environments and records, and where the short names of records lead."""
-    title = "## Environment and provenance"
+def on_environments(material: Material) -> Section:
+    """All sets of versions."""
     if not material.records:
-        return Section(paragraphs(title, "There are no records: nothing was run."))
-    sets = environments(material.records)
-    parts = []
-    for kind in KINDS:
-        records = sorted(
-            (record for record in material.records if record.kind == kind),
-            key=lambda r: (r.subject, r.provenance.started, r.filename),
-        )
-        if records:
-            content = _table(material, records, sets)
-            parts.append(f"#### Kind {kind}: {plural(len(records), 'record')}")
-            parts.append(folded(len(records), content))
+        return Section("There are no records: nothing was run.")
+    shown = _versions(environments(material.records))
+    return Section(paragraphs("## Environments", shown, "## Every record", RECORDS_EXPLANATION))
+
+
+def of_kind(kind: str, material: Material) -> Section:
+    """Every record of a kind."""
+    records = sorted(
+        material.of_kind(kind), key=lambda r: (r.subject, r.provenance.started, r.filename)
+    )
+    if not records:
+        return Section("")
+    title = f"### Kind {kind}: {plural(len(records), 'record')}"
+    return Section(paragraphs(title, _list(material, records)))
+
+
+def by_claim(material: Material) -> Section:
+    """The records that decided on each claim."""
     return Section(
         paragraphs(
-            title, "### Environments", _versions(sets), "### Records", RECORDS_EXPLANATION, *parts
+            "## Records by claim", "The records that decided on each claim.", _by_claim(material)
         )
     )
 
 
-def link_definitions(material: Material) -> str:
-    """Return the definitions of all short names of records as links to their files."""
-    return "\n".join(
-        f"[{material.labels[record.digest]}]: {quote(material.folder)}/{record.filename}"
-        for record in material.records
-    )
+SECTIONS = (on_environments, *(partial(of_kind, kind) for kind in KINDS), by_claim)
+
+
+def _by_claim(material: Material) -> str:
+    items = []
+    for claim in material.claims:
+        digests = material.verdict(claim).records
+        if digests:
+            links = ", ".join(material.link(digest, material.labels[digest]) for digest in digests)
+            items.append(f"{anchor(records_of(claim))}{claim_link(claim, code(claim.id))}: {links}")
+    return bullets(items) if items else "None."
 
 
 def environments(records: Sequence[Record]) -> list[dict[str, str]]:
@@ -60,37 +72,42 @@ def environments(records: Sequence[Record]) -> list[dict[str, str]]:
     return [json.loads(text) for text in sorted(first, key=lambda text: (first[text], text))]
 
 
+def _set_name(versions: Mapping[str, str]) -> str:
+    """Short name of a set of versions, the same whatever other sets there are."""
+    return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:SET_DIGITS]
+
+
 def _versions(sets: list[dict[str, str]]) -> str:
-    packages = sorted({name for versions in sets for name in versions})
-    rows = [[plain(name), *(plain(v.get(name, NOTHING)) for v in sets)] for name in packages]
-    header = ["Package", *(f"Set {number}" for number in range(1, len(sets) + 1))]
-    return table(header, "l" * len(header), rows)
+    return bullets(
+        [
+            f"{_set_name(v)}: {', '.join(f'{plain(n)} {plain(v[n])}' for n in sorted(v))}"
+            for v in sets
+        ]
+    )
 
 
-def _table(material: Material, records: list[Record], sets: list[dict[str, str]]) -> str:
-    rows = []
+def _list(material: Material, records: list[Record]) -> str:
+    items, before = [], ""
     for record in records:
+        target = anchor(group_of(record)) if group_of(record) != before else ""
+        before = group_of(record)
         origin = record.provenance
-        rows.append(
-            [
-                f"[{record.filename}][{material.labels[record.digest]}]",
-                plain(record.subject),
-                record.protocol,
-                record.outcome if record.outcome == "finished" else f"**{record.outcome}**",
-                _use(material, record),
-                _commit(record),
-                f"{plain(origin.device)}, {plural(origin.threads, 'thread')}",
-                str(sets.index(origin.versions) + 1),
-                origin.started.replace("T", " ").removesuffix("Z").removesuffix("+00:00"),
-                duration(origin.wall_seconds),
-                code(record.command),
-            ]
+        outcome = record.outcome if record.outcome == "finished" else f"**{record.outcome}**"
+        facts = [
+            f"protocol {record.protocol}",
+            outcome,
+            f"counted for {_use(material, record)}",
+            f"commit {_commit(record)}",
+            f"{plain(origin.device)} with {plural(origin.threads, 'thread')}",
+            f"versions {_set_name(origin.versions)}",
+            origin.started.replace("T", " ").removesuffix("Z").removesuffix("+00:00"),
+            duration(origin.wall_seconds),
+        ]
+        items.append(
+            f"{target}{material.link(record.digest, material.labels[record.digest])} "
+            f"**{plain(record.subject)}**: {', '.join(facts)}; {code(record.command)}"
         )
-    header = [
-        "Record", "Subject", "Protocol", "Outcome", "Counted for", "Commit", "Device",
-        "Set", "Started, UTC", "Took", "Repeated by",
-    ]  # fmt: skip
-    return table(header, "lllllllllrl", rows)
+    return bullets(items)
 
 
 def _use(material: Material, record: Record) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from reports.readers.material import Material, Section
-from reports.writing.markdown import code, folded, paragraphs, plain, table
+from reports.writing.markdown import clipped, code, folded, paragraphs, plain, table
 from reports.writing.wording import NOTHING, plural
 from verification.claims.validity import Check, check
 
-TITLE = "### What the checker of trainings rejects"
+TITLE = "## What the checker of trainings rejects"
 EXPLANATION = (
     "A finished training must have the settings, the data and all the epochs of its protocol, come "
     "from committed sources, be there once for each realisation and seed, and its numbers must "
@@ -18,7 +18,7 @@ EXPLANATION = (
 
 def write(material: Material) -> Section:
     """Tables of rejected records and of missing seeds; nothing where nothing was trained."""
-    finished = [r for r in material.records if r.kind == "training" and r.outcome == "finished"]
+    finished = [r for r in material.of_kind("training") if r.outcome == "finished"]
     if not finished:
         return Section("")
     found = check(finished)
@@ -44,7 +44,7 @@ def _rejected(material: Material, found: Check) -> str:
             str(record.seeds.get("realisation", NOTHING)),
             str(record.seeds.get("seed", NOTHING)),
             record.protocol,
-            plain("; ".join(reasons)),
+            plain(clipped("; ".join(reasons), 110)),
             material.cite(record),
         ]
         for record, reasons in found.rejected
@@ -62,7 +62,7 @@ def _missing(found: Check) -> str:
             plain(cell.data),
             "+" if cell.augmentation else "",
             cell.protocol,
-            ", ".join(f"{realisation}/{seed}" for realisation, seed in lacking),
+            clipped(", ".join(f"{realisation}/{seed}" for realisation, seed in lacking)),
         ]
         for cell, lacking in found.missing.items()
     ]

@@ -15,7 +15,7 @@ from reports.readers.measurements import Scaling
 from reports.writing.figures import BLUE, VERMILION, render
 from reports.writing.markdown import paragraphs, picture, table
 
-TITLE = "### Growth of the cost"
+TITLE = "## Growth of the cost"
 EXPLANATION = (
     "One layer, varied one size at a time about the second layer of the published networks: a "
     "forward and backward pass of the layer, of its textbook form and of a plain 7×7 convolution "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reports.readers.material import FOOTNOTE, Material, Section, mark
-from reports.writing.markdown import paragraphs, plain, table
+from reports.sections.claim_table import LONGEST
+from reports.writing.markdown import clipped, paragraphs, plain, table
 from reports.writing.wording import NOTHING, small
 from verification.claims.claim import Theorem
 
@@ -18,9 +19,8 @@ def write(material: Material) -> Section:
     """What equivariance means, and the table of theorems."""
     return Section(
         paragraphs(
-            "## Theory",
             INTRODUCTION,
-            "### Statements that must hold for every input",
+            "## Statements that must hold for every input",
             "Each is judged by trying to break it: random signals, filters and scales, in float64, "
             "with signals that are rescaled exactly and never interpolated. One error above the "
             "bound refutes the statement; the bound is what rounding explains.",
@@ -37,7 +37,7 @@ def _theorems(material: Material) -> str:
         measured = verdict.measured
         rows.append(
             [
-                plain(claim.statement) + mark(claim),
+                plain(clipped(claim.statement, LONGEST)) + mark(claim),
                 f"{measured['cases']:,}" if "cases" in measured else NOTHING,
                 small(measured["worst_error"]) if "worst_error" in measured else NOTHING,
                 small(measured.get("bound", claim.bound)),

@@ -24,10 +24,10 @@ EXPLANATION = (
 def write(material: Material) -> Section:
     """List every training, then the errors by object scale where they are known."""
     records = sorted(
-        (record for record in material.records if record.kind == "training"),
+        material.of_kind("training"),
         key=lambda r: (r.protocol, (r.data or {}).get("name", ""), r.subject, _seeds(r), r.digest),
     )
-    title = "### Trainings that were run"
+    title = "## Trainings that were run"
     if not records:
         return Section(paragraphs(title, "None."))
     head = paragraphs(
@@ -36,12 +36,12 @@ def write(material: Material) -> Section:
         _means(material),
         folded(len(records), _list(material, records)),
     )
-    panels = by_scale(material)
+    panels = [panel for panel in by_scale(material) if panel.protocol != "smoke"]
     if not panels:
         return Section(head)
     text = paragraphs(
         head,
-        "### Errors by object scale",
+        "## Errors by object scale",
         EXPLANATION,
         picture(
             "by_scale",
@@ -91,26 +91,26 @@ def _list(material: Material, records: list[Record]) -> str:
     rows = []
     for record in records:
         error, number = record.numbers.get("test_error"), material.counted[record.digest]
+        shown = f"{error:.2f}" if isinstance(error, int | float) else NOTHING
+        extra = " +" if record.configuration.get("augmentation") else ""
+        seeds = [str(record.seeds.get(name, NOTHING)) for name in ("realisation", "seed")]
         rows.append(
             [
                 code(str(record.configuration.get("model", record.subject))),
-                plain((record.data or {}).get("name", NOTHING)),
-                "+" if record.configuration.get("augmentation") else "",
-                str(record.seeds.get("realisation", NOTHING)),
-                str(record.seeds.get("seed", NOTHING)),
+                plain((record.data or {}).get("name", NOTHING)) + extra,
+                "/".join(seeds),
                 record.protocol,
                 str(record.configuration.get("epochs", NOTHING)),
-                f"{error:.2f}" if isinstance(error, int | float) else NOTHING,
-                record.outcome,
+                shown if record.outcome == "finished" else record.outcome,
                 plural(number, "claim") if number else "nothing",
                 material.cite(record),
             ]
         )
     header = [
-        "Model", "Data", "Extra scaling", "Realisation", "Seed", "Protocol", "Epochs",
-        "Test error, %", "Outcome", "Counted for", "Evidence",
+        "Model", "Data (+ extra scaling)", "Realisation/seed", "Protocol", "Epochs",
+        "Test error, %", "Counted for", "Evidence",
     ]  # fmt: skip
-    return table(header, "llcrrlrrlll", rows)
+    return table(header, "lllrrrll", rows)
 
 
 def _seeds(record: Record) -> tuple[int, int]:
@@ -118,24 +118,28 @@ def _seeds(record: Record) -> tuple[int, int]:
 
 
 def _table(material: Material, panel: Panel) -> str:
+    """A row for each method, a column for each range of sizes."""
     ends = sorted({(item.start, item.stop) for curve in panel.curves for item in curve.bins})
     rows = []
-    for start, stop in ends:
-        cells = []
-        for curve in panel.curves:
-            here = [item for item in curve.bins if (item.start, item.stop) == (start, stop)]
-            cells.append(
-                f"{100 * here[0].errors / here[0].images:.1f} ({here[0].errors}/{here[0].images})"
-                if here
-                else NOTHING
-            )
-        rows.append([f"{start:.1f} to {stop:.1f}", panel.protocol, *cells])
-    names = [
-        f"{code(curve.model)}, {plural(curve.runs, 'run')}: % (errors/images)"
-        for curve in panel.curves
-    ]
+    for curve in panel.curves:
+        known = {(item.start, item.stop): item for item in curve.bins}
+        cells = [
+            f"{100 * known[place].errors / known[place].images:.1f}" if place in known else NOTHING
+            for place in ends
+        ]
+        rows.append([f"{code(curve.model)}, {plural(curve.runs, 'run')}", *cells])
+    header = ["Errors, %", *(f"{start:.1f} to {stop:.1f}" for start, stop in ends)]
     return paragraphs(
-        f"#### By scale: {panel.title}",
-        table(["Object scale", "Protocol", *names], "ll" + "r" * len(names), rows),
-        f"Evidence: {material.cite(*panel.records)}",
+        f"### By scale: {panel.title}",
+        table(header, "l" + "r" * len(ends), rows),
+        f"Evidence: {_sources(material, panel)}",
     )
+
+
+def _sources(material: Material, panel: Panel) -> str:
+    groups = dict.fromkeys(record.subject for record in panel.records)
+    cited = [
+        material.cite(*[record for record in panel.records if record.subject == name])
+        for name in groups
+    ]
+    return ", ".join(cited)

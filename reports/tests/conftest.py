@@ -36,5 +36,9 @@ def small(tmp_path: Path) -> list[str]:
     return ["--evidence", str(evidence), "--output", str(tmp_path / "reports")]
 
 
-def text_of(report: Report) -> str:
-    return report.files["REPORT.md"].decode()
+def text_of(report: Report, page: str = "") -> str:
+    """One page of a report, or all of them one after the other."""
+    if page:
+        return report.files[page].decode()
+    pages = [name for name in report.files if name.endswith(".md")]
+    return "\n".join(report.files[name].decode() for name in pages)

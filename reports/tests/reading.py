@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 _CODE = re.compile(r"`+[^`\n]*`+")
 _INLINE = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -32,7 +33,18 @@ def table_problems(text: str) -> list[str]:
             problems.append(f"no header: {rows[0]}")
         problems += [f"{len(row)} cells: {row}" for row in rows if len(row) != len(rows[0])]
     stray = [line for line in text.splitlines() if line.count("|") and not line.startswith("|")]
-    return problems + [f"outside a table: {line}" for line in stray if "<" not in line]
+    outside = [line for line in stray if "<" not in line and not line.startswith("- ")]
+    return problems + [f"outside a table: {line}" for line in outside]
+
+
+def report_link_problems(output: Path) -> list[str]:
+    """Say which links of any page of a report lead nowhere."""
+    pages = sorted(output.rglob("*.md"))
+    return [
+        f"{page.name}: {problem}"
+        for page in pages
+        for problem in link_problems(page.read_text(encoding="utf-8"), page.parent)
+    ]
 
 
 def link_problems(text: str, folder: Path) -> list[str]:
@@ -46,8 +58,12 @@ def link_problems(text: str, folder: Path) -> list[str]:
         if target.startswith("#"):
             if target[1:] not in targets:
                 problems.append(f"no anchor {target}")
-        elif not (folder / target).is_file():
+            continue
+        name, _, place = target.partition("#")
+        if not (folder / unquote(name)).is_file():
             problems.append(f"no file {target}")
+        elif place and place not in anchors((folder / name).read_text(encoding="utf-8")):
+            problems.append(f"no anchor {target}")
     return problems
 
 

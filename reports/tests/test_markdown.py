@@ -3,38 +3,69 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from reports.document.report import Report
+from reports.document.pages import PAGES, REPORT
+from reports.document.report import Report, write_report
 from reports.tests.conftest import text_of
-from reports.tests.reading import anchors, link_problems, table_problems, tables
+from reports.tests.reading import (
+    anchors,
+    link_problems,
+    report_link_problems,
+    table_problems,
+    tables,
+)
 from reports.tests.synthetic import CLAIMS
-from reports.writing.markdown import code, plain, table
+from reports.writing.markdown import clipped, code, plain, table
 
 
 def test_every_link_leads_somewhere(written: Path, empty: Report, tmp_path: Path) -> None:
-    text = (written / "REPORT.md").read_text(encoding="utf-8")
-    assert "](figures/budget.svg)" in text
-    assert link_problems(text, written) == []
-    assert link_problems(text_of(empty), tmp_path) == []
+    assert "](../figures/budget.svg)" in (written / "pages/theory.md").read_text(encoding="utf-8")
+    assert report_link_problems(written) == []
+    write_report(empty, tmp_path)
+    assert report_link_problems(tmp_path) == []
 
 
 def test_a_lost_file_and_a_lost_anchor_are_noticed(written: Path, tmp_path: Path) -> None:
-    text = (written / "REPORT.md").read_text(encoding="utf-8")
-    assert any("no file figures/budget.svg" in line for line in link_problems(text, tmp_path))
-    assert any("no file evidence/" in line for line in link_problems(text, tmp_path))
-    broken = text.replace('<a id="trend-depth">', "").replace("## Cost", "## Costs")
-    assert set(link_problems(broken, written)) == {"no anchor #trend-depth", "no anchor #cost"}
+    shutil.copytree(written, tmp_path / "copy")
+    claims = tmp_path / "copy" / "pages" / "claims.md"
+    claims.write_text(claims.read_text(encoding="utf-8").replace('<a id="trend-depth">', ""))
+    (tmp_path / "copy" / "figures" / "budget.svg").unlink()
+    next((tmp_path / "copy" / "evidence").glob("theorem-*")).unlink()
+    found = " ".join(report_link_problems(tmp_path / "copy"))
+    assert "no anchor claims.md#trend-depth" in found
+    assert "no file ../figures/budget.svg" in found
+    assert "no file ../evidence/theorem-" in found
     assert link_problems("see [abc1234]", written) == ["undefined [abc1234]"]
 
 
 def test_tables_have_as_many_cells_in_every_row(full: Report, empty: Report) -> None:
     for report in (full, empty):
-        assert len(tables(text_of(report))) > 10
+        assert len(tables(text_of(report))) > 5
         assert table_problems(text_of(report)) == []
+
+
+def test_no_table_is_wider_than_a_page() -> None:
+    with pytest.raises(ValueError, match="at most 8 columns"):
+        table(["a"] * 9, "l" * 9, [])
+    with pytest.raises(ValueError, match="at most 120 characters"):
+        table(["a"], "l", [["word " * 30]])
+    assert table(["a"], "l", [[f"[{'a' * 100}]({'b' * 100})"]])
+    assert len(clipped("word " * 30)) <= 120
+    assert clipped("two  words") == "two words"
+
+
+def test_the_front_page_reads_in_five_minutes(full: Report) -> None:
+    assert len(text_of(full, REPORT).splitlines()) <= 250
+    for page in PAGES:
+        if page.lead is not None:
+            head = text_of(full, page.name).split("\n\n")
+            assert head[1] == f"# {page.title}"
+            assert not head[2].startswith(("#", "|", "!"))
 
 
 def test_a_row_with_another_number_of_cells_is_noticed() -> None:
@@ -47,11 +78,13 @@ def test_a_row_with_another_number_of_cells_is_noticed() -> None:
 
 def test_every_claim_has_its_row_and_anchors_are_unique(full: Report, empty: Report) -> None:
     for report in (full, empty):
-        text = text_of(report)
+        text = text_of(report, "pages/claims.md")
         for claim in CLAIMS:
             assert f"`{claim.id}`" in text
             assert claim.id.replace(".", "-") in anchors(text)
-        assert [name for name, number in Counter(anchors(text)).items() if number > 1] == []
+        for page in PAGES:
+            found = Counter(anchors(text_of(report, page.name)))
+            assert [name for name, number in found.items() if number > 1] == []
 
 
 def test_text_of_unknown_origin_is_no_markup() -> None:

@@ -30,12 +30,12 @@ def test_the_finding_counts_who_is_rejected_and_who_is_named() -> None:
 
 
 def test_cells_say_what_a_check_makes_of_a_layer() -> None:
-    matrix, stories = tables(text(synthetic.mutants()))
-    assert matrix[0] == ["Broken layer", "Of", "response", "border"]
-    assert matrix[2] == ["`flipped`", "lifting", "✔✔ 2.0e+06×", "✔"]
-    assert matrix[3] == ["`shapeless`", "lifting", "✔", "·"]
-    assert stories[2] == ["`flipped`", "How flipped \\| comes about.", "its cause is told"]
-    assert stories[3][2] == "–"
+    found = text(synthetic.mutants())
+    (matrix,) = tables(found)
+    assert matrix[2] == ["`flipped`", "lifting", "2 of 3", "response 2.0e+06×"]
+    assert matrix[3] == ["`shapeless`", "lifting", "1 of 3", "–"]
+    assert "- `flipped`: How flipped | comes about. *Found:* its cause is told" in found
+    assert "`shapeless`: How shapeless | comes about. *Found:* –" in found
 
 
 def test_changes_without_effect_are_argued() -> None:

@@ -28,11 +28,9 @@ def test_figures_and_finding_are_those_of_the_records() -> None:
     assert "`sesn_scalar_28`: first layer stays (1.00 times)" in found
     (rows,) = tables(found)
     plain, trained = rows[2], rows[3]
-    assert plain[:11] == [
-        "`cnn_28`", "untrained", "10", "20", "40", "–", "60", "10", "5", "30", "2",
-    ]  # fmt: skip
-    assert trained[2:5] == ["20", "40", "80"]
-    assert rows[4][5] == "5"
+    assert plain[:7] == ["`cnn_28`, untrained", "10", "20", "40", "–", "60 (10)", "5 (30)"]
+    assert trained[1:4] == ["20", "40", "80"]
+    assert rows[4][4] == "5"
 
 
 def test_a_record_that_says_something_else_is_named() -> None:

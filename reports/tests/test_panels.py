@@ -44,7 +44,7 @@ def test_panels_on_each_grid_with_medians_bands_and_verdicts() -> None:
     row = next(line for line in section.text.splitlines() if "| layers 1 |" in line)
     assert "2.0 \\[1.6, 2.6] | 1.5 | 0.20 | 20 | – |" in row
     assert "#trend-depth-stl10" in row
-    assert row.count("[") == 4  # the band, the verdict, two records
+    assert row.count("[") == 4  # the grid with its verdict, the band, two records
     assert "3 random networks" in section.text
     with Image.open(io.BytesIO(section.figures["panels.png"])) as image:
         assert 1200 <= image.width <= 2000
@@ -54,8 +54,8 @@ def test_published_statements_are_judged_by_their_readings() -> None:
     """Three invented networks decide nothing, and that is said reading by reading."""
     text = panels.write(_gather(invented())).text
     row = next(line for line in text.splitlines() if "#trend-depth)" in line)
-    assert "trend.depth.stl10: inconclusive" in row
-    assert "trend.depth.wide: inconclusive" in row
+    assert "published STL-10 grid: inconclusive" in row
+    assert "wide grid: inconclusive" in row
     assert "STL-10 grid, layers 50: 8.0 % on resampled photographs, 6.0 % by exact probe" in text
 
 

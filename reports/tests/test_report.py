@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from reports.document import report as report_module
+from reports.document.pages import PAGES, REPORT
 from reports.document.report import (
     FIGURE_NAMES,
     Report,
@@ -44,7 +45,8 @@ def test_another_process_writes_the_same_bytes_without_loading_a_network(
         env=environment,
         capture_output=True,
     )
-    for name in ("REPORT.md", *(f"figures/{name}.svg" for name in FIGURE_NAMES)):
+    pages = [page.name for page in PAGES]
+    for name in (*pages, *(f"figures/{name}.svg" for name in FIGURE_NAMES)):
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes(), name
     for name in FIGURE_NAMES:
         path = f"figures/{name}.png"
@@ -68,8 +70,9 @@ def test_another_number_gives_another_report() -> None:
 
 def test_without_records_everything_is_not_run(empty: Report) -> None:
     text = text_of(empty)
-    assert list(empty.files) == ["REPORT.md"]
-    assert "**Is the theory sound?** Nothing measured yet." in text
+    assert sorted(empty.files) == sorted(page.name for page in PAGES)
+    assert list(empty.files)[-1] == REPORT
+    assert "## Is the theory sound?\n\nNothing measured yet." in text
     assert "none of the 49 published test errors was measured" in text
     assert "There are no records: nothing was run." in text
     read = sum(bool(getattr(claim, "read_at", ())) for claim in CLAIMS)
@@ -77,8 +80,12 @@ def test_without_records_everything_is_not_run(empty: Report) -> None:
 
 
 def test_every_record_is_listed_with_its_command_and_what_it_counted_for(full: Report) -> None:
-    text = text_of(full)
-    rows = {line.split("]")[0][3:]: line for line in text.splitlines() if line.startswith("| [")}
+    text = text_of(full, "pages/records.md")
+    lines = text.splitlines()
+    rows = {
+        record.filename: next(line for line in lines if f"/{record.filename}) **" in line)
+        for record in full_set()
+    }
     for record in full_set():
         row = rows[record.filename]
         assert record.outcome in row
@@ -109,17 +116,21 @@ def test_files_are_replaced_and_stale_figures_removed(empty: Report, tmp_path: P
     (tmp_path / "figures").mkdir()
     for name in ("budget.svg", "mine.svg"):
         (tmp_path / "figures" / name).write_text("old")
-    assert differences(empty, tmp_path) == [
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "old.md").write_text("old")
+    assert differences(empty, tmp_path)[-3:] == [
         f"{tmp_path / 'REPORT.md'}: missing",
         f"{tmp_path / 'figures' / 'budget.svg'}: no longer shown",
+        f"{tmp_path / 'pages' / 'old.md'}: no longer shown",
     ]
     write_report(empty, tmp_path)
     assert differences(empty, tmp_path) == []
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["REPORT.md", "figures", "mine.svg"]
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    assert files == {*(page.name for page in PAGES), "figures/mine.svg"}
 
 
 def test_every_figure_is_known_by_name(full: Report) -> None:
-    names = {Path(name).stem for name in full.files} - {"REPORT"}
+    names = {Path(name).stem for name in full.files if not name.endswith(".md")}
     assert names == set(FIGURE_NAMES)
     assert report_module.FIGURES == "figures"
 
@@ -127,4 +138,4 @@ def test_every_figure_is_known_by_name(full: Report) -> None:
 def test_records_are_linked_from_wherever_the_report_lies(tmp_path: Path) -> None:
     evidence = write_all(theorems(), tmp_path / "some records")
     report = read_report(evidence, tmp_path / "a" / "b")
-    assert "]: ../../some%20records/theorem-" in text_of(report)
+    assert "](../../../some%20records/theorem-" in text_of(report, "pages/records.md")

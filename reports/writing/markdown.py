@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 FOLD_ABOVE = 24
 """Longest table that a reader meets unfolded."""
+MOST_COLUMNS, LONGEST_CELL = 8, 120
+"""What still reads at the width of a code host."""
 
 _ALIGNMENTS = {"l": ":--", "r": "--:", "c": ":-:"}
 
@@ -27,13 +30,29 @@ def code(text: str) -> str:
 def table(header: Sequence[str], alignment: str, rows: Sequence[Sequence[str]]) -> str:
     """Return a table of cells that are Markdown already.
 
-    alignment: one of l, r, c for each column. Raises ValueError where the lengths differ.
+    alignment: one of l, r, c for each column. Raises ValueError where the lengths differ, for more
+    than eight columns, and for a cell of more than 120 visible characters.
     """
+    if len(header) > MOST_COLUMNS:
+        raise ValueError(f"a table has at most {MOST_COLUMNS} columns, got {list(header)}")
     for row in [alignment, *rows]:
         if len(row) != len(header):
             raise ValueError(f"{row!r} has {len(row)} cells, the header {header!r} {len(header)}")
+        if long := [cell for cell in row if len(visible(cell)) > LONGEST_CELL]:
+            raise ValueError(f"a cell has at most {LONGEST_CELL} characters, got {long[0]!r}")
     lines = [_line(header), _line([_ALIGNMENTS[letter] for letter in alignment])]
     return "\n".join([*lines, *map(_line, rows)])
+
+
+def visible(text: str) -> str:
+    """What a reader sees of Markdown: no targets of links, no anchors, no escapes."""
+    return re.sub(r"\\(?=\W)", "", re.sub(r"\]\([^)]*\)|<a id=[^>]*></a>", "]", text))
+
+
+def clipped(text: str, longest: int = LONGEST_CELL) -> str:
+    """Shorten plain text to a table cell, at the end of a word."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 2].rsplit(' ', 1)[0]} …"
 
 
 def folded(rows: int, content: str) -> str:

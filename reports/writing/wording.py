@@ -11,6 +11,7 @@ from verification.claims.rules.verdict import plural
 __all__ = [
     "MARKS",
     "NOTHING",
+    "STATUS_WORDS",
     "duration",
     "listing",
     "mean_and_spread",
@@ -23,6 +24,13 @@ __all__ = [
 ]
 
 MARKS = {SUPPORTED: "✓", REFUTED: "✗", INCONCLUSIVE: "?", BY_READING: "≡", NOT_RUN: "·"}
+STATUS_WORDS = {
+    SUPPORTED: "supported",
+    REFUTED: "refuted",
+    INCONCLUSIVE: "inconclusive",
+    BY_READING: "by reading",
+    NOT_RUN: "not run",
+}
 NOTHING = "–"
 
 

@@ -1,0 +1,151 @@
+"""What of a report changes when a record is left out, without writing all of it again.
+
+While a section is written, it is noted which kinds of records and which verdicts it asks for.  A
+record that is left out changes verdicts only where a claim selects it or a ranking shares its
+family; only sections that asked for one of these, or for records of its kind, are written again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from reports.document.pages import PAGES, Write
+from reports.readers.material import Material
+from verification.claims.claim import Claim, Ranking
+from verification.claims.records import Record, RecordError
+from verification.claims.rules import Verdict, judge
+from verification.claims.validity import shared_faults
+
+ALL = "*"
+
+
+class Watched:
+    """Stands for a material and notes what is asked of it."""
+
+    def __init__(self, material: Material) -> None:
+        self._material = material
+        self.asked_kinds: set[str] = set()
+        self.asked_claims: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the material has
+        if name in ("records", "superseded"):
+            self.asked_kinds.add(ALL)
+        if name in ("verdicts", "counted"):
+            self.asked_claims.add(ALL)
+        return getattr(self._material, name)
+
+    def latest(self, kind: str, *, per_device: bool = False) -> list[Record]:
+        """As `Material.latest`."""
+        self.asked_kinds.add(kind)
+        return self._material.latest(kind, per_device=per_device)
+
+    def newest(self, kind: str) -> list[Record]:
+        """As `Material.newest`."""
+        self.asked_kinds.add(kind)
+        return self._material.newest(kind)
+
+    def of_kind(self, kind: str) -> list[Record]:
+        """As `Material.of_kind`."""
+        self.asked_kinds.add(kind)
+        return self._material.of_kind(kind)
+
+    def verdict(self, claim: Claim) -> Verdict:
+        """As `Material.verdict`."""
+        self.asked_claims.add(claim.id)
+        return self._material.verdict(claim)
+
+    def statuses(self, claims: Iterable[Claim]) -> list[str]:
+        """As `Material.statuses`."""
+        return [self.verdict(claim).status for claim in claims]
+
+    def judged(self, claim: Claim) -> str:
+        """As `Material.judged`."""
+        self.asked_claims.add(claim.id)
+        return self._material.judged(claim)
+
+    def cite(self, *sources: Record | Claim) -> str:
+        """As `Material.cite`."""
+        self.asked_claims.update(source.id for source in sources if isinstance(source, Claim))
+        return self._material.cite(*sources)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section as written of everything, its lines in order, and what it asked for."""
+
+    page: str
+    write: Write
+    lines: tuple[str, ...]
+    kinds: frozenset[str]
+    claims: frozenset[str]
+
+    def rests_on(self, kind: str, changed: frozenset[str]) -> bool:
+        """Whether it can change with a record of a kind, and with the verdicts on some claims."""
+        if {kind, ALL} & self.kinds:
+            return True
+        return bool(changed & self.claims) or (bool(changed) and ALL in self.claims)
+
+
+def parts_of(material: Material) -> tuple[Part, ...]:
+    """Write every section of every page, and note what it asked for."""
+    return tuple(_part(page.name, write, material) for page in PAGES for write in page.parts)
+
+
+def lost_lines(
+    material: Material, parts: Sequence[Part]
+) -> Iterator[tuple[Record, Mapping[int, Counter[str]]]]:
+    """For each record the lines that are gone without it, by the number of their section."""
+    for record in material.records:
+        rest = without(material, record)
+        changed = frozenset(
+            name for name, verdict in rest.verdicts.items() if verdict != material.verdicts[name]
+        )
+        lost = {}
+        for number, part in enumerate(parts):
+            if part.rests_on(record.kind, changed):
+                lines = _lines(part.write, rest, record)
+                if gone := Counter(part.lines) - Counter(lines):
+                    lost[number] = gone
+        yield record, lost
+
+
+def without(material: Material, record: Record) -> Material:
+    """The material as it is without a record; the same as gathered anew."""
+    rest = tuple(other for other in material.records if other is not record)
+    touched = [claim for claim in material.claims if claim.selects(record)]
+    if record.kind == "training" and shared_faults(material.records):
+        touched = list(material.claims)
+    families = {claim.family for claim in touched if isinstance(claim, Ranking)}
+    names = {claim.id for claim in touched}
+    again = [
+        claim
+        for claim in material.claims
+        if claim.id in names or (isinstance(claim, Ranking) and claim.family in families)
+    ]
+    verdicts = {claim.id: judge(claim, rest, material.claims) for claim in again}
+    return Material(material.claims, rest, {**material.verdicts, **verdicts}, material.folder)
+
+
+def _part(page: str, write: Write, material: Material) -> Part:
+    watched = Watched(material)
+    lines = write(cast(Material, watched)).text.splitlines()
+    return Part(
+        page, write, tuple(lines), frozenset(watched.asked_kinds), frozenset(watched.asked_claims)
+    )
+
+
+def _lines(write: Write, material: Material, left_out: Record) -> list[str]:
+    try:
+        return write(material).text.splitlines()
+    except RecordError:
+        # What it had replaced comes to light, and may be of a format that is no longer read.
+        kept = [other for other in material.records if not _replaced(other, left_out)]
+        return write(Material.gather(material.claims, kept, material.folder)).text.splitlines()
+
+
+def _replaced(older: Record, newer: Record) -> bool:
+    same = (older.kind, older.subject) == (newer.kind, newer.subject)
+    return same and older.provenance.started <= newer.provenance.started

@@ -1,0 +1,121 @@
+"""Findings for the front page, each a sentence made from records."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from reports.readers.budgets import Budget, budgets
+from reports.readers.material import Material, claim_link
+from reports.readers.needs import PUBLISHED, ranking_need
+from reports.readers.trainings import by_scale, runs_by_group
+from reports.sections.budget_layer import findings as layer_findings
+from reports.writing.markdown import code, plain
+from reports.writing.wording import NOTHING, percent, plural
+from verification.claims.claim import Count, Ranking
+from verification.claims.rules import INCONCLUSIVE, NOT_RUN
+
+
+def highlights(material: Material) -> list[str]:
+    """Say what else was found; what nothing was measured of is left out."""
+    published = [item for item in budgets(material) if item.published]
+    parts = [
+        _border(published),
+        _smaller_support(published),
+        _too_few_realisations(material),
+        _smallest_objects(material),
+        _augmentation(material),
+        _data_script(material),
+    ]
+    return [part for part in parts if part]
+
+
+def _border(published: Sequence[Budget]) -> str:
+    layers = [(item.name, item.layer) for item in published if item.layer is not None]
+    if not layers:
+        return ""
+    return f"{layer_findings(layers)[0]} ([in the network](#in-the-network))"
+
+
+def _smaller_support(published: Sequence[Budget]) -> str:
+    """The configuration that gains most from a support no larger than the published one."""
+    found = [(i.supports.best.error / i.worst.total, i) for i in published if i.supports]
+    if not found:
+        return ""
+    gain, item = min(found, key=lambda entry: entry[0])
+    if gain >= 1 or item.supports is None:
+        return ""
+    best = item.supports.best
+    taps = f" with {best.taps / item.taps:.2f} of the taps" if item.taps else ""
+    rank = f", but rank {best.finest_rank} in place of {item.ranks[0]}" if item.ranks else ""
+    return (
+        f"{code(item.name)} with V = {best.kernel_size} in place of {item.kernel_size or NOTHING} "
+        f"has a worst-pair error of {percent(best.error)} in place of {percent(item.worst.total)}"
+        f"{taps}{rank} at the finest scale ([supports](#the-support-that-an-error-needs))."
+    )
+
+
+def _too_few_realisations(material: Material) -> str:
+    claims = [
+        claim
+        for claim in material.select(Ranking, "ranking.mnist")
+        if material.verdict(claim).status in (NOT_RUN, INCONCLUSIVE)
+    ]
+    needs = [ranking_need(material, claim) for claim in claims]
+    beyond = sum(need.total is None or need.total > PUBLISHED for need in needs)
+    if not beyond:
+        return ""
+    return (
+        f"{beyond} of {plural(len(claims), 'open ranking')} need more than the {PUBLISHED} "
+        "published data realisations for a verdict with a chance of 80 %, even if the published "
+        "difference is right ([plan](#what-open-claims-need))."
+    )
+
+
+def _smallest_objects(material: Material) -> str:
+    ratios = []
+    for panel in by_scale(material):
+        for curve in panel.curves if panel.protocol != "smoke" else ():
+            first, images = curve.bins[0], sum(item.images for item in curve.bins)
+            errors = sum(item.errors for item in curve.bins)
+            if errors:
+                ratios.append(first.errors / first.images / (errors / images))
+    if not ratios:
+        return ""
+    return (
+        f"Every network trained here errs {min(ratios):.1f} to {max(ratios):.1f} times as often on "
+        "the smallest objects as on average ([by scale](#errors-by-object-scale))."
+    )
+
+
+def _augmentation(material: Material) -> str:
+    """Compare the mean errors with and without scaling augmentation under the short protocol."""
+    means: dict[tuple[str, str], float] = {}
+    for (data, column, protocol), runs in runs_by_group(material).items():
+        for method in {material.method_names.get(run.model, run.model) for run in runs}:
+            mine = [r for r in runs if material.method_names.get(r.model, r.model) == method]
+            if (data, protocol) == ("mnist_scale", "short"):
+                means[method, column] = statistics.mean(run.test_error for run in mine)
+    pairs = sorted(
+        (method, means[method, "28+"] - means[method, "28"])
+        for method, column in means
+        if column == "28+" and (method, "28") in means
+    )
+    if not pairs:
+        return ""
+    texts = [f"{plain(method)} {difference:+.2f}" for method, difference in pairs]
+    return (
+        "After the five epochs of protocol `short`, scaling augmentation changes the test error by "
+        f"{', '.join(texts)} points, where the published recipe gains from it "
+        "([trainings](#trainings-that-were-run))."
+    )
+
+
+def _data_script(material: Material) -> str:
+    claims = material.select(Count, "count.finding.data_script")
+    return "".join(
+        f"{plain(claim.statement.removesuffix('.'))} "
+        f"({claim_link(claim, material.verdict(claim).status)}); the six realisations are "
+        "regenerated here by other means."
+        for claim in claims
+    )

@@ -1,0 +1,132 @@
+"""The answer with which each page begins, in two sentences made from claims and records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from reports.readers.comparison import read_comparison
+from reports.readers.material import Material
+from reports.sections import answers
+from reports.writing.wording import STATUS_WORDS, listing, percent, plural
+from verification.claims.claim import Cell, Claim, Cost, Count, Theorem
+from verification.claims.rules import NOT_RUN, STATUSES, SUPPORTED
+
+
+def theory(material: Material) -> str:
+    """The theory, and what sampled filters leave of it."""
+    claims = material.select(Theorem)
+    found = Counter(material.statuses(claims))
+    text = (
+        f"Of {plural(len(claims), 'statement')} that must hold for every input, "
+        f"{found[SUPPORTED]} withstood every attempt to break them."
+    )
+    return f"{text} {answers.on_filters(material).split('. ')[0] or 'No filters were measured'}."
+
+
+def accuracy(material: Material) -> str:
+    """How many published errors were measured."""
+    cells = material.select(Cell, "cell.mnist", "cell.stl10")
+    judged = sum(material.verdict(cell).status != NOT_RUN for cell in cells)
+    return (
+        f"{judged} of {len(cells)} published test errors {'was' if judged == 1 else 'were'} "
+        f"measured under the published recipe: {counted(material, cells)}. Five epochs on the same "
+        "data (`short`) compare methods, and support no published error."
+    )
+
+
+def methods(material: Material) -> str:
+    """The smallest error of a first layer."""
+    comparison = read_comparison(material)
+    shares = comparison.shares("probe")
+    if not shares:
+        return "The methods were not compared. `python -m benchmarks compare` does it."
+    best, worst = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
+    names = material.method_names
+    return (
+        f"Of {plural(len(shares), 'untrained network')} {names.get(best, best)} has the smallest "
+        f"equivariance error in its first layer, {percent(shares[best])} of that of unrelated "
+        f"responses, and {names.get(worst, worst)} the largest, {percent(shares[worst])}. The "
+        "published comparison is of test errors alone; errors of equivariance were compared by us."
+    )
+
+
+def cost(material: Material) -> str:
+    """How many claims on cost hold, and how much slower SESN is."""
+    claims = [claim for claim in material.select(Cost) if claim.origin != "later"]
+    steps = read_comparison(material).ratios(lambda price: price.step)
+    own = [name for name in steps if name.startswith("sesn_")]
+    names = material.method_names
+    slower = [f"{names.get(name, name)} {steps[name].median:.1f}" for name in own]
+    first = (
+        f"A training step costs, in steps of the plain CNN: {listing(slower)}."
+        if slower
+        else "The methods were not timed beside one another."
+    )
+    return f"{first} Of {plural(len(claims), 'claim')} on cost: {counted(material, claims)}."
+
+
+def checks(material: Material) -> str:
+    """Whether the checks find mistakes."""
+    claims = material.select(Count, "count.checks")
+    return (
+        "Layers are broken on purpose, one real-world mistake each, to see whether the checks can "
+        f"fail. That every mistake is rejected and named, and no intact layer is: "
+        f"{counted(material, claims)}."
+    )
+
+
+def findings(material: Material) -> str:
+    """How many findings about code and data there are."""
+    prefixes = ("count.finding", "trend.finding", "count.basis.rank", "count.data")
+    claims = material.select(Claim, *prefixes)
+    return (
+        f"These are {plural(len(claims), 'finding')} about the released code, data and bases: "
+        f"{counted(material, claims)}. What was only read names file and line."
+    )
+
+
+def later(material: Material) -> str:
+    """How many later measurements were repeated."""
+    claims = [claim for claim in material.claims if claim.origin == "later"]
+    return (
+        f"Others published {plural(len(claims), 'statement')} about SESN later: "
+        f"{counted(material, claims)}. Most need data sets or models that are not part of this "
+        "project."
+    )
+
+
+def rules(material: Material) -> str:
+    """What the rules are, and how often they err."""
+    del material
+    return (
+        "Each kind of claim has one rule from records to a verdict, fixed in code before the data; "
+        "the parameters stand in the claims. In simulations with known truth we measured how often "
+        "each rule is wrong."
+    )
+
+
+def claims(material: Material) -> str:
+    """All claims, counted."""
+    return (
+        f"All {plural(len(material.claims), 'claim')} with verdict, reason and source: "
+        f"{counted(material, material.claims)}. What would refute each stands in "
+        "`verification/claims/claims.toml`."
+    )
+
+
+def records(material: Material) -> str:
+    """All records, counted."""
+    found = Counter(record.outcome for record in material.records)
+    outcomes = listing([f"{found[name]} {name}" for name in sorted(found)]) or "none"
+    return (
+        f"There are {plural(len(material.records), 'record')}, one for each measurement: "
+        f"{outcomes}. Each is a file named by the hash of its content and holds the command that "
+        "repeats it."
+    )
+
+
+def counted(material: Material, claims: Sequence[Claim]) -> str:
+    """Count verdicts in words."""
+    found = Counter(material.statuses(claims))
+    return listing([f"{found[s]} {STATUS_WORDS[s]}" for s in STATUSES if found[s]])
