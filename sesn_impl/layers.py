@@ -65,7 +65,7 @@ class _SteerableConv2d(nn.Module):
             raise ValueError(f"padding_mode={padding_mode!r}: must be one of {allowed}")
         self.out_channels, self.in_channels = weight_shape[:2]
         self.basis = basis
-        self.stride, self.padding, self.padding_mode = stride, padding, padding_mode
+        self.stride, self.padding, self.padding_mode = _one(stride), _one(padding), padding_mode
         self.weight = nn.Parameter(torch.empty(weight_shape))
         self.bias = nn.Parameter(torch.empty(weight_shape[0])) if bias else None
         # Not persistent: the basis is derived from the configuration, a state dict holds what was
@@ -330,6 +330,12 @@ def _pair(value: Pixels) -> tuple[int, int]:
     """For rows and columns."""
     rows, columns = value if isinstance(value, tuple | list) else (value, value)
     return rows, columns
+
+
+def _one(value: Pixels) -> Pixels:
+    """One number where rows and columns have the same."""
+    pair = _pair(value)
+    return pair[0] if pair[0] == pair[1] else pair
 
 
 def _check_at_least(name: str, value: int, least: int) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 import verification.__main__
 
@@ -25,6 +27,15 @@ def test_python_blocks_run(code: str, capsys: pytest.CaptureFixture[str]) -> Non
     printed = capsys.readouterr().out
     assert "FAILED" not in printed
     assert printed.count("PASSED: ") == code.count("print(verdict)")
+
+
+def test_the_network_of_ones_own_learns() -> None:
+    torch.manual_seed(0)
+    names: dict[str, Any] = {}
+    exec(compile(blocks("python")[1], str(README), "exec"), names)
+    losses = [float(loss.detach()) for loss in names["losses"]]
+    assert losses[0] > 0.6
+    assert max(losses[-5:]) < 0.5
 
 
 def test_a_layer_is_judged_in_ten_lines() -> None:

@@ -119,7 +119,11 @@ def describe(
     """The target of a lifting or scale convolution with Hermite filters.
 
     basis: the documented basis, if it is not the one that the layer itself claims to use.
+    Raises ValueError for a stride or padding that differs between rows and columns.
     """
+    for option in ("padding", "stride"):
+        if not isinstance(value := getattr(layer, option), int):
+            raise ValueError(f"{option}={value!r}: must be the same for rows and columns")
     documented = layer.basis if basis is None else basis
     weight = layer.weight.detach().to("cpu", torch.float64)
     lifts = weight.ndim == 3

@@ -16,6 +16,7 @@ from sesn_impl import (
 from verification import check_scale_equivariance
 from verification.budget import pair_budget
 from verification.checks.filters import check_closed_form, check_ranks, check_sigma_law
+from verification.layer.targets import describe
 from verification.reference.continuum import (
     continuum_responses,
     is_hermite,
@@ -91,3 +92,14 @@ def test_their_budget_has_no_truncation(make):
     assert budget.residual < 1e-28
     assert budget.sampling == pytest.approx(budget.total, rel=1e-9)
     assert pair_budget(hermite_basis_b(15, (2.0, 2.83, 4.0), 4), 0, 1, *drawn()).truncation > 1e-6
+
+
+def test_what_differs_between_rows_and_columns_is_refused_by_name():
+    basis = hermite_basis_b(9, (1.5, 2.0), 3)
+    with pytest.raises(ValueError, match=r"stride=\(2, 1\): must be the same for rows and columns"):
+        describe(LiftingConv2d(1, 2, basis, stride=(2, 1)))
+    with pytest.raises(
+        ValueError, match=r"padding=\(4, 2\): must be the same for rows and columns"
+    ):
+        describe(LiftingConv2d(1, 2, basis, padding=(4, 2)))
+    assert describe(LiftingConv2d(1, 2, basis, (2, 2), (4, 4))).stride == 2
