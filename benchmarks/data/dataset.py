@@ -80,8 +80,7 @@ class Normalisation:
                 f"images must be [B, {len(self.mean)}, H, W], got {list(images.shape)}"
             )
         unit = unit_range(images)
-        mean, std = (unit.new_tensor(values).view(1, -1, 1, 1) for values in (self.mean, self.std))
-        return (unit - mean) / std
+        return (unit - per_channel(unit, self.mean)) / per_channel(unit, self.std)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +130,11 @@ def unit_range(images: Tensor) -> Tensor:
     if not images.is_floating_point():
         raise TypeError(f"images must be uint8 or floating, got {images.dtype}")
     return images
+
+
+def per_channel(images: Tensor, values: tuple[float, ...]) -> Tensor:
+    """One value for each channel, [1, C, 1, 1] where the images are: written there, not sent."""
+    return torch.stack([images.new_full((), value) for value in values]).view(1, -1, 1, 1)
 
 
 def _check_vector(name: str, values: Tensor, dtype: torch.dtype, length: int) -> None:

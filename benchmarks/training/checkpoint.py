@@ -31,14 +31,15 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
     write_atomically(path, buffer.getbuffer())
 
 
-def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """Return the state at `path` with its tensors on `device`, or None where there is no file.
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """Return the state at `path` with its tensors on the CPU, or None where there is no file.
 
-    Nothing but tensors and plain values is ever unpickled. Raises CheckpointError for a file that
-    is damaged or holds anything else.
+    An optimiser puts them where it needs them: counts of steps on a GPU would be asked for one by
+    one. Nothing but tensors and plain values is ever unpickled. Raises CheckpointError for a file
+    that is damaged or holds anything else.
     """
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
     except _DAMAGE as error:

@@ -7,11 +7,11 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from benchmarks.data import DataSet
 from benchmarks.training.checkpoint import (
@@ -20,14 +20,15 @@ from benchmarks.training.checkpoint import (
     remove_checkpoint,
     save_checkpoint,
 )
-from benchmarks.training.devices import device_name
+from benchmarks.training.devices import device_name, named_faults, prepare
+from benchmarks.training.graph import EAGER, REPLAYED
 from benchmarks.training.recipes import recipe_for
 from benchmarks.training.run import Run
 from sesn_impl import list_models
 from verification.claims.provenance import current_provenance
 from verification.claims.records import Postponed, Record, measuring
 
-CHECKPOINT_SECONDS = 60.0  # at the most, between two checkpoints; besides the end of every epoch
+CHECKPOINT_SECONDS = 60.0  # at the most, between two checkpoints
 
 
 def train(
@@ -39,7 +40,7 @@ def train(
     seed: int = 0,
     device: torch.device | str = "cpu",
     checkpoint_dir: Path | None = None,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    checkpoint_seconds: float | None = None,
     evidence: Path | None = None,
     stop: Callable[[], bool] | None = None,
     progress: bool = True,
@@ -48,9 +49,12 @@ def train(
 
     augmentation: whether images are scaled by 0.5 to 2 at random, beyond what the recipe does.
     seed: 0 or more; together with the data's realisation it seeds all that is random.
-    checkpoint_dir: where the run leaves its state after every epoch, and after any step that ends
-    `checkpoint_seconds` or more after the last time, and finds it again after an interruption;
+    device: a CPU or a CUDA device, on which float32 is IEEE's and algorithms are those that repeat;
+    this stays set. Random numbers are the same on every device.
+    checkpoint_dir: where the run leaves its state after any step that ends `checkpoint_seconds` or
+    more after the last time, and after the last one, and finds it again after an interruption;
     None: nowhere. A state left by uncommitted sources is of no use to committed ones.
+    checkpoint_seconds: None: a minute.
     evidence: folder that the record is written to, also that of a run that fails; None: nowhere.
     Once the record is there, the checkpoint is removed.
     stop: asked after every step and before every batch of the test; True ends the session by
@@ -60,12 +64,16 @@ def train(
 
     The record's numbers: `test_error` and `validation_error` in percent, of the weights of
     `best_epoch` (from 1); `curves` by epoch; `by_scale`: images and errors per bin of the true
-    scale; `parameters`; `step_seconds` (median); `steps`; `weights`: their hash; `sessions`: the
-    commit, first step and seconds of each start of the program. A loss that is not finite ends the
-    run with the outcome "diverged", without a test. Global random states are left as they were.
+    scale; `parameters`; `step_seconds` (median, of batches with their augmentation); `steps`;
+    `weights`: their hash; `arithmetic`: as `devices.prepare` says; `sessions`: of each start of the
+    program the commit, device, arithmetic, first step, seconds, and whether steps were replayed
+    from a graph. A loss that is not finite ends the run with the outcome "diverged", without a
+    test. Global random states are left as they were.
 
     Raises ValueError for an unknown model or protocol, a model that does not fit the data, or a
-    negative seed; CheckpointError for a damaged checkpoint; OSError where a file cannot be written.
+    negative seed; CheckpointError for a checkpoint that is damaged or was left on another kind of
+    device; DeviceError for one that fails or is out of memory; OSError where a file cannot be
+    written.
     """
     check(model_name, data.name, seed)
     device = torch.device(device)
@@ -77,10 +85,13 @@ def train(
         "seeds": {"realisation": data.realisation, "seed": seed},
     }
     checkpoint = checkpoint_dir and checkpoint_dir / checkpoint_name(model_name, identity)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    seconds = CHECKPOINT_SECONDS if checkpoint_seconds is None else checkpoint_seconds
+    arithmetic = prepare(device)
+    cuda = [device] if device.type == "cuda" else []
+    with named_faults(device), torch.random.fork_rng(devices=cuda), _current(device):
         run = Run(model_name, data, recipe, augmentation=augmentation, seed=seed, device=device)
         if checkpoint:
-            _resume(run, checkpoint)
+            _resume(run, checkpoint, arithmetic)
         with measuring(
             "training",
             model_name,
@@ -89,7 +100,8 @@ def train(
             folder=evidence,
             **identity,
         ) as measurement:
-            _work(run, checkpoint, checkpoint_seconds, stop, progress=progress)
+            measurement.numbers["arithmetic"] = arithmetic
+            _work(run, arithmetic, checkpoint, seconds, stop, progress=progress)
             measurement.numbers.update(run.numbers(lambda: _check_time(run, stop)))
             measurement.outcome = "diverged" if run.diverged else "finished"
     if checkpoint and evidence:
@@ -118,24 +130,56 @@ def forget_checkpoint(record: Record, checkpoint_dir: Path) -> None:
     remove_checkpoint(checkpoint_dir / checkpoint_name(model_name, identity))
 
 
-def _resume(run: Run, checkpoint: Path) -> None:
-    state = load_checkpoint(checkpoint, run.device)
+def _current(device: torch.device) -> AbstractContextManager[object]:
+    """Graphs are captured on the current CUDA device, whatever device their tensors are on."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+def _resume(run: Run, checkpoint: Path, arithmetic: dict[str, Any]) -> None:
+    state = load_checkpoint(checkpoint)
     if state is None:
         return
     try:
         if current_provenance().dirty is False and _is_uncommitted(state):
-            tqdm.write(
+            print(
                 f"{checkpoint}: left by uncommitted sources, whose runs count for nothing; "
                 "beginning anew",
                 file=sys.stderr,
             )
             return
+        _check_device(run, checkpoint, state["progress"]["sessions"], arithmetic)
         run.restore(state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{checkpoint}: written by another version of this program ({error!r}); "
-            "remove it to start this run from the beginning"
-        ) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise _other_version(checkpoint, error) from error
+    except RuntimeError as error:
+        if isinstance(error, CheckpointError | torch.OutOfMemoryError):
+            raise
+        raise _other_version(checkpoint, error) from error
+
+
+def _other_version(checkpoint: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{checkpoint}: written by another version of this program ({error!r}); "
+        "remove it to start this run from the beginning"
+    )
+
+
+def _check_device(
+    run: Run, checkpoint: Path, sessions: list[dict[str, Any]], arithmetic: dict[str, Any]
+) -> None:
+    """A run that was begun on a CPU and ended on a GPU is reproducible on neither."""
+    for session in sessions:
+        # Before sessions named it, nothing was trained but on a CPU.
+        begun = session.get("device", "cpu")
+        kind = "cpu" if begun == "cpu" else "cuda"
+        float32 = session.get("arithmetic", {}).get("float32", arithmetic["float32"])
+        if kind != run.device.type or float32 != arithmetic["float32"]:
+            raise CheckpointError(
+                f"{checkpoint}: begun on {begun} in {float32} float32, which {run.device} in "
+                f"{arithmetic['float32']} float32 cannot go on with: its numbers differ in the "
+                f"last digits. Go on there (--device {kind}), or remove it to start this run from "
+                "the beginning"
+            )
 
 
 def _is_uncommitted(state: dict[str, Any]) -> bool:
@@ -144,6 +188,7 @@ def _is_uncommitted(state: dict[str, Any]) -> bool:
 
 def _work(
     run: Run,
+    arithmetic: dict[str, Any],
     checkpoint: Path | None,
     checkpoint_seconds: float,
     stop: Callable[[], bool] | None,
@@ -158,25 +203,41 @@ def _work(
     session = {
         "commit": provenance.commit,
         "dirty": provenance.dirty,
+        "device": device_name(run.device),
+        "arithmetic": arithmetic,
+        "execution": run.execution,
         "first_step": run.position,
         "seconds": 0.0,
     }
     run.progress.sessions.append(session)
     total, saved = run.recipe.epochs * run.steps_per_epoch, begin
-    # disable=None: no bar where standard error is not a terminal.
-    hidden = None if progress else True
-    with tqdm(total=total, initial=run.position, unit="step", disable=hidden) as bar:
+    with _bar(total, run.position, progress=progress) as bar:
         for _ in run.advance():
             now = time.perf_counter()
-            session["seconds"] = now - begin
+            session["seconds"], session["execution"] = now - begin, run.execution
             _show(bar, run)
             postponed = stop is not None and stop() and not run.finished
-            due = run.progress.step == 0 or now - saved >= checkpoint_seconds or postponed
-            if checkpoint and due and not run.diverged:
-                save_checkpoint(run.state(), checkpoint)
+            due = run.finished or now - saved >= checkpoint_seconds or postponed
+            if checkpoint and due:
+                state = run.state()
+                if not run.diverged:
+                    save_checkpoint(state, checkpoint)
                 saved = time.perf_counter()
-            if postponed:
+            if postponed and not run.diverged:
                 raise Postponed(f"stopped after {run.position} of {total} steps")
+    if run.execution not in (EAGER, REPLAYED):
+        print(f"{run.model_name}: steps were not replayed, {run.execution}", file=sys.stderr)
+
+
+def _bar(total: int, done: int, *, progress: bool) -> Any:  # noqa: ANN401 (tqdm has no types)
+    """A progress bar, or None where nobody sees one or tqdm is not installed."""
+    if not progress or not sys.stderr.isatty():
+        return nullcontext()
+    try:
+        from tqdm import tqdm  # noqa: PLC0415 (on a GPU node there may be none)
+    except ImportError:
+        return nullcontext()
+    return tqdm(total=total, initial=done, unit="step")
 
 
 def _check_time(run: Run, stop: Callable[[], bool] | None) -> None:
@@ -185,9 +246,13 @@ def _check_time(run: Run, stop: Callable[[], bool] | None) -> None:
         raise Postponed(f"stopped in the test after {run.position} steps")
 
 
-def _show(bar: tqdm, run: Run) -> None:
+def _show(bar: Any, run: Run) -> None:  # noqa: ANN401
+    if bar is None:
+        return
     at = run.progress
     bar.update()
+    if run.unread:
+        return
     if at.step:
         seen = at.step * run.recipe.batch
         loss, accuracy = at.loss / seen, 100 - 100 * at.wrong / seen

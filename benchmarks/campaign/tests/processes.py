@@ -57,6 +57,7 @@ def make_everything_tiny(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(recipes.PAPER, "digits", recipe)
     patch.setitem(recipes.SMOKE_EPOCHS, "digits", 3)
     patch.setattr(run, "create_model", make_tiny_network)
+    patch.setattr(training, "CHECKPOINT_SECONDS", 0.0)  # a whole run takes less than a second
     patch.setattr(data, "load", lambda name, realisation, *_: make_tiny(name, realisation))
     patch.setattr(ledger, "objections", lambda _: [])
     for module in (training, evidence, work_module):

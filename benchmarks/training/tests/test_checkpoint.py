@@ -12,7 +12,6 @@ import torch
 
 from benchmarks.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
-CPU = torch.device("cpu")
 OLD = {"epoch": 1, "weights": {"a": torch.arange(3.0)}}
 NEW = {"epoch": 2, "weights": {"a": torch.arange(4.0)}}
 
@@ -21,7 +20,7 @@ def test_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "run.pt"
     save_checkpoint(OLD, path)
     save_checkpoint(NEW, path)
-    state = load_checkpoint(path, CPU)
+    state = load_checkpoint(path)
     assert state is not None
     assert state["epoch"] == 2
     assert torch.equal(state["weights"]["a"], torch.arange(4.0))
@@ -29,7 +28,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_no_checkpoint(tmp_path: Path) -> None:
-    assert load_checkpoint(tmp_path / "run.pt", CPU) is None
+    assert load_checkpoint(tmp_path / "run.pt") is None
 
 
 def test_disk_full_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +41,7 @@ def test_disk_full_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         save_checkpoint(NEW, path)
-    state = load_checkpoint(path, CPU)
+    state = load_checkpoint(path)
     assert state is not None
     assert state["epoch"] == 1
     assert [item.name for item in tmp_path.iterdir()] == ["run.pt"]
@@ -55,7 +54,7 @@ def test_cut_off_file(tmp_path: Path, share: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(CheckpointError, match=r"run\.pt: not a readable checkpoint .* remove it"):
-        load_checkpoint(path, CPU)
+        load_checkpoint(path)
 
 
 class Trap:
@@ -69,7 +68,7 @@ def test_pickled_code_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     torch.save({"epoch": Trap()}, path)
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
-        load_checkpoint(path, CPU)
+        load_checkpoint(path)
     assert not Trap.sprung
 
 
@@ -77,4 +76,4 @@ def test_file_that_holds_something_else(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     torch.save(torch.zeros(3), path)
     with pytest.raises(CheckpointError, match=r"run\.pt: holds Tensor, not the state of a run"):
-        load_checkpoint(path, CPU)
+        load_checkpoint(path)
