@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import multiprocessing
 import os
+import re
 import signal
+import socket
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -63,3 +68,62 @@ def test_plain_command_respects_the_lock(
     with underway(tmp_path, run_name("cnn_28", False, "digits", "smoke", 0, 0)):
         assert command_line.main([*command, "--checkpoints", str(tmp_path / "runs")]) == 2
     assert "another process is training this very run" in capsys.readouterr().err
+
+
+@pytest.fixture
+def _no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system such as that of many clusters."""
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+@pytest.mark.usefixtures("_no_locks")
+def test_without_locks_a_file_takes_their_place_and_lapses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = re.escape(socket.gethostname())
+    with underway(tmp_path, TASK.name):
+        assert locked(tmp_path, [TASK]) == {TASK}
+        with (
+            pytest.raises(UnderwayError, match=f"{host}, process {os.getpid()} is training"),
+            underway(tmp_path, TASK.name),
+        ):
+            pass
+    assert locked(tmp_path, [TASK]) == set()
+    lease = tmp_path / lock.FOLDER / f"{TASK.name}.lease"
+    lease.write_text("another host, process 7, x")  # killed long ago
+    os.utime(lease, (0, 0))
+    assert locked(tmp_path, [TASK]) == set()
+    with underway(tmp_path, TASK.name):
+        assert locked(tmp_path, [TASK]) == {TASK}
+    assert not lease.exists()
+
+
+@pytest.mark.usefixtures("_no_locks")
+def test_a_run_without_a_lock_gives_signs_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "RENEWAL", 0.01)
+    lease = tmp_path / lock.FOLDER / f"{TASK.name}.lease"
+    with underway(tmp_path, TASK.name):
+        os.utime(lease, (0, 0))
+        end = time.monotonic() + 20
+        while locked(tmp_path, [TASK]) == set() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert locked(tmp_path, [TASK]) == {TASK}
+
+
+def test_who_only_looks_need_not_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with underway(tmp_path, TASK.name):
+        pass
+
+    def refuse(path: object, *_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert locked(tmp_path, [TASK]) == set()
+    with pytest.raises(PermissionError, match="lock"), underway(tmp_path, TASK.name):
+        pass
