@@ -17,7 +17,7 @@ from verification.runner import command as judging
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 2 for a mistake, which is named on stderr.
 
-    Else 0, or 1 if a layer was judged and failed.
+    Else 0; of a layer that was judged 1 if it failed, 3 if that is undecided.
     """
     options = _parser().parse_args(arguments)
     try:

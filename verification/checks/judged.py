@@ -17,11 +17,17 @@ from torch import Tensor, nn
 
 from verification import checks
 from verification.checks.needs import Need, padding_window, whole_ratio_pairs
-from verification.checks.result import CheckResult
+from verification.checks.power import ignoring_scale
+from verification.checks.result import CheckResult, worst
 from verification.layer import black_box
 from verification.layer.targets import Target
 from verification.reference.errors import relative_change
-from verification.reference.probe import complete_pairs, predict_pair, random_probe
+from verification.reference.probe import (
+    complete_pairs,
+    predict_pair,
+    random_probe,
+    reference_responses,
+)
 from verification.reference.receptive_field import steerable_window
 from verification.signals.scenes import Scene, random_scene
 from verification.tolerances import bound_and_rounding, tolerance
@@ -36,17 +42,6 @@ def random_input(target: Target, seed: int, batch: int = _BATCH, wider: int = 2)
     generator = torch.Generator().manual_seed(seed)
     shape = (batch, target.in_channels, *inner, side, side)
     return torch.randn(shape, generator=generator, dtype=torch.float64).to(target.dtype)
-
-
-def worst(results: Iterable[CheckResult]) -> CheckResult:
-    """The result that comes nearest to its threshold, or exceeds it most."""
-    return max(results, key=_share)
-
-
-def _share(result: CheckResult) -> float:
-    if result.threshold > 0:
-        return result.error / result.threshold
-    return 0.0 if result.error <= 0 else float("inf")
 
 
 # --- Any callable ---------------------------------------------------------------------------------
@@ -234,7 +229,14 @@ def border(target: Target, seed: int) -> CheckResult:
     if window is None:
         raise ValueError(f"padding of {target.name}: must be known")
     scales = range(len(target.scales))
-    known = all(hasattr(target.layer, name) for name in ("basis", "padding", "stride"))
+    # Attributes of these names mean something else in other people's layers.
+    known = (
+        Need.BASIS.met(target)
+        and padding_window(target) is not None
+        and all(
+            isinstance(getattr(target.layer, name, None), int) for name in ("padding", "stride")
+        )
+    )
     stages = [(steerable_window(target.layer, s),) if known else (window,) for s in scales]  # type: ignore[arg-type]
     reach = window.size + window.padding
     margin = -(-reach // target.stride) * target.stride
@@ -279,8 +281,18 @@ def _edges_are_felt(target: Target) -> bool:
 
 
 def response(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_response`."""
-    return checks.check_response(target, random_probe(target, seed))
+    """See `verification.checks.check_response`.
+
+    A layer that answers as documented is a steerable one; ignoring scale, it would give the
+    documented answers of another scale.
+    """
+    probe = random_probe(target, seed)
+    result = checks.check_response(target, probe)
+    if len(target.scales) < 2:
+        return result
+    documented = reference_responses(target, probe)
+    near, far = documented[..., :-1], documented[..., 1:]
+    return replace(result, ignoring=min(relative_change(near, far), relative_change(far, near)))
 
 
 def closed_form(target: Target, seed: int) -> CheckResult:
@@ -302,7 +314,11 @@ def scale_equivariance(target: Target, seed: int) -> CheckResult:
         return black_box.scale_equivariance(target, seed)
     probe = random_probe(target, seed)
     return worst(
-        checks.check_scale_equivariance(target, probe, *pair) for pair in complete_pairs(target)
+        replace(
+            checks.check_scale_equivariance(target, probe, *pair),
+            ignoring=ignoring_scale(target, probe, *pair),
+        )
+        for pair in complete_pairs(target)
     )
 
 

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from verification.layer.targets import Target
-from verification.reference.probe import complete_pairs
+from verification.reference.probe import complete_pairs, measure_pair, random_probe
 from verification.reference.receptive_field import Window
 from verification.signals.scenes import grid_ratio
+from verification.tolerances import tolerance
 
 
 def _has_grid(target: Target) -> bool:
@@ -75,6 +76,20 @@ def padding_window(target: Target) -> Window | None:
     return Window(target.window, 1, gained // 2) if gained % 2 == 0 and gained >= 0 else None
 
 
+def exact(target: Target) -> bool:
+    """Whether all pairs of scales agree up to rounding on images that fill the band.
+
+    Then interpolated filters have nothing to add: they would have to be smooth, and need not be.
+    """
+    for seed in range(2):
+        probe = random_probe(target, seed, widths=(1.0, 6.0), max_frequency=1.5)
+        for fine, coarse in complete_pairs(target):
+            error = measure_pair(target, probe, fine, coarse).error
+            if not error <= tolerance("response", target.dtype):
+                return False
+    return True
+
+
 class Need(enum.Enum):
     """One thing that a target may offer; the value is the sentence for when it does not."""
 
@@ -96,6 +111,8 @@ class Need(enum.Enum):
     PIXELS = "the outputs of the scales are of unequal sizes, so only their centres are read"
     PADDING = "its output sizes are not those of one window with padding at stride 1"
     PADDED = "the layer does not pad"
+    DERIVED = "a tolerance was given, so the answers alone are judged"
+    INEXACT = "the answers of all scales agree up to rounding, so no filters have to be compared"
 
     @property
     def why_not(self) -> str:
@@ -125,5 +142,7 @@ _MET: dict[Need, Callable[[Target], bool]] = {
     Need.WHOLE_BASIS_RATIO: _basis_has_whole_ratio,
     Need.PIXELS: lambda t: not getattr(t.layer, "centre_only", False),
     Need.PADDING: lambda t: padding_window(t) is not None,
+    Need.DERIVED: lambda t: t.tolerance is None,
+    Need.INEXACT: lambda t: not exact(t),
     Need.PADDED: lambda t: (window := padding_window(t)) is None or window.padding > 0,
 }

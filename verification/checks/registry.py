@@ -40,8 +40,8 @@ class Check:
     tolerant: bool = False
 
     def missing(self, target: Target) -> str:
-        """Why the check does not apply to a target; empty if it does."""
-        return "; ".join(need.why_not for need in self.needs if not need.met(target))
+        """Why the check does not apply to a target, the first reason; empty if it does."""
+        return next((need.why_not for need in self.needs if not need.met(target)), "")
 
 
 def named(names: Iterable[str] | None, among: Sequence[Check]) -> tuple[Check, ...]:
@@ -168,21 +168,21 @@ CHECKS: tuple[Check, ...] = (
         "the filters of two scales, as read off the layer, are copies by σ⁻²ψ(t/σ)",
         "normalisation, order, width, shift or orientation of the filters of one scale",
         black_box.scaled_copies,
-        (_N.SCALES, _N.PAIR),
+        (_N.SCALES, _N.PAIR, _N.DERIVED, _N.INEXACT),
     ),
     Check(
         "supports",
         "the supports of the filters are in proportion to the scales",
         "one support for all scales, sizes that are rounded too far",
         black_box.supports,
-        (_N.SCALES, _N.PAIR),
+        (_N.SCALES, _N.PAIR, _N.DERIVED, _N.INEXACT),
     ),
     Check(
         "scale_ratio",
         "the ratio that explains the responses best is the claimed one, not that of other scales",
         "scales in another order or of another ratio, one kernel for all scales",
         black_box.scale_ratio,
-        (_N.SCALES, _N.PAIR),
+        (_N.SCALES, _N.PAIR, _N.DERIVED, _N.INEXACT),
     ),
     Check(
         "scale_invariance",

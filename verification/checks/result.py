@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
+
+POWER = 0.25
+"""A layer is told from one that ignores scale if its error is at most this share of that one's: at
+most half of it in amplitude."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,8 @@ class CheckResult:
     check, target: names; passed: whether error ≤ threshold.
     error: the measured quantity, in the check's own unit; threshold: what it may not exceed.
     finding: one sentence that says what was compared and, on failure, what that points at.
+    ignoring: of a decisive check of scale, the error that a layer that ignores scale would show in
+    this very case; see `checks.power`.
     floor: what the error would be for a perfect target, where that is not 0: rounding, or a warp.
     requested, realised: factor that the check asked for and the one it was measured with, ratios.
     configuration: the target, and what it was probed with; seed: of that probe.
@@ -30,6 +36,7 @@ class CheckResult:
     realised: float | None = None
     configuration: str = ""
     seed: int | None = None
+    ignoring: float | None = None
 
     def __post_init__(self) -> None:
         for listener in _listeners[-1:]:
@@ -39,6 +46,13 @@ class CheckResult:
     def passed(self) -> bool:
         """Whether the measured error stays within the threshold; a NaN does not."""
         return self.error <= self.threshold
+
+    @property
+    def convincing(self) -> bool:
+        """Whether the error is also far below that of ignoring scale; True where none is told."""
+        if self.ignoring is None:
+            return True
+        return self.ignoring > 0 and self.error <= POWER * self.ignoring
 
     def __str__(self) -> str:
         verdict = "passed" if self.passed else "FAILED"
@@ -70,6 +84,18 @@ class CheckResult:
             raise AssertionError(f"{self}; it must fail: {reason}")
         for listener in _listeners[-1:]:
             listener.failed_as_expected(self, reason)
+
+
+def worst(results: Iterable[CheckResult]) -> CheckResult:
+    """The result that exceeds its threshold most; of those that do not, the least convincing."""
+    return max(results, key=_share)
+
+
+def _share(result: CheckResult) -> tuple[bool, bool, float]:
+    share = 0.0 if result.error <= 0 else float("inf")
+    if result.threshold > 0:
+        share = result.error / result.threshold
+    return (not result.passed, not result.convincing, share)
 
 
 class Listener(Protocol):

@@ -10,6 +10,7 @@ fastest, (SC) one on which channels do; "list" has one tensor [B, C, H_s, W_s] f
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -146,9 +147,10 @@ def prepare(
     if layout != "BCSHW" or missing:
         adapted = Adapted(adapted, layout, None if grid is None else len(grid) - missing, missing)
     notes: list[str] = []
-    dtype = options.dtype or _dtype_of(layer)
-    trial = _Trial(adapted, dtype, None if grid is None else len(grid), window)
+    dtypes = [options.dtype] if options.dtype else _dtypes_of(layer)
+    trial = _Trial(adapted, dtypes, None if grid is None else len(grid), window)
     channels, lifted, y = trial.first(options.in_channels, options.lifts)
+    dtype = trial.dtype
     kind = options.output or {5: "scales", 4: "map", 2: "classes"}.get(y.ndim, "scales")
     count = y.shape[2] if kind == "scales" and y.ndim == 5 else 1
     ratio = scales if isinstance(scales, int | float) else _UNKNOWN_RATIO
@@ -179,22 +181,37 @@ def prepare(
 
 
 def _is_steerable(layer: object) -> bool:
-    return all(hasattr(layer, name) for name in ("basis", "weight", "padding", "stride"))
+    """Whether the attributes are there and are those of `targets.SteerableLayer`.
+
+    Other people's layers have a `basis` that is a tensor, and a padding of two numbers.
+    """
+    basis, weight = getattr(layer, "basis", None), getattr(layer, "weight", None)
+    return (
+        isinstance(weight, Tensor)
+        and weight.ndim in {3, 4}
+        and all(hasattr(basis, name) for name in ("functions", "scales", "supports", "atoms"))
+        and all(isinstance(getattr(layer, name, None), int) for name in ("padding", "stride"))
+        and hasattr(layer, "bias")
+    )
 
 
-def _dtype_of(layer: object) -> torch.dtype:
+def _dtypes_of(layer: object) -> list[torch.dtype]:
+    """That of its parameters; of a callable without any, the first that it takes."""
     if isinstance(layer, nn.Module):
         for tensor in (*layer.parameters(), *layer.buffers()):
             if tensor.is_floating_point():
-                return tensor.dtype
-    return torch.float64
+                return [tensor.dtype]
+    return [torch.float64, torch.float32]
 
 
 class _Trial:
     """Finds an input that the layer takes."""
 
-    def __init__(self, run: Run, dtype: torch.dtype, scales: int | None, side: int | None) -> None:
-        self.run, self.dtype, self.scales = run, dtype, scales
+    def __init__(
+        self, run: Run, dtypes: Sequence[torch.dtype], scales: int | None, side: int | None
+    ) -> None:
+        self.run, self.dtypes, self.scales = run, dtypes, scales
+        self.dtype = dtypes[0]
         self.sides = _SIDES[1:] if side is None else (side,)
         self.side = self.sides[0]
 
@@ -203,24 +220,22 @@ class _Trial:
         kinds = (True, False) if lifts is None else (lifts,)
         counts = _CHANNELS if channels is None else (channels,)
         trouble: Exception | None = None
-        for side in self.sides:
-            for lifted in kinds:
-                for count in counts:
-                    inner = () if lifted else (self.scales or 2,)
-                    x = torch.zeros((2, count, *inner, side, side), dtype=self.dtype)
-                    try:
-                        with torch.no_grad():
-                            y = self.run(x)
-                    except Exception as error:
-                        trouble = trouble or error
-                        continue
-                    if not isinstance(y, Tensor):
-                        raise ValueError(
-                            f"output of type {type(y).__name__}: must be a tensor; a list needs "
-                            'layout="list"'
-                        )
-                    self.side = side
-                    return count, lifted, y
+        for dtype, side, lifted, count in itertools.product(self.dtypes, self.sides, kinds, counts):
+            inner = () if lifted else (self.scales or 2,)
+            x = torch.zeros((2, count, *inner, side, side), dtype=dtype)
+            try:
+                with torch.no_grad():
+                    y = self.run(x)
+            except Exception as error:
+                trouble = trouble or error
+                continue
+            if not isinstance(y, Tensor):
+                raise ValueError(
+                    f"output of type {type(y).__name__}: must be a tensor; a list needs "
+                    'layout="list"'
+                )
+            self.side, self.dtype = side, dtype
+            return count, lifted, y
         assert trouble is not None
         raise trouble
 
@@ -323,9 +338,10 @@ def _with_estimated_scales(target: Target) -> tuple[Target, str]:
     told = ", ".join(f"{ratio:.4g}" for ratio in ratios)
     note = f"scales: not given; the ratios that fit best are {told}"
     if not ratios or min(ratios) <= 1:
-        return target, f"{note}, which do not grow, so {_UNKNOWN_RATIO:.3g} was used"
+        note = f"{note}, which do not grow, so {_UNKNOWN_RATIO:.3g} was used"
+        return replace(target, estimated=True), note
     ratios += [ratios[-1]] * (len(target.scales) - 1 - len(ratios))
     scales = [1.0]
     for ratio in ratios:
         scales.append(scales[-1] * ratio)
-    return replace(target, scales=tuple(scales)), note
+    return replace(target, scales=tuple(scales), estimated=True), note

@@ -17,17 +17,18 @@ import numpy as np
 import torch
 
 from verification.checks.context import about
-from verification.checks.result import CheckResult
+from verification.checks.power import frozen_error, ignoring_scale, varying_error
+from verification.checks.result import CheckResult, worst
 from verification.diagnosis.copies import copy_of
 from verification.diagnosis.hypotheses import best_ratio, ratio_of_least
 from verification.diagnosis.pairs import pairs_of
 from verification.diagnosis.supports import out_of_proportion
 from verification.layer.reading import NotAffineError, ReadFilters, read_filters
 from verification.layer.targets import Target
-from verification.reference.errors import equivariance_error
+from verification.reference.errors import relative_change
 from verification.reference.probe import Probe, complete_pairs, random_probe, responses
 from verification.signals.analytic import FloatArray
-from verification.tolerances import bound_and_rounding
+from verification.tolerances import bound_and_rounding, rounding_error
 
 _WIDEST = 4.0
 
@@ -97,9 +98,13 @@ def scale_equivariance(target: Target, seed: int) -> CheckResult:
     try:
         filters = read_filters(target, seed)
     except NotAffineError:
-        return _against_ignoring_scale(target, probe)
-    results = [_by_own_filters(target, filters, probe, *pair) for pair in complete_pairs(target)]
-    return max(results, key=lambda r: r.error / r.threshold)
+        probe = random_probe(target, seed, points=16)
+        results = [_against_ignoring_scale(target, probe, *pair) for pair in complete_pairs(target)]
+    else:
+        results = [
+            _by_own_filters(target, filters, probe, *pair) for pair in complete_pairs(target)
+        ]
+    return worst(results)
 
 
 def _by_own_filters(
@@ -115,20 +120,21 @@ def _by_own_filters(
     perfect, doubt, seen = (
         _answers(target, probe, fine, taps) for taps in (copy.wanted + own, copy.doubt, own)
     )
-    size = float((near**2).sum())
-    if size == 0:
-        raise ValueError(f"answers at scale {fine}: are zero everywhere, so that no error exists")
-    offset = filters.bias[coarse]
+    bias, offset = filters.bias[fine], filters.bias[coarse]
+    size = float(((near - bias) ** 2).sum())
+    error = varying_error(near, far, bias)
     parts = [math.sqrt(float((part**2).sum()) / size) for part in (perfect + offset - far, doubt)]
+    whole = float((near**2).sum()) / size
     return CheckResult(
         "scale_equivariance",
         target.name,
-        equivariance_error(near, far),
-        bound_and_rounding(sum(parts) ** 2, target.dtype),
+        error,
+        (sum(parts) + math.sqrt(rounding_error(target.dtype) * max(whole, 1.0))) ** 2,
         f"scale {coarse} of the image rescaled by {step:.4f} against scale {fine}; a layer with "
         f"these filters at scale {coarse}, and copies of them at {fine}, would have an error of "
         f"{parts[0] ** 2:.3g}, with {parts[1] ** 2:.3g} left open; beyond the smaller support lies "
         f"{float((seen**2).sum()) / size:.3g}",
+        ignoring=ignoring_scale(target, probe, fine, coarse),
         **about(target, probe.seed, step, parts[0] ** 2),
     )
 
@@ -143,26 +149,22 @@ def _answers(target: Target, probe: Probe, scale: int, taps: FloatArray) -> Floa
     return np.asarray(np.einsum("pcyx,ocyx->po", patches, taps, optimize=True))
 
 
-def _against_ignoring_scale(target: Target, probe: Probe) -> CheckResult:
-    results = []
-    for fine, coarse in complete_pairs(target):
-        step = target.scales[coarse] / target.scales[fine]
-        answers = responses(target, probe)
-        far = responses(target, probe.rescaled(step, coarse - fine))[..., coarse]
-        ceiling = equivariance_error(answers[..., fine], answers[..., coarse])
-        results.append(
-            CheckResult(
-                "scale_equivariance",
-                target.name,
-                equivariance_error(answers[..., fine], far),
-                ceiling,
-                f"scale {coarse} of the image rescaled by {step:.4f} against scale {fine}; the "
-                "layer is not affine, so nothing is known of what sampling and truncation explain, "
-                f"and the threshold is the error {ceiling:.3g} of ignoring scale; give a tolerance",
-                **about(target, probe.seed, step),
-            )
-        )
-    return max(results, key=lambda r: r.error / max(r.threshold, 1e-300))
+def _against_ignoring_scale(target: Target, probe: Probe, fine: int, coarse: int) -> CheckResult:
+    step = target.scales[coarse] / target.scales[fine]
+    near = responses(target, probe)[..., fine].numpy()
+    far = responses(target, probe.rescaled(step, coarse - fine))[..., coarse].numpy()
+    ignoring = ignoring_scale(target, probe, fine, coarse)
+    return CheckResult(
+        "scale_equivariance",
+        target.name,
+        varying_error(near, far, near.mean(axis=0)),
+        max(frozen_error(target, probe, fine, coarse), ignoring),
+        f"scale {coarse} of the image rescaled by {step:.4f} against scale {fine}; the layer is "
+        "not affine, so what sampling and truncation explain is not known: more than the error of "
+        f"a layer that ignores scale is a mistake, less than a quarter of {ignoring:.3g} is none",
+        ignoring=ignoring,
+        **about(target, probe.seed, step),
+    )
 
 
 # --- Ratio ----------------------------------------------------------------------------------------
@@ -226,29 +228,65 @@ def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> floa
 
 
 def scale_invariance(target: Target, seed: int) -> CheckResult:
-    """Y_{L_s f}(s·p) = Y_f(p) for an output [B, C, H', W'], s the ratio of the first two scales."""
+    """Y_{L_s f}(s·p) = Y_f(p) for an output [B, C, H', W'], s the ratio of the first two scales.
+
+    No such layer shows its scales, so nothing can be held against one that ignores them but a
+    tolerance of the user's. Exceptions: a layer that is linear is invariant exactly or not at all,
+    since ĝ(ω/s) = ĝ(ω) for all ω leaves filters of one pixel; and one that is exact is right.
+    """
     factors, images = _factors(target), 8
-    errors: list[float] = []
-    chances: list[float] = []
+    errors, chances, plain = [], [], []
     for number in range(images):
         probe = random_probe(target, seed + number)
         before = _map_answers(target, probe)
+        middle = before.mean(axis=0)
         # By chance: the answers of unrelated points of the same image.
-        chances.append(equivariance_error(before, np.roll(before, 1, axis=0)))
-        errors.extend(
-            equivariance_error(before, _map_answers(target, probe.rescaled(s, 0))) for s in factors
-        )
-    chance = float(np.median(chances))
+        chances.append(varying_error(before, np.roll(before, 1, axis=0), middle))
+        for s in factors:
+            moved = probe.rescaled(s, 0)
+            errors.append(varying_error(before, _map_answers(target, moved), middle))
+            plain.append(_plain_error(probe, moved, target))
+    linear = _is_linear(target, seed)
+    exact = max(errors) <= rounding_error(target.dtype)
+    error = max(errors) if linear else float(np.median(errors))
+    chance, ignoring = float(np.median(chances)), float(np.median(plain))
+    known = linear or exact or target.tolerance is not None
+    why = (
+        "an output that is linear in the image, as a plain convolution's, does not change with "
+        "scale only if each filter is one pixel"
+        if linear
+        else "without a tolerance only an exact answer, or one as bad as chance, decides"
+    )
     return CheckResult(
         "scale_invariance",
         target.name,
-        float(np.median(errors)),
-        chance / 2,
-        f"answers at s·p for images rescaled by {_told(factors)} against those at p, median of "
-        f"{len(errors)}; unrelated points differ by {chance:.3g}, and the threshold is half of it: "
-        "an output without a scale axis offers no other yardstick, so give a tolerance",
+        error,
+        rounding_error(target.dtype) if linear else chance / 2,
+        f"answers at s·p for images rescaled by {_told(factors)} against those at p, of "
+        f"{len(errors)}; unrelated points differ by {chance:.3g}, a plain convolution of 3 pixels "
+        f"errs by {ignoring:.3g}; {why}",
+        ignoring=ignoring if known else 0.0,
         **about(target, seed, factors[-1]),
     )
+
+
+def _plain_error(probe: Probe, moved: Probe, target: Target) -> float:
+    """What a plain convolution with random kernels of 3 pixels would show: it ignores scale."""
+    kernels = np.random.default_rng(probe.seed).standard_normal((8, target.in_channels, 3, 3))
+    near, far = (
+        np.einsum("pcyx,ocyx->po", p.sampled(replace(target, lifts=True), 3).numpy(), kernels)
+        for p in (probe, moved)
+    )
+    return varying_error(near, far, near.mean(axis=0))
+
+
+def _is_linear(target: Target, seed: int) -> bool:
+    """Whether answers to sums are sums of answers, up to a bias and rounding."""
+    one, two = (random_probe(target, seed + n).sampled(target).to(target.dtype) for n in (0, 1))
+    with torch.no_grad():
+        a, b, both, none = (target.layer(x).double() for x in (one, two, one + two, 0 * one))
+    size = float((a - none).square().sum() + (b - none).square().sum())
+    return float((both - a - b + none).square().sum()) <= rounding_error(target.dtype) * size
 
 
 def _factors(target: Target) -> list[float]:
@@ -288,15 +326,17 @@ def class_invariance(target: Target, seed: int) -> CheckResult:
     changed = float(np.mean([(a.argmax(1) != before.argmax(1)).mean() for a in after]))
     frequency = np.bincount(before.argmax(1), minlength=before.shape[1]) / len(before)
     chance = 1 - float((frequency**2).sum())
-    moved = np.mean([equivariance_error(before, a) for a in after])
+    moved = np.mean([relative_change(before, a) for a in after])
     return CheckResult(
         "class_invariance",
         target.name,
         changed,
-        chance / 2,
+        chance / 2 if chance else 1.0,
         f"{100 * (1 - changed):.0f} % of {len(before)} predictions unchanged for images rescaled "
         f"by {_told(factors)}, scores change by {moved:.3g}; unrelated images are predicted "
-        f"differently in {100 * chance:.0f} %, and half of that is the threshold",
+        f"differently in {100 * chance:.0f} %, and half of that is too much; how few are few "
+        "enough, only a tolerance can say",
+        ignoring=chance if target.tolerance is not None else 0.0,
         **about(target, seed, factors[-1]),
     )
 

@@ -53,6 +53,8 @@ class Target:
     filters: the documented filters, if known.
     output: "scales" as above; "map" for [B, C_out, H', W'] and "classes" for [B, classes], which
     should not change with scale.
+    estimated: whether the scales were not given but fitted to the layer's own answers.
+    tolerance: of the relative squared error of equivariance, where the user gave one.
 
     Raises ValueError for scales that do not grow, counts below 1, or an unknown output.
     """
@@ -68,6 +70,8 @@ class Target:
     dtype: torch.dtype = torch.float64
     filters: KnownFilters | None = None
     output: str = "scales"
+    estimated: bool = False
+    tolerance: float | None = None
 
     def __post_init__(self) -> None:
         if not self.scales or any(

@@ -1,7 +1,7 @@
 """Judges a layer given as package.module:factory, a callable that returns it.
 
-Prints the verdict, then a table of all checks. Exit code 0: passed; 1: failed; 2: usage error; 70:
-the judge itself crashed.
+Prints the verdict, then a table of all checks. Exit code 0: passed; 1: failed; 2: usage error;
+3: undecided; 70: the judge itself crashed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 from verification.extras import require
 from verification.files import write_atomically
 from verification.layer.options import shell_arguments
-from verification.runner.verdict import Outcome, Status, Verdict
+from verification.runner.verdict import Answer, Outcome, Status, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_CODES = {Answer.PASSED: 0, Answer.FAILED: 1, Answer.UNDECIDED: 3}
 
 _FIGURES = (".svg", ".png")
 
@@ -44,6 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--tolerance", type=float, help="of equivariance, relative and squared")
     parser.add_argument("--seed", type=int, default=0, help="of all random inputs (0)")
+    parser.add_argument("--verbose", action="store_true", help="also say why checks do not apply")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the verdict there")
     parser.add_argument(
         "--figure", type=Path, metavar="FILE", help="also draw errors against thresholds (svg, png)"
@@ -51,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judges, writes, prints; 0 if the layer passed, else 1.
+    """Judges, writes, prints; 0 if the layer passed, 1 if it failed, 3 if neither is known.
 
     Raises ValueError for a factory, option or check that does not exist, OSError for a file not to
     be written, MissingExtraError for a figure without matplotlib.
@@ -80,8 +83,8 @@ def run(options: argparse.Namespace) -> int:
         if options.figure is not None:
             write_atomically(options.figure, _figure(verdict, options.figure.suffix))
     finally:
-        print(as_table(verdict))
-    return 0 if verdict.passed else 1
+        print(as_table(verdict, verbose=options.verbose))
+    return _CODES[verdict.answer]
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
@@ -107,26 +110,35 @@ def _replayed(options: argparse.Namespace) -> str:
     return " ".join(words)
 
 
-def as_table(verdict: Verdict) -> str:
-    """The verdict first, then likely causes and notes, then a line for every check."""
+def as_table(verdict: Verdict, *, verbose: bool = False) -> str:
+    """The verdict first, then likely causes and notes, then a line for every check that was done.
+
+    verbose: checks that do not apply have a line each, too, with the reason.
+    """
     lines = [verdict.summary]
     lines += [f"  likely cause: {finding}" for finding in verdict.findings]
+    lines += [f"  to decide: {each}" for each in verdict.missing]
     lines += [f"  note: {note}" for note in verdict.notes]
-    rows = [_row(outcome) for outcome in verdict]
-    header = ("check", "status", "error", "explained", "threshold")
+    unfit = [o for o in verdict if o.status is Status.NOT_APPLICABLE]
+    rows = [_row(outcome) for outcome in verdict if outcome not in unfit]
+    header = ("check", "status", "error", "explained", "threshold", "ignoring scale")
     widths = [max(len(row[n]) for row in (header, *rows)) for n in range(len(header))]
     lines += ["", *("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
                     for row in (header, *rows))]  # fmt: skip
     for outcome in verdict.complaints:
         lines += ["", f"{outcome.check}: {outcome.reason}"]
         lines += [f"  {outcome.replay}"] if outcome.replay else []
-    asides = {Status.NOT_APPLICABLE, Status.EXPECTED_FAILURE}
-    lines += ["", *(f"{o.check}: {o.status}: {o.reason}" for o in verdict if o.status in asides)]
+    aside = [o for o in verdict if o.status is Status.EXPECTED_FAILURE]
+    if verbose:
+        aside += unfit
+    elif unfit:
+        lines += ["", f"not applicable: {', '.join(o.check for o in unfit)}"]
+    lines += ["", *(f"{o.check}: {o.status}: {o.reason}" for o in aside)]
     return "\n".join(lines).rstrip()
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
-    numbers = (outcome.error, outcome.budget, outcome.threshold)
+    numbers = (outcome.error, outcome.budget, outcome.threshold, outcome.ignoring)
     return (
         outcome.check,
         str(outcome.status),

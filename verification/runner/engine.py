@@ -57,14 +57,24 @@ def judge(
     expected = dict(expected_failures or {})
     warn_unmatched(expected)
     outcomes = []
+    target = replace(target, tolerance=tolerance)
     for check in named(checks, CHECKS):
-        outcome = run_check(check, target, seed, expected.get(check.name), tolerance)
+        outcome = run_check(check, target, seed, expected.get(check.name))
         outcome = replace(outcome, replay=replay_line(check, origin, seed))
         outcomes.append(outcome)
         if on_outcome is not None:
             on_outcome(outcome)
-    verdict = Verdict(target.name, tuple(outcomes))
+    verdict = Verdict(target.name, tuple(outcomes), reservations=_reservations(target))
     return replace(verdict, findings=tuple(explain(target, verdict, seed)))
+
+
+def _reservations(target: Target) -> tuple[str, ...]:
+    if not target.estimated:
+        return ()
+    return (
+        "scales were not given: the answers were measured against ratios that were estimated from "
+        "them, which proves nothing; give scales",
+    )
 
 
 def explain(target: Target, verdict: Verdict, seed: int) -> list[str]:
@@ -101,13 +111,7 @@ def warn_unmatched(expected: Mapping[str, str]) -> None:
             )
 
 
-def run_check(
-    check: Check,
-    target: Target,
-    seed: int,
-    expected: str | None = None,
-    tolerance: float | None = None,
-) -> Outcome:
+def run_check(check: Check, target: Target, seed: int, expected: str | None = None) -> Outcome:
     """One check on one target; expected: the reason why it is expected to fail, if it is."""
     blank = Outcome(check.name, target.name, Status.ERROR, "", seed)
     with _undisturbed(target.layer, seed):
@@ -116,8 +120,8 @@ def run_check(
             if missing:
                 return replace(blank, status=Status.NOT_APPLICABLE, reason=missing)
             result = check.run(target, seed)
-            if check.tolerant and tolerance is not None:
-                result = replace(result, threshold=tolerance)
+            if check.tolerant and target.tolerance is not None:
+                result = replace(result, threshold=target.tolerance)
         except NotAffineError as error:
             return replace(blank, status=Status.NOT_APPLICABLE, reason=str(error))
         except Exception as error:  # told as an outcome, with its type and words
@@ -128,20 +132,30 @@ def run_check(
 
 
 def _of(result: CheckResult, blank: Outcome) -> Outcome:
+    status, reason = Status.PASSED, result.finding
+    if not result.passed:
+        status = Status.FAILED
+    elif not result.convincing:
+        status = Status.UNDECIDED
+        reason = (
+            f"the error of {result.error:.3g} is not below a quarter of {result.ignoring:.3g}, "
+            f"that of a layer that ignores scale: {result.finding}"
+        )
     return replace(
         blank,
-        status=Status.PASSED if result.passed else Status.FAILED,
-        reason=result.finding,
+        status=status,
+        reason=reason,
         error=result.error,
         budget=result.floor,
         threshold=result.threshold,
+        ignoring=result.ignoring,
     )
 
 
 def _expecting(outcome: Outcome, expected: str | None) -> Outcome:
     if expected is None:
         return outcome
-    if outcome.status is Status.PASSED:
+    if outcome.status in {Status.PASSED, Status.UNDECIDED}:
         reason = f"passes, though it was expected to fail: {expected}"
         return replace(outcome, status=Status.UNEXPECTED_PASS, reason=reason)
     reason = f"expected: {expected} ({outcome.reason})"

@@ -104,7 +104,7 @@ class Judgement:
             target = self.target
         except Exception as error:
             return _unusable(self.name, error, check.name, self.seed).outcomes[0]
-        found = run_check(check, target, self.seed, tolerance=self.tolerance)
+        found = run_check(check, replace(target, tolerance=self.tolerance), self.seed)
         return replace(found, replay=replay_line(check, self.origin, self.seed))
 
     def test(self, check: Check) -> None:

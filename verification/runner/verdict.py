@@ -19,12 +19,21 @@ class Status(enum.StrEnum):
     ERROR = "error"
     EXPECTED_FAILURE = "expected failure"
     UNEXPECTED_PASS = "unexpected pass"
+    UNDECIDED = "undecided"
     NOT_APPLICABLE = "not applicable"
 
     @property
     def accepted(self) -> bool:
         """Whether a layer may be right and end so; an outdated expectation must be withdrawn."""
-        return self in {Status.PASSED, Status.EXPECTED_FAILURE, Status.NOT_APPLICABLE}
+        return self not in {Status.FAILED, Status.ERROR, Status.UNEXPECTED_PASS}
+
+
+class Answer(enum.StrEnum):
+    """What is known of a layer after all checks."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    UNDECIDED = "UNDECIDED"
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class Outcome:
     error: the measured quantity, in the check's own unit; budget: the part of it that is explained
     beforehand (sampling, truncation, rounding); threshold: what it may not exceed.
     reason: one sentence: the finding, why the check does not apply, or why it was expected to fail.
+    ignoring: what a layer that ignores scale would show, for a decisive check of scale.
     replay: a shell line that runs exactly this check with this seed; empty if there is none.
     """
 
@@ -45,6 +55,7 @@ class Outcome:
     error: float | None = None
     budget: float | None = None
     threshold: float | None = None
+    ignoring: float | None = None
     replay: str = ""
 
     def __str__(self) -> str:
@@ -55,18 +66,26 @@ class Outcome:
         return f"{self.check}: {self.status}{measured}: {self.reason}{replay}"
 
 
+_NOTHING_OF_SCALE = (
+    "no check of scale could be made or was asked for: it takes two scales or more whose input is "
+    "complete, and an output in the declared layout"
+)
+
+
 @dataclass(frozen=True)
 class Verdict(Sequence[Outcome]):
     """All outcomes of one target, in the order of the registry, and what they point at.
 
     findings: sentences of the diagnosis, likeliest cause first; empty where nothing failed.
-    notes: what a reader should know besides, such as a ratio that was estimated.
+    notes: what a reader should know besides, such as a window that was found.
+    reservations: why the layer cannot pass, whatever its checks say.
     """
 
     target: str
     outcomes: tuple[Outcome, ...]
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    reservations: tuple[str, ...] = ()
 
     def __getitem__(self, index: Any) -> Any:  # noqa: ANN401  (as Sequence has it)
         return self.outcomes[index]
@@ -78,10 +97,30 @@ class Verdict(Sequence[Outcome]):
         return iter(self.outcomes)
 
     @property
+    def answer(self) -> Answer:
+        """FAILED if anything failed against expectation; PASSED if a check of scale could tell.
+
+        A check could tell if it was done, and a layer that ignores scale would have failed it.
+        """
+        if self.complaints:
+            return Answer.FAILED
+        decided = any(o.status is Status.PASSED for o in self.decisive)
+        return Answer.PASSED if decided and not self.reservations else Answer.UNDECIDED
+
+    @property
     def passed(self) -> bool:
-        """Whether something was checked, and nothing failed against expectation."""
-        ran = any(o.status is not Status.NOT_APPLICABLE for o in self.outcomes)
-        return ran and not self.complaints
+        """Whether the answer is PASSED."""
+        return self.answer is Answer.PASSED
+
+    @property
+    def failed(self) -> bool:
+        """Whether the answer is FAILED."""
+        return self.answer is Answer.FAILED
+
+    @property
+    def decisive(self) -> tuple[Outcome, ...]:
+        """The outcomes that tell a layer from one that ignores scale, if their numbers allow it."""
+        return tuple(o for o in self.outcomes if o.ignoring is not None)
 
     @property
     def complaints(self) -> tuple[Outcome, ...]:
@@ -97,13 +136,34 @@ class Verdict(Sequence[Outcome]):
 
     @property
     def summary(self) -> str:
-        """One line: the verdict, and how many checks ended how."""
+        """One line: the answer, its number, and how many checks ended how."""
         counts = Counter(o.status for o in self.outcomes)
         told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-        return f"{'PASSED' if self.passed else 'FAILED'}: {self.target}: {told or 'no check ran'}"
+        return f"{self.answer}: {self.target}: {self._measured}{told or 'no check ran'}"
+
+    @property
+    def _measured(self) -> str:
+        measured = [o for o in self.decisive if o.error is not None]
+        if not measured:
+            return ""
+        # What is measured of the layer's answers comes before what is read off its filters.
+        o = measured[0]
+        explained = "" if o.budget is None else f", explained {o.budget:.2g}"
+        return f"{o.check} error {o.error:.2g}{explained}, ignoring scale {o.ignoring:.2g}; "
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What would decide an undecided verdict; empty for the others."""
+        if self.answer is not Answer.UNDECIDED:
+            return ()
+        open_ = [o.reason for o in self.decisive if o.status is Status.UNDECIDED]
+        if not (open_ or self.reservations):
+            return (_NOTHING_OF_SCALE,)
+        return (*self.reservations, *open_)
 
     def __str__(self) -> str:
         lines = [self.summary, *(f"  likely cause: {finding}" for finding in self.findings)]
+        lines += [f"  to decide: {each}" for each in self.missing]
         return "\n".join([*lines, *(f"  {outcome}" for outcome in self.complaints)])
 
     def require(self) -> None:
@@ -115,10 +175,12 @@ class Verdict(Sequence[Outcome]):
         """The verdict as JSON; a number that is not finite becomes null."""
         content = {
             "target": self.target,
+            "answer": self.answer,
             "passed": self.passed,
             "summary": self.summary,
             "findings": self.findings,
             "notes": self.notes,
+            "missing": self.missing,
             "outcomes": [
                 {key: _finite(value) for key, value in asdict(outcome).items()}
                 for outcome in self.outcomes
