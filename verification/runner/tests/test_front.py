@@ -242,8 +242,9 @@ def test_a_basis_of_another_make_is_no_documentation():
     """As in released code: `basis` is a tensor, and padding a pair."""
     layer = build_lifting(BASIS, 0, padding=5)
     own = Wrapped(layer, lambda f, x: f(x))
-    own.basis, own.padding, own.stride = layer.basis.functions, 5, 1
-    own.weight = layer.weight
+    attributes = {"basis": layer.basis.functions, "padding": 5, "stride": 1, "weight": layer.weight}
+    for name, value in attributes.items():
+        setattr(own, name, value)
     verdict = check_scale_equivariance(own, SCALES)
     verdict.require()
     assert verdict.of("border").status is Status.PASSED

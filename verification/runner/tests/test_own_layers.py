@@ -249,9 +249,10 @@ def test_correct_layers_are_never_accused(drawn, extent, seed, stride, padding, 
         else build_scale_conv(basis, seed, min(extent, basis.num_scales), dtype, padding, stride)
     )
     if not unknown:
-        judge(describe(layer), seed=seed % 1000).require()
+        verdict = judge(describe(layer), seed=seed % 1000)
+        assert not verdict.failed, verdict
         return
-    check_scale_equivariance(
+    verdict = check_scale_equivariance(
         layer.forward,
         basis.scales,
         in_channels=2,
@@ -261,4 +262,6 @@ def test_correct_layers_are_never_accused(drawn, extent, seed, stride, padding, 
         window=describe(layer).window,
         dtype=dtype,
         seed=seed % 1000,
-    ).require()
+    )
+    # Filters near the width of a pixel may leave it undecided.
+    assert not verdict.failed, verdict
