@@ -170,6 +170,14 @@ def _row(axes: Axes, row: Row, place: float, smallest: float) -> None:
         axes.plot(shown, place + shift, color=colour, linestyle="none", **marker)
 
 
+def _method(name: str) -> str:
+    """The paper's name of a configuration: sesn_scalar_56p is SESN scalar in column 56+."""
+    if name.startswith("stl10_sesn_"):
+        return f"SESN-{name[-1].upper()}, STL-10"
+    family, _, column = name.rpartition("_")
+    return f"{family.replace('_', ' ').replace('sesn', 'SESN')}, {column.replace('p', '+')}"
+
+
 def worst_pairs(published: Sequence[Budget], figure: Figure) -> None:
     """The worst pair of each configuration, largest error first, with its two parts."""
     ordered = sorted(published, key=lambda item: -item.worst.total)
@@ -179,7 +187,7 @@ def worst_pairs(published: Sequence[Budget], figure: Figure) -> None:
         axes.barh(place, pair.total, height=0.62, color=PALE, edgecolor=GREY, linewidth=0.8)
         axes.plot(pair.sampling, place, color=BLUE, marker="o", linestyle="none")
         axes.plot(pair.truncation, place, color=ORANGE, marker="D", linestyle="none")
-    names = [f"{item.name}, σ {item.worst.name} px" for item in ordered]
+    names = [f"{_method(item.name)}, σ {item.worst.name} px" for item in ordered]
     axes.set_yticks(range(len(ordered)), names)
     axes.set_ylim(len(ordered) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

@@ -17,7 +17,7 @@ from reports.sections.rules import error_rates
 from reports.writing.figures import render
 from reports.writing.markdown import bullets, code, paragraphs, picture, plain, table
 from reports.writing.wording import MARKS, NOTHING, plural, signed, verdict_text
-from verification.claims.claim import Cell, Ranking
+from verification.claims.claim import Cell, Ranking, Trend
 from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, STATUSES
 
 CONTENTS = (
@@ -69,7 +69,7 @@ def on_theory(material: Material) -> Section:
         "budget_front",
         "Equivariance error of each published configuration at its worst pair of scales",
         "Relative squared equivariance error of the published filters at the worst pair of "
-        "neighbouring scales, largest first, and its two parts.",
+        "neighbouring scales, largest first, and its two parts (not drawn below the axis).",
     )
     title, found = "## Is the theory sound?", answers.on_theory(material)
     return Section(paragraphs(title, found, answers.on_filters(material), shown), figures)
@@ -264,7 +264,28 @@ def _refuted(material: Material) -> str:
             parts += [f"**{title}** ({len(wrong)} of {len(claims)}):", bullets(items)]
         else:
             parts.append(f"**{title}**: none of {len(claims)} is refuted so far.")
+        if "paper" in origins:
+            parts.append(_contradicted(material))
     return paragraphs(*parts)
+
+
+def _contradicted(material: Material) -> str:
+    """Name the published trends that no published configuration tried here shows."""
+    trends = {claim.id: claim for claim in material.select(Trend)}
+    items = []
+    for claim in trends.values():
+        readings = [trends[name] for name in claim.readings if trends[name].published]
+        failed = [r for r in readings if material.verdict(r).status == REFUTED]
+        if failed and material.verdict(claim).status != REFUTED:
+            items.append(
+                f"{plain(claim.statement)} † It fails on {len(failed)} of {len(readings)} "
+                "published grids that we tried "
+                f"({claim_link(claim, material.verdict(claim).status)}: the paper does not say "
+                "which network and scales its curve is of)."
+            )
+    if not items:
+        return ""
+    return paragraphs("Undecided, but contradicted by what we measured:", bullets(items))
 
 
 def _cost(material: Material) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from reports.readers.material import Material, Section, claim_link, group_of, records_of
@@ -50,7 +50,11 @@ def by_claim(material: Material) -> Section:
     )
 
 
-SECTIONS = (on_environments, *(partial(of_kind, kind) for kind in KINDS), by_claim)
+SECTIONS: tuple[Callable[[Material], Section], ...] = (
+    on_environments,
+    *(partial(of_kind, kind) for kind in KINDS),
+    by_claim,
+)
 
 
 def _by_claim(material: Material) -> str:
