@@ -6,8 +6,6 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from benchmarks import CommandError
 from benchmarks.bundle.archives import ArchiveError, archives, contents
 from benchmarks.campaign.ledger import FINAL, final, run_of
@@ -91,10 +89,9 @@ def _take_record(path: Path, present: list[Record], evidence: Path) -> Record:
 
 def _take_checkpoint(path: Path, checkpoints: Path) -> None:
     target = checkpoints / path.name
-    cpu = torch.device("cpu")
-    new, old = _position(load_checkpoint(path, cpu)), -1
+    new, old = _position(load_checkpoint(path)), -1
     if target.exists():
-        old = _position(load_checkpoint(target, cpu))
+        old = _position(load_checkpoint(target))
     if new <= old:
         raise _RefusedError(f"not further than the checkpoint here ({new} and {old} steps)")
     checkpoints.mkdir(parents=True, exist_ok=True)
