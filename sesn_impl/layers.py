@@ -122,8 +122,9 @@ class _SteerableConv2d(nn.Module):
         if functions.device != self.weight.device or functions.dtype != self.weight.dtype:
             # Weights were assigned: to a layer from the meta device, or in another precision.
             functions = self.basis.functions.to(self.weight)
-        weight = self.weight if self.weight.ndim == 4 else self.weight.unsqueeze(2)
-        coefficients = weight.permute(3, 0, 2, 1).flatten(1)  # [N_b, C_out·K_S·C_in]
+        several = self.weight.ndim == 4 and self.weight.shape[2] > 1
+        weight = self.weight.transpose(1, 2) if several else self.weight
+        coefficients = weight.flatten(1, -2).permute(2, 0, 1).flatten(1)  # [N_b, C_out·K_S·C_in]
         images = self._slices(arranged(x))
         for scale, support in enumerate(self.basis.supports):
             margin = (self.basis.kernel_size - support) // 2
