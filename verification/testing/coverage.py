@@ -32,7 +32,15 @@ from verification.testing import profiles, replay
 FOLDER = Path(__file__).parents[1]
 MINIMUM = Path(__file__).with_name("minimum.toml")
 _KEY = "verification"
-_SELECTING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "collectonly", "case")
+_SELECTING = (
+    "keyword",
+    "markexpr",
+    "deselect",
+    "ignore",
+    "ignore_glob",
+    "collectonly",
+    "sesn_case",
+)
 _MISSING = pytest.ExitCode.TESTS_FAILED
 
 
@@ -107,7 +115,7 @@ class Accounting:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.case: str | None = config.getoption("case")
+        self.case: str | None = config.getoption("--sesn-case")
         self.current = Tally()
         self.drawn: dict[str, Any] | None = None
         self.total, self.own = Tally(), Tally()
@@ -128,7 +136,7 @@ class Accounting:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> object | None:
-        """Runs the one case of `--case` in place of generated ones."""
+        """Runs the one case of `--sesn-case` in place of generated ones."""
         if self.case is None:
             return None
         replay.run(pyfuncitem, self.case)
@@ -228,10 +236,12 @@ def _within(path: Path) -> bool:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds `--case`."""
+    """Adds `--sesn-case`."""
     group = parser.getgroup("verification")
     group.addoption(
-        "--case", metavar="DICT", help="run one case of a property: an expression for its arguments"
+        "--sesn-case",
+        metavar="DICT",
+        help="run one case of a property: its arguments",
     )
 
 

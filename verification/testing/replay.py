@@ -1,6 +1,6 @@
 """One line that replays exactly one generated case: what it looks like, and what runs it.
 
-    SESN_PROFILE=ci python -m pytest 'path::test_name[parameter]' --case 'dict(seed=7, extent=2)'
+    SESN_PROFILE=ci python -m pytest 'path::test_name[parameter]' --sesn-case 'dict(seed=7)'
 
 The expression gives the drawn arguments; parameters and fixtures come from the test itself.
 """
@@ -40,7 +40,7 @@ def command(item: pytest.Item, drawn: Mapping[str, Any] | None) -> str:
         evaluate(item, expression)
     except Exception as error:
         return f"{line}  # all its cases: {expression} cannot be evaluated ({error!r})"
-    return f"{line} --case {shlex.quote(expression)}"
+    return f"{line} --sesn-case {shlex.quote(expression)}"
 
 
 def evaluate(item: pytest.Item, expression: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def evaluate(item: pytest.Item, expression: str) -> dict[str, Any]:
     names = {**vars(strategies), **(vars(module) if module else {})}
     found = eval(expression, names)
     if not isinstance(found, dict):
-        raise TypeError(f"--case {expression!r}: must be a dict of the drawn arguments")
+        raise TypeError(f"--sesn-case {expression!r}: must be a dict of the drawn arguments")
     return found
 
 
@@ -57,13 +57,13 @@ def run(item: pytest.Function, expression: str) -> None:
     """The one case of a property. Raises UsageError for arguments that it does not take."""
     test = inner_test(item)
     if test is None:
-        raise pytest.UsageError(f"--case: {item.nodeid} draws nothing")
+        raise pytest.UsageError(f"--sesn-case: {item.nodeid} draws nothing")
     names = set(inspect.signature(test).parameters)
     fixtures = {name: value for name, value in item.funcargs.items() if name in names}
     drawn = evaluate(item, expression)
     if set(drawn) != names - set(fixtures):
         raise pytest.UsageError(
-            f"--case {expression!r}: must give {', '.join(sorted(names - set(fixtures)))}"
+            f"--sesn-case {expression!r}: must give {', '.join(sorted(names - set(fixtures)))}"
         )
     test(**fixtures, **drawn)
 

@@ -73,7 +73,7 @@ def test_a_failure_is_replayed_by_its_line(suite):
     """The smallest failing case alone, with its parameter, and it fails as before."""
     outcome = run(suite, "-k", "limit")
     outcome.assert_outcomes(passed=1, failed=1)
-    (line,) = [line for line in outcome.outlines if "--case" in line]
+    (line,) = [line for line in outcome.outlines if "--sesn-case" in line]
     assert "n=100, drawn=BasisArguments(" in line
     assert "test_limit[100]" in line
     words = shlex.split(line)
@@ -81,7 +81,7 @@ def test_a_failure_is_replayed_by_its_line(suite):
     again = run(suite, *words[4:])
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["*assert 100 < 100"])
-    passing = run(suite, words[4], "--case", words[6].replace("n=100", "n=99"))
+    passing = run(suite, words[4], "--sesn-case", words[6].replace("n=100", "n=99"))
     passing.assert_outcomes(passed=1)
 
 
@@ -90,13 +90,13 @@ def test_the_line_works_when_pasted(tmp_path):
     line = (
         f"SESN_PROFILE=smoke {sys.executable} -m pytest -q "
         "verification/testing/tests/test_strategies.py::test_scale_grids_stay_in_range "
-        "--case 'dict(scales=(1.0, 3.0))'"
+        "--sesn-case 'dict(scales=(1.0, 3.0))'"
     )
     folder = Path(coverage.__file__).parents[2]
     done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "assert (3.0 / 1.0)" in done.stdout
-    assert "test_scale_grids_stay_in_range --case 'dict(scales=(1.0, 3.0))'" in done.stdout
+    assert "test_scale_grids_stay_in_range --sesn-case 'dict(scales=(1.0, 3.0))'" in done.stdout
 
 
 def test_what_cannot_be_written_is_not_promised(suite):
@@ -131,7 +131,7 @@ def test_what_cannot_be_written_is_not_promised(suite):
     ],
 )
 def test_cases_that_do_not_fit_are_named(suite, test, case, message):
-    outcome = run(suite, f"test_suite.py::{test}", "--case", case)
+    outcome = run(suite, f"test_suite.py::{test}", "--sesn-case", case)
     outcome.assert_outcomes(failed=1)
     outcome.stdout.fnmatch_lines([f"*{message}*"])
 
