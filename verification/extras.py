@@ -13,8 +13,8 @@ EXTRAS = {
     "figures": ("matplotlib",),
     "testing": ("hypothesis", "pytest"),
     "benchmarks": (
-        "dask", "distributed", "filelock", "hypothesis", "PIL", "pytest", "pytest_benchmark",
-        "torchvision",
+        "dask", "distributed", "filelock", "hypothesis", "packaging", "PIL", "pytest",
+        "pytest_benchmark", "torchvision",
     ),
     "reports": ("matplotlib",),
 }  # fmt: skip
