@@ -7,6 +7,7 @@ output is a function of scale and space at all, in other precisions and on other
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -104,8 +105,9 @@ def output_dtype(target: Target, seed: int) -> CheckResult:
     results = [checks.check_output_dtype(target.layer, x, target.name)]
     if Need.MODULE.met(target) and Need.PARAMETERS.met(target) and target.dtype in _OTHER:
         other = _OTHER[target.dtype]
-        converted = copy.deepcopy(_module(target)).to(other)
-        results.append(checks.check_output_dtype(converted, x.to(other), target.name))
+        with contextlib.suppress(NotCopiedError):
+            converted = _copied(target).to(other)
+            results.append(checks.check_output_dtype(converted, x.to(other), target.name))
     return worst(results)
 
 
@@ -131,12 +133,31 @@ def _module(target: Target) -> nn.Module:
     return target.layer
 
 
+class NotCopiedError(ValueError):
+    """A layer that cannot be copied, for a check that must not change the layer itself."""
+
+
+def _copied(target: Target) -> nn.Module:
+    """A copy in which all parameters learn, as a layer's own that were frozen do not."""
+    module = _module(target)
+    try:
+        copied = copy.deepcopy(module)
+    except Exception as error:  # whatever a foreign module holds, such as a lock
+        raise NotCopiedError(
+            f"the layer cannot be copied ({type(error).__name__}), and this check would change it"
+        ) from error
+    for parameter in copied.parameters():
+        if parameter.is_floating_point():
+            parameter.requires_grad_(True)
+    return copied
+
+
 def dtype(target: Target, seed: int) -> CheckResult:
     """The layer converted to float32 against itself converted to float64."""
     x = random_input(target, seed).float()
     found = []
     for precision in (torch.float64, torch.float32):
-        converted = copy.deepcopy(_module(target)).to(precision)
+        converted = _copied(target).to(precision)
         with torch.no_grad():
             found.append(converted(x.to(precision)).double())
     return CheckResult(
@@ -153,7 +174,7 @@ def device(target: Target, seed: int) -> CheckResult:
     That device computes no numbers, but refuses to mix its tensors with those left behind.
     """
     place = "cuda" if torch.cuda.is_available() else "meta"
-    moved = copy.deepcopy(_module(target)).to(place)
+    moved = _copied(target).to(place)
     trouble = ""
     try:
         with torch.no_grad():
@@ -173,31 +194,31 @@ def device(target: Target, seed: int) -> CheckResult:
 
 def gradients(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_gradients`."""
-    module = copy.deepcopy(_module(target))
+    module = _copied(target)
     return checks.check_gradients(module, random_input(target, seed), target.name)
 
 
 def gradcheck(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_gradcheck`."""
     x = random_input(target, seed, batch=1, wider=0)
-    return checks.check_gradcheck(copy.deepcopy(_module(target)), x, target.name)
+    return checks.check_gradcheck(_copied(target), x, target.name)
 
 
 def state_round_trip(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_state_round_trip`."""
-    module = copy.deepcopy(_module(target))
+    module = _copied(target)
     return checks.check_state_round_trip(module, random_input(target, seed), target.name)
 
 
 def follows_weights(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_follows_weights`."""
-    module = copy.deepcopy(_module(target))
+    module = _copied(target)
     return checks.check_follows_weights(module, random_input(target, seed), target.name)
 
 
 def state_complete(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_state_complete`, with a copy in place of one built anew."""
-    module, x = copy.deepcopy(_module(target)), random_input(target, seed)
+    module, x = _copied(target), random_input(target, seed)
     return checks.check_state_complete(
         module, lambda: checks.with_another_past(module, x), x, target.name
     )

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from verification.layer.black_box import estimate_ratios
 from verification.layer.options import LAYOUTS, Options
-from verification.layer.targets import Target, describe
+from verification.layer.targets import OptionError, Target, describe
 from verification.tolerances import tolerance
 
 _SIDES = (17, 33, 65, 129, 257)
@@ -44,9 +44,9 @@ class Adapted(nn.Module):
     ) -> None:
         super().__init__()
         if layout not in LAYOUTS:
-            raise ValueError(f"layout={layout!r}: must be one of {', '.join(LAYOUTS)}")
+            raise OptionError(f"layout={layout!r}: must be one of {', '.join(LAYOUTS)}")
         if layout.startswith("B(") and count is None:
-            raise ValueError(f"layout={layout!r}: scales must be given, to part the folded axis")
+            raise OptionError(f"layout={layout!r}: scales must be given, to part the folded axis")
         self.layer, self.layout, self.count, self.missing = layer, layout, count, missing
         self.centre_only = False
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from verification.checks.context import about
 from verification.checks.power import frozen_error, ignoring_scale, varying_error
@@ -75,9 +76,24 @@ def supports(target: Target, seed: int) -> CheckResult:
     )
 
 
+class NotDifferentiableError(ValueError):
+    """A layer that makes no claim to a backward pass, such as one that computes by scipy."""
+
+
+def _has_gradient(target: Target, seed: int) -> bool:
+    x = random_probe(target, seed, points=1).sampled(target).to(target.dtype).requires_grad_()
+    try:
+        return bool(target.layer(x).requires_grad)
+    except Exception:  # numpy refuses what asks for gradients, each library in its own way
+        return False
+
+
 def input_gradient(target: Target, seed: int) -> CheckResult:
     """The gradient of the input is that of the answers the layer gives, for affine layers."""
     filters = read_filters(target, seed)
+    learns = isinstance(target.layer, nn.Module) and any(True for _ in target.layer.parameters())
+    if not filters.by_gradient and not learns and not _has_gradient(target, seed):
+        raise NotDifferentiableError("the layer has no parameters, and gives no gradient")
     return CheckResult(
         "input_gradient",
         target.name,

@@ -7,6 +7,7 @@ may return them in a dictionary, and the shell has an argument for each that can
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
@@ -14,7 +15,7 @@ from typing import Any
 
 import torch
 
-from verification.layer.targets import OUTPUTS
+from verification.layer.targets import OUTPUTS, OptionError
 
 LAYOUTS = ("BCSHW", "BSCHW", "B(CS)HW", "B(SC)HW", "list")
 ENDS = ("zero", "wrap", "drop")
@@ -74,16 +75,16 @@ class Options:
         for name, allowed in (("layout", LAYOUTS), ("ends", ENDS), ("output", OUTPUTS)):
             value = getattr(self, name)
             if value not in allowed and not (name == "output" and value is None):
-                raise ValueError(f"{name}={value!r}: must be one of {', '.join(allowed)}")
+                raise OptionError(f"{name}={value!r}: must be one of {', '.join(allowed)}")
         for name in ("in_channels", "scale_extent", "stride", "window"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name}={value!r}: must be a whole number of at least 1")
+                raise OptionError(f"{name}={value!r}: must be a whole number of at least 1")
         object.__setattr__(self, "scales", _checked(self.scales))
         if self.dtype is not None and not (
             isinstance(self.dtype, torch.dtype) and self.dtype.is_floating_point
         ):
-            raise ValueError(f"dtype={self.dtype!r}: must be a floating torch.dtype")
+            raise OptionError(f"dtype={self.dtype!r}: must be a floating torch.dtype")
         if self.device is not None:
             _require_device(self.device)
 
@@ -93,7 +94,7 @@ class Options:
         names = [each.name for each in fields(cls)]
         for name in said:
             if name not in names:
-                raise ValueError(f"option {name!r}: must be one of {', '.join(names)}")
+                raise OptionError(f"option {name!r}: must be one of {', '.join(names)}")
         return cls(**said)
 
 
@@ -103,23 +104,23 @@ def _checked(scales: object) -> tuple[float, ...] | float | None:
         return None
     if isinstance(scales, int | float):
         if not 1 < scales < math.inf:
-            raise ValueError(
+            raise OptionError(
                 f"scales={scales!r}: a ratio of neighbours must be above 1, and finite"
             )
         return float(scales)
     allowed = f"scales={scales!r}: must be positive and grow, or be a ratio above 1"
     if not isinstance(scales, Iterable):
-        raise ValueError(allowed)
+        raise OptionError(allowed)
     given = list(scales)
     if any(isinstance(sigma, str | bytes) for sigma in given):
-        raise ValueError(allowed)
+        raise OptionError(allowed)
     try:
         numbers = tuple(float(sigma) for sigma in given)
     except (TypeError, ValueError) as error:
-        raise ValueError(allowed) from error
+        raise OptionError(allowed) from error
     finite = all(math.isfinite(sigma) for sigma in numbers)
     if not numbers or not finite or any(b <= a for a, b in pairwise([0.0, *numbers])):
-        raise ValueError(allowed)
+        raise OptionError(allowed)
     return numbers
 
 
@@ -128,7 +129,18 @@ def _require_device(device: str) -> None:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         have = ", ".join(["cpu", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))])
-        raise ValueError(f"device={device!r}: must be one that torch has here: {have}") from error
+        raise OptionError(f"device={device!r}: must be one that torch has here: {have}") from error
+
+
+def checked_seed(seed: object) -> int:
+    """A plain number that torch and numpy take, with room to count on. Raises OptionError."""
+    try:
+        number = operator.index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if not 0 <= number < 2**62:
+        raise OptionError(f"seed={seed!r}: must be a whole number from 0 to 2**62 - 1")
+    return number
 
 
 def shell_arguments() -> dict[str, dict[str, Any]]:

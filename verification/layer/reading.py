@@ -118,7 +118,7 @@ def _by_gradient(target: Target, shape: tuple[int, ...], bias: Tensor) -> Tensor
             torch.autograd.grad(answer, x, retain_graph=True, allow_unused=True)[0]
             for answer in answers
         ]
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         return None
     found = [torch.zeros_like(x) if row is None else row for row in rows]
     return torch.cat(found).reshape(*bias.shape, *shape).detach().double()

@@ -21,6 +21,11 @@ from torch import Tensor
 from verification.reference.continuum import HermiteBasis
 from verification.signals.analytic import FloatArray
 
+
+class OptionError(ValueError):
+    """What the caller says of a layer, or asks for, is not allowed: no fault of the layer's."""
+
+
 OUTPUTS = ("scales", "map", "classes")
 """What a target may give: a function of scale and space, one of space, or scores of classes."""
 
@@ -77,14 +82,14 @@ class Target:
         if not self.scales or any(
             b <= a for a, b in zip((0.0, *self.scales), self.scales, strict=False)
         ):
-            raise ValueError(f"scales={self.scales!r}: must be positive and grow")
+            raise OptionError(f"scales={self.scales!r}: must be positive and grow")
         for name in ("window", "in_channels", "stride"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be at least 1")
+                raise OptionError(f"{name}={getattr(self, name)!r}: must be at least 1")
         if self.output not in OUTPUTS:
-            raise ValueError(f"output={self.output!r}: must be one of {', '.join(OUTPUTS)}")
+            raise OptionError(f"output={self.output!r}: must be one of {', '.join(OUTPUTS)}")
         if not 1 <= self.scale_extent <= len(self.scales):
-            raise ValueError(
+            raise OptionError(
                 f"scale_extent={self.scale_extent!r}: must be from 1 to {len(self.scales)} scales"
             )
 

@@ -6,21 +6,26 @@ layer is left as it was found: training flags, gradients, torch's random state.
 
 from __future__ import annotations
 
+import random
 import shlex
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import nn
 
+from verification.checks.judged import NotCopiedError
 from verification.checks.registry import CHECKS, Check, named
 from verification.checks.result import CheckResult
 from verification.diagnosis import diagnose, diagnose_against
 from verification.diagnosis.pairs import pairs_of
+from verification.layer.black_box import NotDifferentiableError
+from verification.layer.options import checked_seed
 from verification.layer.reading import NotAffineError, documented, read_filters
-from verification.layer.targets import Target
+from verification.layer.targets import OptionError, Target
 from verification.reference.probe import complete_pairs
 from verification.runner.verdict import Outcome, Status, Verdict
 
@@ -52,8 +57,9 @@ def judge(
     Raises ValueError for an unknown check, or a tolerance that is not positive; warns of
     expectations that match none.
     """
+    seed = checked_seed(seed)
     if tolerance is not None and not tolerance > 0:
-        raise ValueError(f"tolerance={tolerance!r}: must be positive")
+        raise OptionError(f"tolerance={tolerance!r}: must be positive")
     expected = dict(expected_failures or {})
     warn_unmatched(expected)
     outcomes = []
@@ -83,7 +89,7 @@ def explain(target: Target, verdict: Verdict, seed: int) -> list[str]:
     pairs = complete_pairs(target)
     if not failed & _EXPLAINED or target.output != "scales" or not pairs:
         return []
-    with _undisturbed(target.layer, seed):
+    with undisturbed(target.layer, seed):
         try:
             filters = read_filters(target, seed)
         except Exception:  # a foreign layer raises anything; the checks have told it as errors
@@ -114,7 +120,7 @@ def warn_unmatched(expected: Mapping[str, str]) -> None:
 def run_check(check: Check, target: Target, seed: int, expected: str | None = None) -> Outcome:
     """One check on one target; expected: the reason why it is expected to fail, if it is."""
     blank = Outcome(check.name, target.name, Status.ERROR, "", seed)
-    with _undisturbed(target.layer, seed):
+    with undisturbed(target.layer, seed):
         try:
             missing = check.missing(target)
             if missing:
@@ -122,7 +128,7 @@ def run_check(check: Check, target: Target, seed: int, expected: str | None = No
             result = check.run(target, seed)
             if check.tolerant and target.tolerance is not None:
                 result = replace(result, threshold=target.tolerance)
-        except NotAffineError as error:
+        except (NotAffineError, NotCopiedError, NotDifferentiableError) as error:
             return replace(blank, status=Status.NOT_APPLICABLE, reason=str(error))
         except Exception as error:  # told as an outcome, with its type and words
             outcome = replace(blank, reason=_said(error))
@@ -174,19 +180,46 @@ def replay_line(check: Check, origin: str, seed: int) -> str:
     return f"python -m verification judge {origin} --check {shlex.quote(check.name)} --seed {seed}"
 
 
+def mode_notes(layer: object) -> tuple[str, ...]:
+    """That a layer was in training mode, where that would have changed its answers."""
+    parts = layer.modules() if isinstance(layer, nn.Module) else ()
+    if any(part.training and isinstance(part, _OF_TWO_MODES) for part in parts):
+        return ("the layer is in training mode; it was judged as after eval()",)
+    return ()
+
+
+_OF_TWO_MODES = (nn.modules.batchnorm._NormBase, nn.modules.dropout._DropoutNd)
+
+
 @contextmanager
-def _undisturbed(layer: object, seed: int) -> Generator[None]:
-    """Torch's generator is seeded inside and restored after; so are flags and gradients."""
+def undisturbed(layer: object, seed: int) -> Generator[None]:
+    """Runs a layer in evaluation mode, with gradients, whatever the caller's own situation is.
+
+    Flags, buffers, gradients and random states are as found afterwards.
+    """
     modules = list(layer.modules()) if isinstance(layer, nn.Module) else []
-    flags = [module.training for module in modules]
     parameters = list(layer.parameters()) if isinstance(layer, nn.Module) else []
-    held = [parameter.grad for parameter in parameters]
-    with torch.random.fork_rng():
+    buffers = list(layer.buffers()) if isinstance(layer, nn.Module) else []
+    flags = [module.training for module in modules]
+    gradients = [parameter.grad for parameter in parameters]
+    values = [buffer.detach().clone() for buffer in buffers]
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002  (what a layer may draw from)
+    with torch.random.fork_rng(), torch.inference_mode(mode=False), torch.enable_grad():
         torch.manual_seed(seed)
+        for module in modules:
+            module.training = False
+        for parameter in parameters:
+            parameter.grad = None  # a backward pass would add to it in place
         try:
             yield
         finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])  # noqa: NPY002
             for module, flag in zip(modules, flags, strict=True):
                 module.training = flag
-            for parameter, gradient in zip(parameters, held, strict=True):
+            for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
+            with torch.no_grad():
+                for buffer, value in zip(buffers, values, strict=True):
+                    if not torch.equal(buffer, value):
+                        buffer.copy_(value)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from verification.checks.registry import CHECKS, Check, named
 from verification.layer.adapters import prepare
-from verification.layer.options import Options
-from verification.layer.targets import Target
-from verification.runner.engine import judge, replay_line, run_check, warn_unmatched
+from verification.layer.options import Options, checked_seed
+from verification.layer.targets import OptionError, Target
+from verification.runner.engine import (
+    judge,
+    mode_notes,
+    replay_line,
+    run_check,
+    undisturbed,
+    warn_unmatched,
+)
 from verification.runner.verdict import Outcome, Status, Verdict
 
 if TYPE_CHECKING:
@@ -44,25 +51,23 @@ def check_scale_equivariance(
     if the layer fails and `raise_on_failure` is set. What a layer does wrong is never raised
     otherwise.
     """
+    seed = checked_seed(seed)
     known = tuple(check.name for check in named(checks, CHECKS))
     said = Options.of({**options, "scales": scales})
     label = said.name or getattr(layer, "name", None) or type(layer).__name__
     try:
-        target, notes = prepare(layer, said)
+        with undisturbed(layer, seed):
+            target, notes = prepare(layer, said)
+    except OptionError:
+        raise
     except Exception as error:
-        if isinstance(error, ValueError) and str(error).startswith(_MISTAKES):
-            raise
         verdict = _unusable(str(label), error, known[0] if known else "output", seed)
     else:
         verdict = judge(target, known, expected_failures, seed, tolerance, origin, on_outcome)
-        verdict = replace(verdict, notes=notes)
+        verdict = replace(verdict, notes=(*notes, *mode_notes(layer)))
     if raise_on_failure:
         verdict.require()
     return verdict
-
-
-_MISTAKES = tuple(f"{each.name}=" for each in fields(Options))
-"""How errors begin that are the caller's, not the layer's."""
 
 
 def _unusable(name: str, error: Exception, check: str, seed: int) -> Verdict:
@@ -96,7 +101,8 @@ class Judgement:
     @functools.cached_property
     def target(self) -> Target:
         """The prepared target; raises what the layer raises."""
-        return prepare(self.layer, self.options)[0]
+        with undisturbed(self.layer, self.seed):
+            return prepare(self.layer, self.options)[0]
 
     def outcome(self, check: Check) -> Outcome:
         """One check's outcome, whatever the layer does."""
@@ -156,6 +162,7 @@ def parametrize_with_checks(
     layers = list(layers)
     if not layers:
         raise ValueError("layers=[]: must hold at least one, or nothing is judged")
+    seed = checked_seed(seed)
     expected = dict(expected_failures or {})
     warn_unmatched(expected)
     described = Options.of({**options, "scales": scales})

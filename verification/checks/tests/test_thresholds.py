@@ -283,11 +283,13 @@ def test_every_check_has_a_mistake_of_adjustable_size_or_a_reason_for_none():
 def test_thresholds_reject_twice_their_size_and_admit_half(name):
     family = FAMILIES[name]
     intact = outcome(name, family.make(0.0))
-    assert intact.status is Status.PASSED
+    # Of predictions nothing is known that would make few changes few enough.
+    fine = Status.UNDECIDED if name == "class_invariance" else Status.PASSED
+    assert intact.status is fine
     assert intact.threshold > 0
     small, admitted = at_error(name, 0.5, intact.threshold)
     large, rejected = at_error(name, 2.0, intact.threshold)
-    assert admitted.status is Status.PASSED, admitted
+    assert admitted.status is fine, admitted
     assert rejected.status is Status.FAILED, rejected
     # Errors four times as large belong to a mistake four times as large, or twice if squared.
     assert (large / small) ** family.power == pytest.approx(4, rel=0.4)

@@ -2,16 +2,21 @@
 
 import copy
 import json
+import threading
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from sesn_impl import hermite_basis_a
+from verification import check_scale_equivariance
 from verification.checks.needs import Need
 from verification.checks.registry import CHECKS, Check, named
 from verification.checks.result import CheckResult
-from verification.layer.targets import Target, describe
+from verification.layer.targets import OptionError, Target, describe
 from verification.runner.engine import UnmatchedExpectationWarning, judge, run_check
 from verification.runner.verdict import Answer, Status, Verdict
 from verification.tests.layers import Wrapped, build_lifting, build_scale_conv
@@ -217,3 +222,74 @@ def test_results_are_judged_by_their_threshold():
 
 def returning(result):
     return lambda target, seed: result
+
+
+# --- The caller's situation -----------------------------------------------------------------------
+
+FEW = ["output", "scale_equivariance", "input_gradient", "gradients", "gradient_equivariance"]
+
+
+@pytest.mark.parametrize("situation", [torch.no_grad, torch.inference_mode])
+def test_gradients_that_the_caller_has_turned_off_are_no_fault_of_the_layer(situation):
+    layer = build_lifting(BASIS, 0, padding=3)
+    with situation():
+        check_scale_equivariance(layer, checks=FEW).require()
+
+
+def test_a_layer_in_training_mode_is_judged_as_after_eval_and_left_as_found():
+    layer = nn.Sequential(build_lifting(BASIS, 0, padding=5), nn.BatchNorm3d(3).double()).train()
+    layer[1].register_buffer("running_var", torch.full((3,), 2.0).double())
+    layer[1].weight.grad = torch.ones(3).double()
+    before = copy.deepcopy(layer.state_dict())
+    verdict = check_scale_equivariance(layer, BASIS.scales, checks=[*FEW, "batch_independence"])
+    verdict.require()
+    assert "eval()" in verdict.notes[-1]
+    assert all(torch.equal(value, before[key]) for key, value in layer.state_dict().items())
+    assert layer[1].training
+    assert bool((layer[1].weight.grad == 1).all())
+    layer.eval()
+    assert "eval()" not in str(check_scale_equivariance(layer, BASIS.scales, checks=FEW).notes)
+
+
+def test_frozen_layers_and_those_that_cannot_be_copied_are_judged():
+    layer = build_lifting(BASIS, 0, padding=3).requires_grad_(False)
+    check_scale_equivariance(layer, checks=FEW).require()
+    held = Wrapped(build_lifting(BASIS, 0, padding=3), lambda f, x: f(x))
+    setattr(held, "lock", threading.Lock())  # noqa: B010
+    verdict = check_scale_equivariance(held, BASIS.scales, checks=[*FEW, "state_round_trip"])
+    verdict.require()
+    assert "cannot be copied" in verdict.of("state_round_trip").reason
+
+
+def test_a_layer_without_autograd_is_not_asked_for_gradients():
+    layer = build_lifting(BASIS, 0, padding=5)
+
+    def by_numpy(x):
+        return layer(torch.from_numpy(x.numpy())).detach()
+
+    verdict = check_scale_equivariance(by_numpy, BASIS.scales, in_channels=2, window=11, checks=FEW)
+    verdict.require()
+    assert verdict.of("input_gradient").status is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "3"])
+def test_a_seed_that_is_none_is_the_callers_mistake(seed):
+    with pytest.raises(OptionError, match=r"seed=.*: must be a whole number from 0"):
+        check_scale_equivariance(build_lifting(BASIS, 0), seed=seed, checks=["output"])
+
+
+def test_seeds_of_numpy_are_plain_numbers_in_json():
+    seed: Any = np.int64(3)
+    verdict = check_scale_equivariance(build_lifting(BASIS, 0), seed=seed, checks=["output"])
+    assert json.loads(verdict.to_json())["outcomes"][0]["seed"] == 3
+
+
+def test_a_layer_whose_error_begins_like_an_option_is_still_the_layers():
+    def layer(x):
+        raise ValueError("window=3: the layer's own words")
+
+    verdict = check_scale_equivariance(layer, BASIS.scales, checks=["output"])
+    assert verdict.failed
+    with pytest.raises(OptionError, match="scale_extent=9"):
+        check_scale_equivariance(build_scale_conv(BASIS, 0, 2).forward, BASIS.scales,
+                                 scale_extent=9, dtype=torch.float64)  # fmt: skip
