@@ -143,17 +143,21 @@ def network_errors(name: str) -> list[float]:
     """Errors of float32 on the device against float64 on the CPU, for some images and weights.
 
     Where rounding makes another pixel the largest of its window, or a response positive, single
-    gradients are others, on any device. That comes with few images; lost digits come with all.
+    gradients are others. That comes with some images; lost digits come with all. In the deep
+    networks it may come with all: of them the outputs are compared, and gradients in float64.
     """
-    channels, side = (3, 32) if name.startswith("wrn_") else (1, 28)
+    wide = name.startswith("wrn_")
+    channels, side = (3, 32) if wide else (1, 28)
     errors = []
-    for seed in range(3):
+    for seed in range(1 if wide else 3):
         torch.manual_seed(seed)
         model = create_model(name).eval()
         x = torch.rand(2, channels, side, side)
         expected = values_of(model.double(), x.double())
         model.float().to(DEVICE)
-        errors.append(largest_error(values_of(model, x.to(DEVICE)), expected))
+        found = values_of(model, x.to(DEVICE))
+        compared = 1 if wide else len(found)  # the output comes first
+        errors.append(largest_error(found[:compared], expected[:compared]))
     return errors
 
 
