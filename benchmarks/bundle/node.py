@@ -31,7 +31,6 @@ _TESTS_SECONDS, _TIMINGS_SECONDS = 120.0, 150.0  # at the most
 _SOON = 8.0  # seconds that a process has to end after it was told to
 _LAST = 4.0  # seconds for the last archives alone
 _MARK = "mark.cuda"
-_TIMINGS = Path("benchmarks/timing/gpu.py")
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)  # of Linux alone
 
@@ -191,11 +190,8 @@ def _test(node: Node, seconds: float) -> None:
 
 
 def _time(node: Node, seconds: float) -> None:
-    if not _TIMINGS.exists():
-        print("timings: this commit has none for CUDA", flush=True)
-        return
-    arguments = ["-m", "benchmarks.timing.gpu", "--evidence", str(node.evidence)]
-    node.do("timings", [*arguments, "--seconds", str(int(seconds))], seconds)
+    arguments = ["-m", "benchmarks", "time", "--device", node.device]
+    node.do("timings", [*arguments, "--evidence", str(node.evidence)], seconds)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import torch
 from benchmarks.campaign.plan import Task
 from benchmarks.campaign.pool import Worker
 from benchmarks.campaign.work import Settings, images
-from benchmarks.training.devices import find_device
+from benchmarks.training.devices import find_device, prepare
 from benchmarks.training.recipes import recipe_for
 from benchmarks.training.run import Run
 
@@ -90,6 +90,7 @@ def begin(task: Task, settings: Settings) -> None:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     device = find_device(settings.device)
+    prepare(device)
     run = Run(
         task.model,
         images(task.data, task.realisation, settings.data_dir),

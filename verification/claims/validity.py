@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from verification.claims.fields import is_number
@@ -19,6 +20,7 @@ from verification.claims.records import Record
 UNCOMMITTED = "trained from uncommitted or unknown sources"
 
 _PARTS = ("best_epoch", "curves", "sessions", "steps", "test_error", "weights")
+_AHEAD = timedelta(days=2)  # so far may clocks that agree on nothing else differ
 _ROUNDING = 1e-9  # percent; the same quotient of whole numbers, written and read again
 
 
@@ -53,7 +55,7 @@ def objections(record: Record) -> list[str]:
     demands = load_protocols().get((record.protocol, data.get("name", "")))
     if demands is None:
         return [f"of no known protocol ({record.protocol} on {data.get('name')})"]
-    rules = [_sources, _recipe, _data]
+    rules = [_sources, _clock, _recipe, _data]
     if record.outcome != "diverged":
         rules += [_parts, _epochs, _selection, _errors]
     return [text for rule in rules if (text := rule(record, demands))]
@@ -97,6 +99,13 @@ def _sources(record: Record, _: Protocol) -> str:
     sessions = record.numbers.get("sessions", ())
     dirty = any(session.get("dirty") is not False for session in sessions)
     return UNCOMMITTED if dirty or record.provenance.dirty is not False else ""
+
+
+def _clock(record: Record, _: Protocol) -> str:
+    """A record from the future would supersede all that follow."""
+    started, latest = record.provenance.started, datetime.now(UTC) + _AHEAD
+    ahead = datetime.fromisoformat(started) > latest
+    return f"under a clock that was ahead ({started})" if ahead else ""
 
 
 def _recipe(record: Record, demands: Protocol) -> str:

@@ -24,6 +24,8 @@ FULL = {
     "by_scale": [{"images": 30, "errors": 1}, {"images": 10, "errors": 0}],
 }  # fmt: skip
 
+FUTURE = dataclasses.replace(RIGHT.provenance, started="2106-02-07T06:28:15Z")
+
 
 def change(record: Record, **changes: Any) -> Record:
     return dataclasses.replace(record, **changes)
@@ -43,12 +45,19 @@ def test_a_run_by_the_rules() -> None:
     assert check([RIGHT]).rejected == []
 
 
+def test_a_clock_that_was_ahead_supersedes_nothing() -> None:
+    ahead = change(numbered(), provenance=FUTURE)
+    found = check([ahead, numbered()])
+    assert [record for record, _ in found.rejected] == [ahead]
+
+
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
         (dirty(RIGHT), "trained from uncommitted or unknown sources"),
         (dirty(RIGHT, None), "trained from uncommitted or unknown sources"),
         (numbered(sessions=[{"dirty": True}, {"dirty": False}]), "trained from uncommitted"),
+        (change(RIGHT, provenance=FUTURE), "under a clock that was ahead (2106-02-07T06:28:15Z)"),
         (configured(batch=64), "with other settings than the protocol's (batch)"),
         (configured(optimiser={"name": "adam", "rate": 0.1}), "(optimiser)"),
         (configured(warm_up=3), "(warm_up)"),
