@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import Self
 
 import torch
 from torch import Tensor, nn
+
+from sesn_impl.fast import larger
 
 
 class FixedTensors(nn.Module):
@@ -45,13 +48,12 @@ def _alike(a: Tensor, b: Tensor) -> bool:
     return a.device == b.device and a.dtype == b.dtype
 
 
-def best_of(responses: Tensor) -> Tensor:
-    """Maximum over the scale axis: [B, C, S, H, W] -> [B, C, H, W].
+def best_of(responses: Iterable[Tensor]) -> Tensor:
+    """Maximum over scales: S × [B, C, H, W] -> [B, C, H, W]; of equals, the first has the gradient.
 
-    The gradient goes to one winner, which on a CPU costs half of sharing it among ties as `amax`
-    does.
+    No more than two responses are held at once.
     """
-    return responses.max(dim=2).values
+    return reduce(larger, responses)
 
 
 def check_positive(**values: int) -> None:

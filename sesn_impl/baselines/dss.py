@@ -22,6 +22,7 @@ by blur alone, and pooling and strides between the layers break L.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -29,6 +30,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.baselines.common import FixedTensors, check_odd, check_positive
+from sesn_impl.fast import arranged, correlate, stack_scales
 
 
 class GaussianScaleSpace(FixedTensors):
@@ -124,17 +126,16 @@ class DilatedScaleConv2d(nn.Module):
                 f"x of shape {tuple(x.shape)}: must be "
                 f"[B, C_in={self.in_channels}, S_in ≥ {self.num_scales}, H, W]"
             )
-        return torch.stack([self._respond(x, k) for k in range(self.num_scales)], dim=2)
+        copies = arranged(x).unbind(2)
+        return stack_scales(self._respond(copies, k) for k in range(self.num_scales))
 
-    def _respond(self, x: Tensor, scale: int) -> Tensor:
-        """Output at one scale: [B, C_in, S_in, H, W] -> [B, C_out, H', W']."""
-        copies = x[:, :, scale : scale + self.scale_extent]
-        weight = self.weight[:, :, : copies.shape[2]].flatten(1, 2)
+    def _respond(self, copies: Sequence[Tensor], scale: int) -> Tensor:
+        """Output at one scale: S_in × [B, C_in, H, W] -> [B, C_out, H', W']."""
+        seen = copies[scale : scale + self.scale_extent]
+        x = seen[0] if len(seen) == 1 else torch.cat(list(seen), 1)
+        weight = self.weight[:, :, : len(seen)].transpose(1, 2).flatten(1, 2)
         dilation = self.base**scale
-        padding = dilation * (self.kernel_size // 2)
-        return F.conv2d(
-            copies.flatten(1, 2), weight, None, self.stride, padding=padding, dilation=dilation
-        )
+        return correlate(x, weight, self.stride, dilation * (self.kernel_size // 2), dilation)
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""

@@ -29,8 +29,3 @@ def centred(matrix: Tensor, size: int) -> Tensor:
     """
     before = (size - matrix.shape[0]) // 2
     return F.pad(matrix, (0, 0, before, size - matrix.shape[0] - before))
-
-
-def resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """[B, C, H, W] -> [B, C, H', W'] by matrices [H', H] and [W', W]."""
-    return rows @ x @ columns.T

@@ -19,7 +19,7 @@ divides by the root of the sum of squared magnitudes, theirs and ours by the sta
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -34,7 +34,8 @@ from sesn_impl.baselines.common import (
     check_positive,
     uniform_by_fan_in,
 )
-from sesn_impl.baselines.resampling import linear_matrix, resample
+from sesn_impl.baselines.resampling import linear_matrix
+from sesn_impl.fast import arranged, correlate, stack_scales
 from sesn_impl.fast.constants import remembered
 
 STEPS = (-4, -3, -2, -1, 0, 1, 2, 3)
@@ -79,13 +80,12 @@ class _PyramidConv2d(FixedTensors):
     def _respond(self, x: Tensor, weight: Tensor, step: int) -> Tensor:
         """Response to the image resized by base^step: [B, C, H, W] -> [B, C_out, H', W']."""
         if step == 0:
-            return F.conv2d(x, weight, None, self.stride, self.padding)
+            return correlate(x, weight, self.stride, self.padding)
         options = (self.base**step, self.kernel_size, self.stride, self.padding)
         rows_there, rows_back = _axis_plan(x, x.shape[-2], *options)
         columns_there, columns_back = _axis_plan(x, x.shape[-1], *options)
-        resized = resample(x, rows_there, columns_there)
-        response = F.conv2d(resized, weight, None, self.stride, self.padding)
-        return resample(response, rows_back, columns_back)
+        resizing = ((rows_there, columns_there), (rows_back, columns_back))
+        return correlate(x, weight, self.stride, self.padding, resizing=resizing)
 
     def _vectors(self, responses: Tensor) -> Tensor:
         """The best of all responses: [B, C, S, H, W] -> field [B, C, 2, H, W]."""
@@ -139,9 +139,13 @@ class VectorLiftingConv2d(_PyramidConv2d):
 
     def responses(self, x: Tensor) -> Tensor:
         """The response of every scale: [B, C_in, H, W] -> [B, C_out, S, H', W']."""
+        return stack_scales(self._responses(x))
+
+    def _responses(self, x: Tensor) -> Iterator[Tensor]:
         check_image(x, self.in_channels)
         self._check_size(x)
-        return torch.stack([self._respond(x, self.weight, step) for step in self.steps], dim=2)
+        x = arranged(x)
+        return (self._respond(x, self.weight, step) for step in self.steps)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> field [B, C_out, 2, H', W']."""
@@ -156,7 +160,7 @@ class MagnitudeConv2d(VectorLiftingConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, H', W'], at least 0."""
-        return best_of(self.responses(x)).relu()
+        return best_of(self._responses(x)).relu()
 
 
 class VectorConv2d(_PyramidConv2d):
@@ -197,9 +201,9 @@ class VectorConv2d(_PyramidConv2d):
                 f"[B, C_in={self.in_channels}, 2, H, W]"
             )
         self._check_size(field)
-        x = field.flatten(1, 2)  # [B, 2·C_in, H, W]
-        return torch.stack(
-            [self._respond(x, self._turned(i), step) for i, step in enumerate(self.steps)], dim=2
+        x = arranged(field.flatten(1, 2))  # [B, 2·C_in, H, W]
+        return stack_scales(
+            self._respond(x, self._turned(i), step) for i, step in enumerate(self.steps)
         )
 
     def _turned(self, index: int) -> Tensor:

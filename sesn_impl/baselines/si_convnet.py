@@ -14,7 +14,7 @@ inputs lose their border, and outside what is left of them the response counts a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +27,8 @@ from sesn_impl.baselines.common import (
     check_scales,
     uniform_by_fan_in,
 )
-from sesn_impl.baselines.resampling import centred, linear_matrix, resample
+from sesn_impl.baselines.resampling import centred, linear_matrix
+from sesn_impl.fast import arranged, correlate, stack_scales
 from sesn_impl.fast.constants import remembered
 
 
@@ -69,24 +70,33 @@ class ScaleInvariantConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, H', W']."""
-        return best_of(self.responses(x))
+        return best_of(self._responses(x))
 
     def responses(self, x: Tensor) -> Tensor:
         """The response of every scale, before the maximum: [B, C_in, H, W] -> [.., S, H', W']."""
+        return stack_scales(self._responses(x))
+
+    def _responses(self, x: Tensor) -> Iterator[Tensor]:
         check_image(x, self.in_channels)
         self._check_size(x)
-        return torch.stack([self._respond(x, scale) for scale in self.scales], dim=2)
+        x = arranged(x)
+        return (self._respond(x, scale) for scale in self.scales)
 
     def _respond(self, x: Tensor, scale: float) -> Tensor:
         """Response of one scale: [B, C_in, H, W] -> [B, C_out, H', W']."""
         if scale == 1:
-            return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+            y = correlate(x, self.weight, self.stride, self.padding)
+            return y if self.bias is None else y + self.bias[:, None, None]
         options = (scale, self.kernel_size, self.stride, self.padding)
         rows_there, rows_back = _axis_plan(x, x.shape[-2], *options)
         columns_there, columns_back = _axis_plan(x, x.shape[-1], *options)
-        window = resample(x, rows_there, columns_there)  # the part of the frame that is read
-        response = F.conv2d(window, self.weight, self.bias, self.stride)
-        return resample(response, rows_back, columns_back)
+        # Of the frame, the part that is read.
+        resizing = ((rows_there, columns_there), (rows_back, columns_back))
+        y = correlate(x, self.weight, self.stride, resizing=resizing)
+        if self.bias is None:
+            return y
+        weights = rows_back.sum(1)[:, None] * columns_back.sum(1)  # of the bias, resized back
+        return y + self.bias[:, None, None] * weights
 
     def _check_size(self, x: Tensor) -> None:
         size = min(x.shape[-2:])

@@ -32,6 +32,8 @@ from sesn_impl.baselines.common import (
     uniform_by_fan_in,
 )
 from sesn_impl.baselines.resampling import centred, linear_matrix
+from sesn_impl.fast import arranged, correlate, stack_scales
+from sesn_impl.fast.cost import FEW_CHANNELS
 
 
 class _ColumnConv2d(FixedTensors):
@@ -71,12 +73,13 @@ class _ColumnConv2d(FixedTensors):
         """One column: [B, C_in, H, W] -> [B, C_out, ⌈H/stride⌉, ⌈W/stride⌉]."""
         resizing = self.fixed(f"resizing_{column}", self.weight)  # [F, k]
         if self.scales[column] == 1:
-            return F.conv2d(x, self.weight, None, self.stride, self.kernel_size // 2)
+            return correlate(x, self.weight, self.stride, self.kernel_size // 2)
         # Weights further out than the image is large never meet it.
         centre, size = resizing.shape[0] // 2, max(x.shape[-2:])
         first, last = self._supports[column]
         first, last = max(first, centre - size + 1), min(last, centre + size - 1)
-        if last - first + 1 < 1.5 * self.kernel_size:
+        # With channels to sum over, the products of whole filters are fewer still.
+        if last - first + 1 < 1.5 * self.kernel_size or self.in_channels > FEW_CHANNELS:
             return self._respond_small(x, resizing, first, last)
         return self._respond_large(x, resizing, first, last)
 
@@ -84,11 +87,10 @@ class _ColumnConv2d(FixedTensors):
         """Convolution with the resized filter on its own support."""
         filters = resizing @ self.weight @ resizing.T  # [C_out, C_in, F, F]
         filters = filters * self._gain(filters.abs().sum(dim=(2, 3), keepdim=True))
-        inside = slice(first, last + 1)
         centre = resizing.shape[0] // 2
-        before, after = centre - first, last - centre
-        padded = F.pad(x, (before, after, before, after))
-        return F.conv2d(padded, filters[:, :, inside, inside], stride=self.stride)
+        radius = max(centre - first, last - centre)
+        inside = slice(centre - radius, centre + radius + 1)
+        return correlate(x, filters[:, :, inside, inside], self.stride, radius)
 
     def _respond_large(self, x: Tensor, resizing: Tensor, first: int, last: int) -> Tensor:
         """The same, cheaper for a filter that is constant on cells.
@@ -137,7 +139,8 @@ class ColumnLiftingConv2d(_ColumnConv2d):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, S, H', W']."""
         check_image(x, self.in_channels)
-        return torch.stack([self._respond(x, i) for i in range(self.num_columns)], dim=2)
+        x = arranged(x)
+        return stack_scales(self._respond(x, i) for i in range(self.num_columns))
 
 
 class ColumnConv2d(_ColumnConv2d):
@@ -157,7 +160,8 @@ class ColumnConv2d(_ColumnConv2d):
                 f"x of shape {tuple(x.shape)}: must be "
                 f"[B, C_in={expected[0]}, S={expected[1]}, H, W]"
             )
-        return torch.stack([self._respond(x[:, :, i], i) for i in range(self.num_columns)], dim=2)
+        columns = arranged(x).unbind(2)
+        return stack_scales(self._respond(column, i) for i, column in enumerate(columns))
 
 
 class ColumnBatchNorm2d(nn.BatchNorm2d):

@@ -22,7 +22,7 @@ This is the method as the authors of SESN re-implemented it, close to the method
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.baselines.common import FixedTensors, best_of, check_image, check_positive
+from sesn_impl.fast import arranged, correlate, stack_scales
 
 ANGULAR_WIDTH = math.pi / 16
 PHASE = -math.pi / 4
@@ -98,15 +99,16 @@ class LogRadialConv2d(FixedTensors):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, H', W']."""
-        return best_of(self.responses(x))
+        return best_of(self._responses(x))
 
     def responses(self, x: Tensor) -> Tensor:
         """The response of every size, before the maximum: [B, C_in, H, W] -> [.., S, H', W']."""
+        return stack_scales(self._responses(x))
+
+    def _responses(self, x: Tensor) -> Iterator[Tensor]:
         check_image(x, self.in_channels)
-        responses = [
-            F.conv2d(x, self.filters(size), None, self.stride, size // 2) for size in self.sizes
-        ]
-        return torch.stack(responses, dim=2)
+        x = arranged(x)
+        return (correlate(x, self.filters(size), self.stride, size // 2) for size in self.sizes)
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""

@@ -1,6 +1,6 @@
 """The same numbers sooner: correlation, maximum over scales and pooling."""
 
-from sesn_impl.fast.correlation import correlate
+from sesn_impl.fast.correlation import correlate, resample
 from sesn_impl.fast.maximum import larger, max_pool, stack_scales
 from sesn_impl.fast.order import arranged, batch_first, is_arranged, space_first
 
@@ -11,6 +11,7 @@ __all__ = [
     "is_arranged",
     "larger",
     "max_pool",
+    "resample",
     "space_first",
     "stack_scales",
 ]

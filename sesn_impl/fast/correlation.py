@@ -16,6 +16,8 @@ third.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -29,21 +31,36 @@ from sesn_impl.fast.order import arranged, batch_first, space_first
 _Context = Any  # torch types no attribute of it
 
 
+Matrices = tuple[Tensor, Tensor]
+
+
 def correlate(
-    x: Tensor, filters: Tensor, stride: int | Pair = 1, padding: int | Pair = 0, dilation: int = 1
-) -> Tensor:
+    x: Tensor, filters: Tensor, stride: int | Pair = 1, padding: int | Pair = 0, dilation: int = 1,
+    resizing: tuple[Matrices, Matrices] | None = None,
+) -> Tensor:  # fmt: skip
     """[B, C_in, H, W], [C_out, C_in, k, l] -> [B, C_out, H', W'], H' as of `F.conv2d`.
 
-    stride, padding: of rows and columns; padding is of zeros, and crops where it is negative. The
-    result may have any strides.
+    stride, padding: of rows and columns; padding is of zeros, and crops where it is negative.
+    resizing: matrices that the rows and columns of images go through before, [h, H] and [w, W], and
+    those of responses after it, [H', h'] and [W', w']: part of the transforms, at no cost.
+    The result may have any strides.
     """
+    there, back = resizing or (None, None)
     pair = (padding, padding) if isinstance(padding, int) else padding
-    size, taps = x.shape[-2:], filters.shape[-2:]
-    geometry = Geometry.of((size[0], size[1]), (taps[0], taps[1]), stride, pair, dilation)
+    size = (len(there[0]), len(there[1])) if there else (x.shape[-2], x.shape[-1])
+    taps = (filters.shape[-2], filters.shape[-1])
+    geometry = Geometry.of(size, taps, stride, pair, dilation)
     algorithm = choose(geometry, x, filters.shape[0])
     if algorithm == "spectral":
-        return spectral(x, filters, geometry)
-    return (columns if algorithm == "columns" else direct)(x, filters, geometry)
+        return spectral(x, filters, geometry, resizing)
+    x = resample(x, *there) if there else x
+    y = (columns if algorithm == "columns" else direct)(x, filters, geometry)
+    return resample(y, *back) if back else y
+
+
+def resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """[B, C, H, W] -> [B, C, H', W'] by matrices [H', H] and [W', W]."""
+    return rows @ x @ columns.T
 
 
 def direct(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
@@ -71,14 +88,18 @@ def columns(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
     return F.conv2d(shifted, flat, None, (rows.stride, 1), padding, (rows.dilation, 1))
 
 
-def spectral(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
+def spectral(
+    x: Tensor, filters: Tensor, geometry: Geometry,
+    resizing: tuple[Matrices, Matrices] | None = None,
+) -> Tensor:  # fmt: skip
     """Discrete Fourier transforms as matrix products.
 
     Space comes first and the batch last in all that is large, so every step is a product of a small
     matrix with contiguous memory.
     """
     (top, bottom), (left, right) = geometry.rows.seen, geometry.columns.seen
-    y: Tensor = _Spectral.apply(arranged(x), filters[:, :, top:bottom, left:right], geometry)
+    pairs = _resized(transforms(x, geometry), resizing)
+    y: Tensor = _Spectral.apply(arranged(x), filters[:, :, top:bottom, left:right], pairs)
     return y
 
 
@@ -88,24 +109,23 @@ class _Spectral(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
-        of_image, of_filters, of_response = transforms(x, geometry)
+    def forward(x: Tensor, filters: Tensor, pairs: _Pairs) -> Tensor:
+        of_image, of_filters, of_response = pairs.image, pairs.filters, pairs.response
         image = _forth(space_first(x), *of_image)  # [M·3·N, C_in, B]
         weights = _forth(filters.permute(3, 2, 0, 1), *of_filters)  # [M·3·N, C_out, C_in]
         return batch_first(_back(torch.bmm(weights, image), *of_response))
 
     @staticmethod
-    def setup_context(
-        ctx: _Context, inputs: tuple[Tensor, Tensor, Geometry], output: Tensor
-    ) -> None:
+    def setup_context(ctx: _Context, inputs: tuple[Tensor, Tensor, _Pairs], output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:2])
         ctx.save_for_forward(*inputs[:2])
-        ctx.geometry = inputs[2]
+        ctx.pairs = inputs[2]
 
     @staticmethod
     def backward(ctx: _Context, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, filters = ctx.saved_tensors
-        of_image, of_filters, of_response = transforms(x, ctx.geometry)
+        pairs: _Pairs = ctx.pairs
+        of_image, of_filters, of_response = pairs.image, pairs.filters, pairs.response
         arriving = _forth(space_first(grad), *_transposed(of_response))
         to_image = to_filters = None
         if ctx.needs_input_grad[0]:
@@ -122,9 +142,33 @@ class _Spectral(torch.autograd.Function):
     def jvp(ctx: _Context, x_slope: Tensor | None, filter_slope: Tensor | None, _: None) -> Tensor:
         x, filters = ctx.saved_tensors
         pairs = [(x_slope, filters), (x, filter_slope)]
-        parts = [_Spectral.apply(*pair, ctx.geometry) for pair in pairs if None not in pair]
+        parts = [_Spectral.apply(*pair, ctx.pairs) for pair in pairs if None not in pair]
         y: Tensor = parts[0] if len(parts) == 1 else parts[0] + parts[1]
         return y
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Matrices into and out of the frequencies, as one constant that no transformation looks into.
+
+    Those of images and filters first act on the columns, those of responses on the rows.
+    """
+
+    image: Matrices
+    filters: Matrices
+    response: Matrices
+
+
+def _resized(pairs: Sequence[Matrices], resizing: tuple[Matrices, Matrices] | None) -> _Pairs:
+    """The same with resizing before and after."""
+    (columns, rows), of_filters, (rows_out, columns_out) = pairs
+    if resizing is not None:
+        (rows_there, columns_there), (rows_back, columns_back) = resizing
+        columns = columns @ columns_there
+        rows = (torch.unflatten(rows, 1, (2, -1)) @ rows_there).flatten(1)
+        rows_out = (rows_back @ torch.unflatten(rows_out, 0, (2, -1))).flatten(0, 1)
+        columns_out = columns_back @ columns_out
+    return _Pairs((columns, rows), of_filters, (rows_out, columns_out))
 
 
 def _transposed(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
