@@ -31,9 +31,11 @@ class Watched:
         self.asked_claims: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the material has
-        if name in ("records", "superseded"):
+        # What is superseded or counted is asked about records of a kind that was noted, and
+        # claims select records by kind.
+        if name == "records":
             self.asked_kinds.add(ALL)
-        if name in ("verdicts", "counted"):
+        if name == "verdicts":
             self.asked_claims.add(ALL)
         return getattr(self._material, name)
 

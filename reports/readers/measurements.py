@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from verification.claims.records import Record, RecordError
 
@@ -121,12 +121,20 @@ def read(records: Iterable[Record], name: str, convert: Callable[[Record], M]) -
 
     Raises RecordError naming the file of one that `convert` cannot make sense of.
     """
-    found = []
-    for record in records:
-        if name in record.numbers:
-            with _blame(record):
-                found.append(convert(record))
-    return found
+    return [_converted(record, convert) for record in records if name in record.numbers]
+
+
+_KNOWN: dict[tuple[object, str], Any] = {}
+"""Records as converted before: the trace of numbers reads the same ones hundreds of times."""
+
+
+def _converted(record: Record, convert: Callable[[Record], M]) -> M:
+    key = convert, record.digest
+    if key not in _KNOWN:
+        with _blame(record):
+            _KNOWN[key] = convert(record)
+    converted: M = _KNOWN[key]
+    return converted
 
 
 def raster_warps(record: Record) -> RasterWarps:
