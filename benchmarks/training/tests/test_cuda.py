@@ -202,6 +202,7 @@ def test_the_same_draws_and_images(noise: DataSet) -> None:
 
 
 @pytest.mark.skipif(not ON_CUDA, reason="the host never waits for a CPU")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 @pytest.mark.parametrize("name", METHODS)
 def test_the_host_waits_for_nothing_in_a_step(name: str, noise: DataSet) -> None:
     run = run_of(name, noise)
