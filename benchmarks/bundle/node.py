@@ -21,6 +21,7 @@ from typing import NoReturn
 import torch
 
 from benchmarks.bundle.archives import ArchiveError, archives, contents, leave
+from benchmarks.bundle.start import PARTS
 from benchmarks.campaign.pool import cores
 from verification.claims.provenance import current_provenance
 
@@ -137,6 +138,8 @@ def main() -> int:
     for name in ("begin", "budget"):
         parser.add_argument(f"--{name}", type=float, required=True)
     parser.add_argument("--device")
+    parser.add_argument("--parts", nargs="+", default=PARTS)
+    parser.add_argument("--per-gpu", default="auto")
     options = parser.parse_args()
     manifest = json.loads((options.scratch / "unpacked").read_text())
     own = current_provenance()
@@ -154,23 +157,27 @@ def main() -> int:
     node.restore()
     try:
         with node.leaving(), _sharing(node):
-            _parts(node, options.budget, manifest, gpus)
+            _parts(node, options, manifest, gpus)
     except KeyboardInterrupt:
         print("ended from outside; what there is has been left", flush=True)
         return 143
     return 0
 
 
-def _parts(node: Node, budget: float, manifest: dict[str, str], gpus: int) -> None:
+def _parts(node: Node, options: argparse.Namespace, manifest: dict[str, str], gpus: int) -> None:
     if node.device == "cuda":
-        _test(node, min(_TESTS_SECONDS, TESTS * budget))
-        _time(node, min(_TIMINGS_SECONDS, TIMINGS * budget))
+        if "tests" in options.parts:
+            _test(node, min(_TESTS_SECONDS, TESTS * options.budget))
+        if "timings" in options.parts:
+            _time(node, min(_TIMINGS_SECONDS, TIMINGS * options.budget))
     else:
         print("no CUDA device is used: its tests and timings are left out", flush=True)
     node.leave()
     left = int(node.left)
-    if left > 0:
-        places = ["--gpus", str(gpus), "--per-gpu", "auto"] if node.device == "cuda" else []
+    if left > 0 and "campaign" in options.parts:
+        places = (
+            ["--gpus", str(gpus), "--per-gpu", options.per_gpu] if node.device == "cuda" else []
+        )
         # `campaign` begins with CNN and SESN, column by column: 28, 28+, 56, 56+.
         arguments = ["-m", "benchmarks", "campaign", "run", "--protocol", manifest["protocol"]]
         arguments += ["--data", manifest["data"], "--budget", f"{left}s", *places]

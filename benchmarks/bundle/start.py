@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 
+PARTS = ("tests", "timings", "campaign")
+
+
 def main() -> None:
     """Checks the bundle, unpacks it unless that was done before, and becomes its `node`."""
     begin = time.time()
@@ -27,6 +30,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda if it is there")
     parser.add_argument("--scratch", type=Path, help="default: a folder for temporary files")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
+    parser.add_argument("--per-gpu", default="auto", help="processes on each GPU (auto)")
     options = parser.parse_args()
     bundle = Path(__file__).resolve().parent
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
@@ -46,6 +51,7 @@ def main() -> None:
     arguments = ["--scratch", scratch, "--out", options.out.resolve(), "--begin", begin]
     arguments += ["--budget", options.budget]
     arguments += ["--device", options.device] if options.device else []
+    arguments += ["--per-gpu", options.per_gpu, "--parts", *options.parts]
     os.chdir(scratch / "source")
     command = [sys.executable, "-u", "-m", "benchmarks.bundle.node", *map(str, arguments)]
     os.execve(sys.executable, command, environment)
