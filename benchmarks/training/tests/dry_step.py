@@ -105,7 +105,10 @@ def backward_without_streams(loss: Tensor) -> None:
         inputs = [got.get(i) for i in range(len(node._input_metadata))]
         results = node.apply(*inputs) if hasattr(node, "apply") else node(*inputs)
         results = results if isinstance(results, tuple) else (results,)
-        for result, (following, slot) in zip(results, node.next_functions, strict=True):
+        # A function written in Python also answers, by None, for what follows its tensors.
+        count = len(node.next_functions)
+        assert all(rest is None for rest in results[count:])
+        for result, (following, slot) in zip(results[:count], node.next_functions, strict=True):
             if following is None:
                 continue
             if result is not None:
