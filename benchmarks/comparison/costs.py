@@ -33,6 +33,7 @@ from benchmarks.timing.measure import ratio_of
 from benchmarks.training.recipes import MNIST_SCALE
 from benchmarks.training.run import make_optimiser
 from sesn_impl import create_model
+from sesn_impl.networks.plain import by_torch
 from verification.claims.claim import Cost
 from verification.claims.provenance import current_provenance
 from verification.claims.reading import load_claims
@@ -48,14 +49,19 @@ class Stopwatch:
 
 
 class Timed:
-    """A network with its optimiser on one batch, doing either kind of work."""
+    """A network with its optimiser on one batch, doing either kind of work.
 
-    def __init__(self, name: str, batch: int) -> None:
+    torch_layers: whether its plain layers are torch's own, as those of the reference are.
+    """
+
+    def __init__(self, name: str, batch: int, *, torch_layers: bool = False) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self.model: nn.Module = create_model(name)
             self.images = torch.randn(batch, 1, FRAME, FRAME)
             self.labels = torch.randint(10, (batch,))
+        if torch_layers:
+            by_torch(self.model)
         self.optimiser = make_optimiser(self.model, MNIST_SCALE.optimiser)
 
     def step(self) -> None:
@@ -98,7 +104,7 @@ def measure_costs(
     """
     settings, begin = session.settings, time.perf_counter()
     blank = current_provenance()
-    reference = Timed(REFERENCE, settings.batch)
+    reference = Timed(REFERENCE, settings.batch, torch_layers=True)
     reference.warm_up()
     timed = {}
     for name in names:

@@ -1,5 +1,7 @@
 """What forward passes and training steps cost, always beside the plain CNN in the same run.
 
+That CNN has torch's own convolutions (`by_torch`): as a model it has those of this project.
+
 `test_cost` is the pytest-benchmark suite; `measure` runs it and makes records of it. The suite is
 told what to run by the environment variables named here.
 """

@@ -36,6 +36,7 @@ from benchmarks.training.allocator import keep_freed_memory
 from benchmarks.training.recipes import MNIST_SCALE
 from benchmarks.training.run import make_optimiser
 from sesn_impl import create_model
+from sesn_impl.networks.plain import by_torch
 from sesn_impl.tests.textbook import textbook_twin
 
 NAMES = os.environ.get(MODELS_VARIABLE, ",".join(MODELS)).split(",")
@@ -98,7 +99,7 @@ def test_cost(
 ) -> None:
     torch.manual_seed(0)
     model = create_model(name).to(DEVICE)
-    rivals = {rival: create_model(rival).to(DEVICE) for rival in references(name)}
+    rivals = {rival: by_torch(create_model(rival)).to(DEVICE) for rival in references(name)}
     if not name.startswith("cnn"):
         rivals[TEXTBOOK] = copy.deepcopy(textbook_twin(model))
         assert_same_logits(model, rivals[TEXTBOOK], batch[0])

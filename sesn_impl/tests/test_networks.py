@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from sesn_impl import create_model, list_models
+from sesn_impl.networks.plain import by_torch
 from sesn_impl.tests.textbook import textbook_twin
 
 CNN = ["cnn_28", "cnn_56"]
@@ -119,3 +120,14 @@ def test_unknown_name() -> None:
 def test_unknown_options_are_rejected() -> None:
     with pytest.raises(TypeError, match="size"):
         create_model("cnn_28", size=56)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("name", ["cnn_28", "cnn_56"])
+def test_the_reference_of_costs_is_the_same_network_by_torch_alone(name: str) -> None:
+    model = create_model(name).eval()
+    x = torch.randn(2, 1, 28, 28)
+    expected = model(x)
+    reference = by_torch(model)
+    layers = [module for module in reference.modules() if not list(module.children())]
+    assert all(type(layer).__module__.startswith("torch.") for layer in layers)
+    torch.testing.assert_close(reference(x), expected)
