@@ -11,7 +11,7 @@ from reports.readers.comparison import REFERENCE, read_comparison
 from reports.readers.material import Material
 from verification.claims.claim import Cell
 
-EPOCHS, STEPS, REALISATIONS = 60, 79, 6
+EPOCHS, REALISATIONS = 60, 6
 """Of one training on MNIST-scale under the published recipe."""
 PIXELS = 4
 """Images of 56 pixels have four times as many pixels: without a timing, as many times the cost."""
@@ -22,13 +22,13 @@ CORES = 2
 class Remaining:
     """Runs missing under the published recipe, and hours for those whose time is known.
 
-    gpu_hours: on one H100, None without timings there; untimed: runs with no timing at all.
+    on_gpu: wall seconds of each training on an H100 so far; untimed: runs with no timing at all.
     """
 
     runs: int
     trained: int
     hours: float
-    gpu_hours: float | None
+    on_gpu: tuple[float, ...]
     untimed: int
 
 
@@ -41,16 +41,14 @@ def remaining(material: Material) -> Remaining:
         there = min(REALISATIONS, int(material.verdict(cell).measured.get("units", 0)))
         missing[cell.model] += REALISATIONS - there
         trained += there
-    seconds, gpu = _seconds_per_epoch(material, list(missing)), _on_gpu(material)
+    seconds = _seconds_per_epoch(material, list(missing))
     known = {model: runs for model, runs in missing.items() if model in seconds}
     hours = sum(runs * EPOCHS * seconds[model] for model, runs in known.items()) / 3600 / CORES
-    timed = {model: runs for model, runs in missing.items() if model in gpu}
-    on_gpu = sum(runs * EPOCHS * gpu[model] for model, runs in timed.items()) / 3600
     return Remaining(
         runs=sum(missing.values()),
         trained=trained,
         hours=hours,
-        gpu_hours=on_gpu if timed else None,
+        on_gpu=_on_gpu(material),
         untimed=sum(missing.values()) - sum(known.values()),
     )
 
@@ -80,13 +78,10 @@ def _seconds_per_epoch(material: Material, models: list[str]) -> Mapping[str, fl
     return result
 
 
-def _on_gpu(material: Material) -> Mapping[str, float]:
-    """Seconds per epoch on an H100, by timings of training steps there."""
-    return {
-        record.subject: STEPS * statistics.median(record.numbers["seconds"][record.subject])
-        for record in material.latest("timing", per_device=True)
-        if "H100" in record.provenance.device
-        and record.configuration.get("work") == "step"
-        and record.configuration.get("batch") == 128
-        and isinstance(record.numbers["seconds"].get(record.subject), list)
-    }
+def _on_gpu(material: Material) -> tuple[float, ...]:
+    """Wall seconds of the trainings under the published recipe that an H100 made."""
+    return tuple(
+        record.provenance.wall_seconds
+        for record in material.latest("training")
+        if record.protocol == "paper" and "H100" in record.provenance.device
+    )

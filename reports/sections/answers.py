@@ -93,7 +93,7 @@ def on_experiments(material: Material) -> str:
 _RESULTS = {
     SUPPORTED: "agree within ±0.2 points",
     REFUTED: "do not agree",
-    INCONCLUSIVE: "inconclusive (too few runs so far)",
+    INCONCLUSIVE: "undecided (the interval reaches beyond the margin, or runs are missing)",
 }
 
 

@@ -377,9 +377,10 @@ def _limits(material: Material) -> list[str]:
 def _rest(material: Material) -> str:
     left = remaining(material)
     gpu = (
-        f"about {left.gpu_hours:,.0f} hours on one H100 by the training steps timed there"
-        if left.gpu_hours is not None
-        else "on one H100 unknown: no training step was timed there"
+        f"on one H100, which made {len(left.on_gpu)} of them, each took {min(left.on_gpu):.0f} to "
+        f"{max(left.on_gpu):.0f} seconds, several side by side"
+        if left.on_gpu
+        else "on one H100 unknown: none was made there"
     )
     unknown = (
         f", not counting {plural(left.untimed, 'run')} without a timing" if left.untimed else ""
