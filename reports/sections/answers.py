@@ -59,8 +59,8 @@ def on_filters(material: Material) -> str:
         "pixels and cut to small kernels. Between neighbouring scales the relative squared error "
         f"runs from {percent(best[1].total)} ({place(*best)}) to {percent(worst[1].total)} "
         f"({place(*worst)}). **{code(worst[0].name)} loses most, because {why}**. In {cut} of "
-        f"{plural(len(pairs), 'pair')} of scales most of the error is due to the cut-off, in "
-        f"{len(pairs) - cut} to sampling "
+        f"{plural(len(pairs), 'pair')} of scales most of this error is due to the cut-off, in "
+        f"{len(pairs) - cut} to sampling; inside a network the border of the image adds to it "
         "([error budget](#error-budget-of-the-published-configurations))."
     )
 

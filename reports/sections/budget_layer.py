@@ -58,8 +58,9 @@ def _border(pairs: Pairs) -> str:
     border = [pair for _, pair in pairs if pair.limited_by == "border"]
     name, worst = max(pairs, key=lambda entry: entry[1].parts["border"])
     return (
-        f"The image border is the largest part in {len(border)} of {plural(len(pairs), 'pair')}, "
-        f"and comes to {percent(worst.parts['border'])} at most ({code(name)}, {worst.name})."
+        "Inside a network the image border is the largest part of the error in "
+        f"{len(border)} of {plural(len(pairs), 'pair')}, and comes to "
+        f"{percent(worst.parts['border'])} at most ({code(name)}, {worst.name})."
     )
 
 
