@@ -7,6 +7,7 @@ import io
 import os
 import re
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,11 +36,13 @@ def leave(
     Of the checkpoints the newest come first. Raises OSError where `out` cannot be written, with the
     archives that were there as they were.
     """
+    # A run that ends meanwhile leaves a record in place of its checkpoint: read the latter first.
+    groups, rest = _grouped(_newest_first(checkpoints))
+    packed = [_tar(_read("checkpoints", group)) for group in groups]
     results = [*_read("records", records), *_read("logs", logs)]
     _replace(out / RESULTS, gzip.compress(_tar(results), 6, mtime=0))
-    groups, rest = _grouped(_newest_first(checkpoints))
-    for index, group in enumerate(groups, start=1):
-        _replace(_checkpoints(out, index), _tar(_read("checkpoints", group)))
+    for index, content in enumerate(packed, start=1):
+        _replace(_checkpoints(out, index), content)
     for index in range(len(groups) + 1, CHECKPOINT_ARCHIVES + 1):
         _checkpoints(out, index).unlink(missing_ok=True)
     return [f"{path.name}: no room for this checkpoint" for path in rest]
@@ -57,7 +60,10 @@ def contents(archive: Path) -> Iterator[tuple[str, bytes]]:
     Raises ArchiveError for one that is damaged, or holds anything else.
     """
     try:
-        with tarfile.open(archive) as tar:
+        data = archive.read_bytes()
+        if archive.name == RESULTS:
+            data = gzip.decompress(data)  # as a whole: reading on demand never checks its sum
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
             for member in tar:
                 file = tar.extractfile(member) if member.isfile() else None
                 if file is None or not _NAME.fullmatch(member.name):
@@ -66,7 +72,7 @@ def contents(archive: Path) -> Iterator[tuple[str, bytes]]:
                 if len(content) != member.size:
                     raise ArchiveError(f"{archive}: cut off within {member.name}")
                 yield member.name, content
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
         raise ArchiveError(f"{archive}: damaged ({type(error).__name__}: {error})") from error
 
 

@@ -226,6 +226,8 @@ class Run:
             self._begin = time.perf_counter()
         if at.step not in self.loaded:
             self.read()
+            if self.diverged:  # steps behind the one whose loss is not finite are none
+                return
             self._begin = time.perf_counter()
             self._load()
         for group in self.optimiser.param_groups:
