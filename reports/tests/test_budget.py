@@ -134,7 +134,8 @@ def test_the_layer_tells_border_scale_axis_and_precision() -> None:
     border, ends, precision = budget_layer.findings(layers)
     pairs = sum(len(layer.pairs) for _, layer in layers)
     assert border.startswith(
-        f"Inside a network the image border is the largest part of the error in {pairs - 3} of {pairs} pairs"
+        "Inside a network the image border is the largest part of the error in "
+        f"{pairs - 3} of {pairs} pairs"
     )
     assert "3 pairs only" in ends
     assert "more than all else: 40 %" in ends
