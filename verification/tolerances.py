@@ -6,7 +6,7 @@ too loose fails there. No check has a threshold of its own.
 
 Three ways of measuring:
 - rounding: two computations of the same numbers, nothing between them but the order of sums;
-- exact probe: analytic images, rescaled as functions (`verification.reference.probe`);
+- exact probe: analytic images, rescaled as functions (`verification.layer.probe`);
 - raster: photographs rescaled by kornia (`verification.signals.warps`).
 
 and four units:

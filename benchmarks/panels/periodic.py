@@ -6,7 +6,7 @@ periods N/k, and is sampled on N×N pixels as exactly as before on M×M. Convolv
 give the responses of the infinite plane, at any depth: nothing is interpolated, padded or cropped.
 
 With g = gcd(M, N) the grids share g×g points, at which responses are compared as in
-`verification.reference.probe`: Y_{L_s f}(sσ, sp) = Y_f(σ, p).
+`verification.layer.probe`: Y_{L_s f}(sσ, sp) = Y_f(σ, p).
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ from verification.budget import (
     recommend_support,
 )
 from verification.budget.layers import layer_budget
+from verification.layer.probe import Probe
 from verification.layer.targets import Target, describe
 from verification.reference.bases import BasisArguments
-from verification.reference.probe import Probe
 from verification.signals.analytic import random_gabor_image
 
 SIGNALS: dict[str, Any] = {

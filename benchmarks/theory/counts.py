@@ -13,8 +13,8 @@ from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.checks import basis_ranks, failing_pairs
 from verification.claims.claim import Count
 from verification.claims.reading import load_claims
+from verification.layer.probe import random_probe
 from verification.layer.targets import describe
-from verification.reference.probe import random_probe
 
 CLEARLY_WRONG = 1e-3
 """Relative squared error far above any of a complete scale (1e-25), far below that of a cut one."""

@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.theory.cases import random_layer, random_rng
 from benchmarks.theory.session import Session
 from verification.checks.scaling_field import FieldChange, field_change
+from verification.layer.scaling_field import random_field_scene
 from verification.layer.targets import Target, describe
-from verification.signals.scaling_field import random_field_scene
 
 PRODUCTS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 """Gradients of the log-scale [per pixel] times the finest σ [pixels]."""

@@ -28,10 +28,10 @@ from verification.checks import (
 from verification.checks.local import local_error
 from verification.claims.claim import Theorem
 from verification.claims.reading import load_claims
+from verification.layer.probe import Probe, complete_pairs, measure_pair, random_probe
+from verification.layer.scaling_field import random_field_scene
+from verification.layer.scenes import random_scene
 from verification.layer.targets import Target, describe
-from verification.reference.probe import Probe, complete_pairs, measure_pair, random_probe
-from verification.signals.scaling_field import random_field_scene
-from verification.signals.scenes import random_scene
 
 Case = Callable[[np.random.Generator], float]
 

@@ -13,9 +13,9 @@ from sesn_impl.layers import LiftingConv2d, ScaleConv1x1, ScaleConv2d, ScaleMaxP
 from verification import checks
 from verification.broken_layers.broken_layer import Mutant, SteerableConv
 from verification.checks import CheckResult
+from verification.layer.probe import complete_pairs, random_probe
+from verification.layer.receptive_field import steerable_window
 from verification.layer.targets import Target, describe
-from verification.reference.probe import complete_pairs, random_probe
-from verification.reference.receptive_field import steerable_window
 
 BASIS = hermite_basis_b(21, (1.5, 2.25, 3.0), 3, max_order=2)
 """Small, with two widths; ratios of whole numbers, and supports of 7 σ so that truncation is small

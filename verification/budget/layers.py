@@ -18,12 +18,33 @@ from verification.budget.filters import (
     inside_image,
     invisible_directions,
     nearest_pixels,
+    pair_budget,
     pair_of_chains,
 )
 from verification.budget.parts import PairBudget, budget_of
+from verification.layer.probe import Probe, known_filters, responses
 from verification.layer.targets import KnownFilters, Target
-from verification.reference.probe import Probe, known_filters, responses
 from verification.signals.analytic import FloatArray, GaborImage, stack_channels
+
+
+def predict_pair(target: Target, probe: Probe, fine: int, coarse: int) -> PairBudget:
+    """The budget of the same measurement from the documented filters alone, without the layer.
+
+    Raises ValueError if the target's filters are not known or if `coarse` is one of the top
+    K_S − 1 scales, whose input is cut off.
+    """
+    filters = known_filters(target)
+    if coarse > len(target.scales) - target.scale_extent:
+        raise ValueError(
+            f"coarse={coarse!r}: with scale_extent={target.scale_extent} the largest scale "
+            f"with a complete input is {len(target.scales) - target.scale_extent}"
+        )
+    # [C_out, C_in, K_S, N_b] -> [C_out, K_S·C_in, N_b], in the order of the stacked channels.
+    coefficients = filters.coefficients.swapaxes(1, 2)
+    coefficients = coefficients.reshape(len(coefficients), -1, coefficients.shape[-1])
+    first = 0 if target.lifts else fine
+    image = stack_channels(list(probe.signal[first : first + target.scale_extent]))
+    return pair_budget(filters.basis, fine, coarse, image, probe.points, coefficients, filters.bias)
 
 
 def layer_budget(

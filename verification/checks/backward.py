@@ -26,11 +26,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verification.budget.layers import predict_pair
 from verification.checks.context import about
 from verification.checks.result import CheckResult
+from verification.layer.probe import Probe, known_filters
 from verification.layer.targets import Target
 from verification.reference.errors import equivariance_error
-from verification.reference.probe import Probe, known_filters, predict_pair
 from verification.tolerances import bound_and_rounding, tolerance
 
 _LARGEST_DENOMINATOR = 12

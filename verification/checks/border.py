@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from verification.checks.result import CheckResult
-from verification.reference.receptive_field import Stages, moved, outputs, untouched
+from verification.layer.receptive_field import Stages, moved, outputs, untouched
 from verification.tolerances import tolerance
 
 

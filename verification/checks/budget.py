@@ -5,8 +5,8 @@ from __future__ import annotations
 from verification.budget.layers import expected_precision, layer_budget
 from verification.checks.context import about
 from verification.checks.result import CheckResult
+from verification.layer.probe import Probe
 from verification.layer.targets import Target
-from verification.reference.probe import Probe
 from verification.tolerances import SPREAD
 
 

@@ -7,20 +7,20 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from verification.budget.layers import predict_pair
 from verification.checks.context import about
 from verification.checks.result import CheckResult
 from verification.diagnosis import explain
-from verification.layer.targets import Target
-from verification.reference.errors import equivariance_error
-from verification.reference.probe import (
+from verification.layer.probe import (
     PairMeasurement,
     Probe,
     complete_pairs,
     measure_pair,
-    predict_pair,
     reference_responses,
     responses,
 )
+from verification.layer.targets import Target
+from verification.reference.errors import equivariance_error
 from verification.tolerances import bound_and_rounding, tolerance
 
 

@@ -17,20 +17,20 @@ import torch
 from torch import Tensor, nn
 
 from verification import checks
+from verification.budget.layers import predict_pair
+from verification.checks import black_box
 from verification.checks.needs import Need, padding_window, whole_ratio_pairs
 from verification.checks.power import ignoring_scale
 from verification.checks.result import CheckResult, worst
-from verification.layer import black_box
-from verification.layer.targets import Target
-from verification.reference.errors import relative_change
-from verification.reference.probe import (
+from verification.layer.probe import (
     complete_pairs,
-    predict_pair,
     random_probe,
     reference_responses,
 )
-from verification.reference.receptive_field import steerable_window
-from verification.signals.scenes import Scene, random_scene
+from verification.layer.receptive_field import steerable_window
+from verification.layer.scenes import Scene, random_scene
+from verification.layer.targets import Target
+from verification.reference.errors import relative_change
 from verification.tolerances import bound_and_rounding, tolerance
 
 _BATCH = 3
@@ -329,7 +329,7 @@ def sigma_law(target: Target, seed: int) -> CheckResult:
 def scale_equivariance(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_scale_equivariance`; the worst of all complete pairs.
 
-    Without documented filters by the layer's own: see `verification.layer.black_box`.
+    Without documented filters by the layer's own: see `verification.checks.black_box`.
     """
     if target.filters is None:
         return black_box.scale_equivariance(target, seed)

@@ -26,12 +26,12 @@ from torch import Tensor
 
 from verification.checks.context import about
 from verification.checks.result import CheckResult
+from verification.layer.probe import Probe, known_filters, reference_responses, responses
+from verification.layer.scenes import Scene
 from verification.layer.targets import Target
 from verification.reference.continuum import continuum_responses, pixel_responses
 from verification.reference.errors import equivariance_error
-from verification.reference.probe import Probe, known_filters, reference_responses, responses
 from verification.signals.analytic import FloatArray
-from verification.signals.scenes import Scene
 from verification.tolerances import rounding_error, tolerance
 
 Projection = Callable[[Tensor], Tensor]

@@ -33,11 +33,11 @@ from torch import Tensor
 
 from verification.checks.raster import ideal_filters, lost_filters
 from verification.checks.result import CheckResult
+from verification.layer.probe import known_filters
+from verification.layer.scenes import grid_ratio
 from verification.layer.targets import Target
 from verification.reference.correlation import correlate
 from verification.reference.errors import equivariance_error
-from verification.reference.probe import known_filters
-from verification.signals.scenes import grid_ratio
 from verification.signals.warps import random_patches, rescale
 from verification.tolerances import bound_and_rounding
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from verification.layer.probe import complete_pairs, measure_pair, random_probe
+from verification.layer.receptive_field import Window
+from verification.layer.scenes import grid_ratio
 from verification.layer.targets import Target
-from verification.reference.probe import complete_pairs, measure_pair, random_probe
-from verification.reference.receptive_field import Window
-from verification.signals.scenes import grid_ratio
 from verification.tolerances import tolerance
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from verification.layer.probe import Probe, responses
 from verification.layer.targets import Target
-from verification.reference.probe import Probe, responses
 from verification.tolerances import rounding_error
 
 Answers = np.ndarray

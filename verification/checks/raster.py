@@ -30,11 +30,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from verification.checks.result import CheckResult
+from verification.layer.probe import known_filters
 from verification.layer.targets import Target
 from verification.reference.continuum import sampled_filters
 from verification.reference.correlation import correlate
 from verification.reference.errors import equivariance_error
-from verification.reference.probe import known_filters
 from verification.signals.warps import Warp
 from verification.tolerances import bound_and_rounding
 

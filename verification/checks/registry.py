@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
-from verification.checks import judged
+from verification.checks import black_box, judged
 from verification.checks.needs import Need
 from verification.checks.result import CheckResult
-from verification.layer import black_box
 from verification.layer.targets import Target
 
 Run = Callable[[Target, int], CheckResult]

@@ -15,10 +15,10 @@ import torch
 
 from verification.checks.local import ClosedForm, LocalOutcome, Projection, closed_form
 from verification.checks.result import CheckResult
+from verification.layer.probe import responses
+from verification.layer.scaling_field import FieldPrediction, FieldScene, predict_change
 from verification.layer.targets import Target
-from verification.reference.probe import responses
 from verification.signals.analytic import FloatArray
-from verification.signals.scaling_field import FieldPrediction, FieldScene, predict_change
 
 
 @dataclass(frozen=True, eq=False)

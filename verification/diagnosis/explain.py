@@ -10,9 +10,9 @@ import torch
 from verification.diagnosis.alike import best_factor
 from verification.diagnosis.filters import Case, Filters, measure_filters
 from verification.diagnosis.mistakes import MISTAKES, Explanation
+from verification.layer.probe import Probe, known_filters, reference_responses, responses
 from verification.layer.targets import Target
 from verification.reference.errors import equivariance_error
-from verification.reference.probe import Probe, known_filters, reference_responses, responses
 from verification.signals.analytic import FloatArray
 from verification.tolerances import rounding_error
 

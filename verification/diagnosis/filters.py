@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from verification.layer.probe import known_filters
 from verification.layer.targets import Target
 from verification.reference.continuum import sampled_filters
 from verification.reference.errors import equivariance_error
-from verification.reference.probe import known_filters
 from verification.signals.analytic import FloatArray
 
 _BATCH = 512

@@ -12,9 +12,9 @@ from scipy.optimize import linear_sum_assignment, minimize_scalar
 
 from verification.diagnosis.alike import best_factor
 from verification.diagnosis.filters import Case
+from verification.layer.probe import known_filters
 from verification.reference.continuum import HermiteAtom, sampled_filters
 from verification.reference.errors import equivariance_error
-from verification.reference.probe import known_filters
 from verification.signals.analytic import FloatArray
 
 _WIDTHS = np.geomspace(0.4, 2.5, 29)

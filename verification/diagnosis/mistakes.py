@@ -17,8 +17,8 @@ from numpy.polynomial.hermite_e import hermeval
 from verification.diagnosis import fits
 from verification.diagnosis.alike import TURNS, other_orders
 from verification.diagnosis.filters import Case, Reads
+from verification.layer.probe import known_filters
 from verification.reference.continuum import HermiteAtom, is_hermite
-from verification.reference.probe import known_filters
 from verification.signals.analytic import FloatArray
 
 Explanation = tuple[str, FloatArray]

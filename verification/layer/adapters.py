@@ -18,7 +18,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from verification.layer.black_box import estimate_ratios
 from verification.layer.options import LAYOUTS, Options
 from verification.layer.targets import OptionError, Target, describe
 from verification.tolerances import tolerance
@@ -167,6 +166,7 @@ def prepare(
         stride=stride or 1,
         dtype=dtype,
         output=kind,
+        estimated=scales is None and kind == "scales" and count > 1,
     )
     if kind != "classes":
         if stride is None:
@@ -174,9 +174,6 @@ def prepare(
         if window is None:
             target, note = _with_window(target)
             notes.append(note)
-    if scales is None and kind == "scales" and count > 1:
-        target, note = _with_estimated_scales(target)
-        notes.append(note)
     return target, tuple(notes)
 
 
@@ -327,21 +324,3 @@ def _centre(target: Target, x: Tensor) -> Tensor:
     if y.ndim < 4 or y.shape[-1] % 2 == 0 or y.shape[-2] % 2 == 0:
         raise ValueError(f"output of shape {tuple(y.shape)}: must have odd sides")
     return y[..., y.shape[-2] // 2, y.shape[-1] // 2]
-
-
-# --- Scales ---------------------------------------------------------------------------------------
-
-
-def _with_estimated_scales(target: Target) -> tuple[Target, str]:
-    """The grid of the ratios that fit best; those at incomplete scales continue it."""
-    ratios = estimate_ratios(target, 0)
-    told = ", ".join(f"{ratio:.4g}" for ratio in ratios)
-    note = f"scales: not given; the ratios that fit best are {told}"
-    if not ratios or min(ratios) <= 1:
-        note = f"{note}, which do not grow, so {_UNKNOWN_RATIO:.3g} was used"
-        return replace(target, estimated=True), note
-    ratios += [ratios[-1]] * (len(target.scales) - 1 - len(ratios))
-    scales = [1.0]
-    for ratio in ratios:
-        scales.append(scales[-1] * ratio)
-    return replace(target, scales=tuple(scales), estimated=True), note

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verification.layer.probe import known_filters
 from verification.layer.targets import Target
 from verification.reference.continuum import sampled_filters
-from verification.reference.probe import known_filters
 from verification.signals.analytic import FloatArray
 from verification.tolerances import rounding_error
 

@@ -17,16 +17,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from verification.checks.black_box import NotDifferentiableError
 from verification.checks.judged import NotCopiedError
 from verification.checks.registry import CHECKS, Check, named
 from verification.checks.result import CheckResult
 from verification.diagnosis import diagnose, diagnose_against
 from verification.diagnosis.pairs import pairs_of
-from verification.layer.black_box import NotDifferentiableError
 from verification.layer.options import checked_seed
+from verification.layer.probe import complete_pairs
 from verification.layer.reading import NotAffineError, documented, read_filters
 from verification.layer.targets import OptionError, Target
-from verification.reference.probe import complete_pairs
 from verification.runner.verdict import Outcome, Status, Verdict
 
 _OWN = {"scaled_copies", "supports", "scale_ratio"}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from verification.checks.registry import CHECKS, Check, named
+from verification.diagnosis.ratios import with_estimated_scales
 from verification.layer.adapters import prepare
 from verification.layer.options import Options, checked_seed
 from verification.layer.targets import OptionError, Target
@@ -57,7 +58,7 @@ def check_scale_equivariance(
     label = said.name or getattr(layer, "name", None) or type(layer).__name__
     try:
         with undisturbed(layer, seed):
-            target, notes = prepare(layer, said)
+            target, notes = _prepared(layer, said)
     except OptionError:
         raise
     except Exception as error:
@@ -68,6 +69,17 @@ def check_scale_equivariance(
     if raise_on_failure:
         verdict.require()
     return verdict
+
+
+def _prepared(
+    layer: Callable[..., object] | Target, options: Options
+) -> tuple[Target, tuple[str, ...]]:
+    """`adapters.prepare`, with scales that were not given estimated."""
+    target, notes = prepare(layer, options)
+    if isinstance(layer, Target) or not target.estimated:
+        return target, notes
+    target, note = with_estimated_scales(target)
+    return target, (*notes, note)
 
 
 def _unusable(name: str, error: Exception, check: str, seed: int) -> Verdict:
@@ -102,7 +114,7 @@ class Judgement:
     def target(self) -> Target:
         """The prepared target; raises what the layer raises."""
         with undisturbed(self.layer, self.seed):
-            return prepare(self.layer, self.options)[0]
+            return _prepared(self.layer, self.options)[0]
 
     def outcome(self, check: Check) -> Outcome:
         """One check's outcome, whatever the layer does."""

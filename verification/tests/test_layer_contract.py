@@ -9,8 +9,8 @@ import torch
 from sesn_impl import LiftingConv2d, ScaleConv1x1, ScaleConv2d, ScaleMaxProjection
 from sesn_impl.layers import ProjectedConv2d
 from verification.checks import check_follows_weights, check_max_projection, check_response
+from verification.layer.probe import random_probe
 from verification.layer.targets import describe
-from verification.reference.probe import random_probe
 from verification.tests.contract import (
     BASIS,
     BUILDS,

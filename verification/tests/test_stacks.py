@@ -27,14 +27,14 @@ from sesn_impl import (
 from sesn_impl.networks.wrn import Place, Plain, PreActivationBlock
 from verification.checks import check_integer_translation, check_theorem
 from verification.checks.tests.test_scale_axis import used_batch_norm
-from verification.layer.targets import Target
-from verification.reference.probe import complete_pairs, measure_pair, random_probe
-from verification.reference.receptive_field import (
+from verification.layer.probe import complete_pairs, measure_pair, random_probe
+from verification.layer.receptive_field import (
     Stages,
     smallest_window,
     stages_of,
     steerable_window,
 )
+from verification.layer.targets import Target
 from verification.testing.profiles import cases
 from verification.testing.strategies import complete_bases, seeds
 from verification.tests.layers import build_basis

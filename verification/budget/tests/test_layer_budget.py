@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from sesn_impl import LiftingConv2d, ScaleConv2d, hermite_basis_a, hermite_basis_b
 from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.budget import PARTS
-from verification.budget.layers import expected_precision, layer_budget, layer_responses
+from verification.budget.layers import (
+    expected_precision,
+    layer_budget,
+    layer_responses,
+    predict_pair,
+)
 from verification.checks import check_error_budget
+from verification.layer.probe import Probe, measure_pair, random_probe
 from verification.layer.targets import Target, describe
 from verification.reference.bases import BasisArguments
 from verification.reference.errors import equivariance_error
-from verification.reference.probe import Probe, measure_pair, predict_pair, random_probe
 from verification.testing.profiles import cases
 from verification.testing.strategies import cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv

@@ -31,15 +31,15 @@ from verification.checks import (
     check_sigma_law,
     check_theorem,
 )
+from verification.checks.black_box import scaled_copies
 from verification.checks.local import check_local_response
 from verification.checks.local_raster import check_local_raster, photo_objects
 from verification.checks.raster import check_raster_equivariance
 from verification.checks.result import CheckResult
-from verification.layer.black_box import scaled_copies
+from verification.layer.probe import Probe, complete_pairs, random_probe
+from verification.layer.scenes import random_scene
 from verification.layer.targets import Target, describe
 from verification.reference.bases import BasisArguments
-from verification.reference.probe import Probe, complete_pairs, random_probe
-from verification.signals.scenes import random_scene
 from verification.signals.warps import Warp, random_patches
 from verification.tests.layers import (
     build_basis,

@@ -12,8 +12,7 @@ from torch import nn
 
 from sesn_impl import LiftingConv2d, ScaleConv1x1, ScaleConv2d, hermite_basis_a
 from verification.checks import check_border, check_padding
-from verification.reference.errors import equivariance_error
-from verification.reference.receptive_field import (
+from verification.layer.receptive_field import (
     Enlargement,
     Stages,
     Window,
@@ -25,6 +24,7 @@ from verification.reference.receptive_field import (
     steerable_window,
     untouched,
 )
+from verification.reference.errors import equivariance_error
 from verification.testing.profiles import active, cases
 from verification.testing.strategies import cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sesn_impl import LiftingConv2d, ScaleConv2d, hermite_basis_a, hermite_basis_b
 from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
+from verification.budget.layers import predict_pair
 from verification.checks import (
     check_integer_translation,
     check_response,
@@ -19,9 +20,9 @@ from verification.checks import (
     expected_failures,
     failing_pairs,
 )
+from verification.layer.probe import complete_pairs, measure_pair, random_probe
 from verification.layer.targets import Target, describe
 from verification.reference.bases import BasisArguments
-from verification.reference.probe import complete_pairs, measure_pair, predict_pair, random_probe
 from verification.testing.profiles import cases
 from verification.testing.strategies import complete_bases, cut_off_bases, offsets, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv

@@ -27,9 +27,9 @@ from verification.checks import (
     check_memory_format,
     check_response,
 )
+from verification.layer.probe import random_probe
 from verification.layer.targets import describe
 from verification.reference.bases import BasisArguments
-from verification.reference.probe import random_probe
 from verification.testing.profiles import active, cases, deep_only
 from verification.testing.strategies import cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv

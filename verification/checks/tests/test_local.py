@@ -23,9 +23,9 @@ from verification.checks.local import (
     local_error,
     winner_outcome,
 )
+from verification.layer.probe import responses
+from verification.layer.scenes import Scene, grid_ratio, random_scene
 from verification.layer.targets import Target, describe
-from verification.reference.probe import responses
-from verification.signals.scenes import Scene, grid_ratio, random_scene
 from verification.testing.profiles import cases
 from verification.testing.strategies import complete_bases, cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from verification.diagnosis import documented_filters, explain, measure_filters
 from verification.diagnosis import filters as measuring
+from verification.layer.probe import known_filters, random_probe
 from verification.layer.targets import Target, describe
 from verification.reference.bases import BasisArguments
 from verification.reference.errors import equivariance_error
-from verification.reference.probe import known_filters, random_probe
 from verification.testing.profiles import cases
 from verification.testing.strategies import cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv

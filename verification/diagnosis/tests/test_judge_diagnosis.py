@@ -13,11 +13,11 @@ from verification.diagnosis import diagnose, diagnose_against
 from verification.diagnosis.copies import copy_of, degrees
 from verification.diagnosis.pairs import pairs_of
 from verification.diagnosis.supports import support
+from verification.layer.probe import complete_pairs
 from verification.layer.reading import NotAffineError, ReadFilters, documented, read_filters
 from verification.layer.targets import Target, describe
 from verification.reference.continuum import axis_filter
 from verification.reference.errors import equivariance_error
-from verification.reference.probe import complete_pairs
 from verification.testing.profiles import cases
 from verification.testing.strategies import complete_bases, cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv

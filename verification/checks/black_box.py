@@ -21,17 +21,15 @@ from verification.checks.context import about
 from verification.checks.power import frozen_error, ignoring_scale, varying_error
 from verification.checks.result import CheckResult, worst
 from verification.diagnosis.copies import copy_of
-from verification.diagnosis.hypotheses import best_ratio, ratio_of_least
 from verification.diagnosis.pairs import pairs_of
+from verification.diagnosis.ratios import estimate_ratios
 from verification.diagnosis.supports import out_of_proportion
+from verification.layer.probe import Probe, complete_pairs, random_probe, responses
 from verification.layer.reading import NotAffineError, ReadFilters, read_filters
 from verification.layer.targets import Target
 from verification.reference.errors import relative_change
-from verification.reference.probe import Probe, complete_pairs, random_probe, responses
 from verification.signals.analytic import FloatArray
 from verification.tolerances import bound_and_rounding, rounding_error
-
-_WIDEST = 4.0
 
 
 def scaled_copies(target: Target, seed: int) -> CheckResult:
@@ -207,37 +205,6 @@ def scale_ratio(target: Target, seed: int) -> CheckResult:
         "scale axis: from 1 on, the outputs fit another scale at least as well as the claimed one",
         **about(target, seed),
     )
-
-
-def estimate_ratios(target: Target, seed: int, *, where_claimed: bool = False) -> list[float]:
-    """For each complete pair of neighbouring scales, the ratio that fits best, up to a factor.
-
-    where_claimed: judged by what both filters reach at the claimed ratio alone. Elsewhere the
-    claimed ratio has nothing to say, and of filters that are cut off and rounded to one size a
-    ratio near 1 would explain more, for it leaves nothing out of sight.
-    """
-    try:
-        filters = read_filters(target, seed)
-    except NotAffineError:
-        return [_ratio_of_answers(target, seed, *pair) for pair in complete_pairs(target)]
-    pairs = pairs_of(filters, target.scales, complete_pairs(target))
-    return [best_ratio(p, within=p.copied().common if where_claimed else None) for p in pairs]
-
-
-def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> float:
-    """As `suspicions.best_ratio`, from responses to rescaled images alone."""
-    probe = random_probe(target, seed, points=8)
-    near = responses(target, probe)[..., fine]
-    near = near - near.mean(dim=0)
-
-    def misfit(ratio: float) -> float:
-        moved = probe.rescaled(ratio, coarse - fine)
-        far = responses(target, moved)[..., coarse]
-        far = far - far.mean(dim=0)
-        size = math.sqrt(float(near.square().sum()) * float(far.square().sum()))
-        return -float((near * far).sum()) / size if size else 0.0
-
-    return ratio_of_least(misfit, _WIDEST, tried=29)
 
 
 # --- Outputs without a scale axis -----------------------------------------------------------------

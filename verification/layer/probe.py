@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verification.budget import PairBudget, pair_budget
 from verification.layer.targets import KnownFilters, Target
 from verification.reference.continuum import sampled_filters
 from verification.reference.errors import equivariance_error
-from verification.signals.analytic import FloatArray, GaborImage, random_gabor_image, stack_channels
+from verification.signals.analytic import FloatArray, GaborImage, random_gabor_image
 
 Signal = tuple[GaborImage, ...]
 """One image for a layer that lifts, one per input scale for a layer on scale and space."""
@@ -96,26 +95,6 @@ def measure_pair(target: Target, probe: Probe, fine: int, coarse: int) -> PairMe
     near = responses(target, probe)[..., fine]
     far = responses(target, probe.rescaled(ratio, coarse - fine))[..., coarse]
     return PairMeasurement(fine, coarse, ratio, equivariance_error(near, far))
-
-
-def predict_pair(target: Target, probe: Probe, fine: int, coarse: int) -> PairBudget:
-    """The budget of the same measurement from the documented filters alone, without the layer.
-
-    Raises ValueError if the target's filters are not known or if `coarse` is one of the top
-    K_S − 1 scales, whose input is cut off.
-    """
-    filters = known_filters(target)
-    if coarse > len(target.scales) - target.scale_extent:
-        raise ValueError(
-            f"coarse={coarse!r}: with scale_extent={target.scale_extent} the largest scale "
-            f"with a complete input is {len(target.scales) - target.scale_extent}"
-        )
-    # [C_out, C_in, K_S, N_b] -> [C_out, K_S·C_in, N_b], in the order of the stacked channels.
-    coefficients = filters.coefficients.swapaxes(1, 2)
-    coefficients = coefficients.reshape(len(coefficients), -1, coefficients.shape[-1])
-    first = 0 if target.lifts else fine
-    image = stack_channels(list(probe.signal[first : first + target.scale_extent]))
-    return pair_budget(filters.basis, fine, coarse, image, probe.points, coefficients, filters.bias)
 
 
 def reference_responses(target: Target, probe: Probe) -> FloatArray:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from verification.layer.probe import Probe
 from verification.layer.targets import Target
-from verification.reference.probe import Probe
 from verification.signals.analytic import FloatArray, GaborImage, random_gabor_image
 
 _BUMP_REACH = 9.0

@@ -13,14 +13,14 @@ from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.broken_layers import UNEQUAL_SCALES
 from verification.checks import check_field_invariance, check_field_response
 from verification.checks.scaling_field import field_change
-from verification.layer.targets import Target, describe
-from verification.signals.analytic import random_gabor_image
-from verification.signals.scaling_field import (
+from verification.layer.scaling_field import (
     FieldScene,
     derivative_bounds,
     random_field_scene,
     values_and_gradients,
 )
+from verification.layer.targets import Target, describe
+from verification.signals.analytic import random_gabor_image
 from verification.testing.profiles import cases
 from verification.testing.strategies import complete_bases, cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting

@@ -1,0 +1,64 @@
+"""Scales that nobody gave: the ratios that fit a layer's own answers best."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from verification.diagnosis.hypotheses import best_ratio, ratio_of_least
+from verification.diagnosis.pairs import pairs_of
+from verification.layer.probe import complete_pairs, random_probe, responses
+from verification.layer.reading import NotAffineError, read_filters
+from verification.layer.targets import Target
+
+_WIDEST = 4.0
+"""The largest ratio of neighbouring scales that is looked for."""
+
+
+def with_estimated_scales(target: Target) -> tuple[Target, str]:
+    """The target on the ratios that fit best, and a note; incomplete scales continue them.
+
+    target: one whose scales are a guess (`estimated`).
+    """
+    ratios = estimate_ratios(target, 0)
+    told = ", ".join(f"{ratio:.4g}" for ratio in ratios)
+    note = f"scales: not given; the ratios that fit best are {told}"
+    if not ratios or min(ratios) <= 1:
+        note = f"{note}, which do not grow, so {target.scales[1] / target.scales[0]:.3g} was used"
+        return target, note
+    ratios += [ratios[-1]] * (len(target.scales) - 1 - len(ratios))
+    scales = [1.0]
+    for ratio in ratios:
+        scales.append(scales[-1] * ratio)
+    return replace(target, scales=tuple(scales)), note
+
+
+def estimate_ratios(target: Target, seed: int, *, where_claimed: bool = False) -> list[float]:
+    """For each complete pair of neighbouring scales, the ratio that fits best, up to a factor.
+
+    where_claimed: judged by what both filters reach at the claimed ratio alone. Elsewhere the
+    claimed ratio has nothing to say, and of filters that are cut off and rounded to one size a
+    ratio near 1 would explain more, for it leaves nothing out of sight.
+    """
+    try:
+        filters = read_filters(target, seed)
+    except NotAffineError:
+        return [_ratio_of_answers(target, seed, *pair) for pair in complete_pairs(target)]
+    pairs = pairs_of(filters, target.scales, complete_pairs(target))
+    return [best_ratio(p, within=p.copied().common if where_claimed else None) for p in pairs]
+
+
+def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> float:
+    """As `hypotheses.best_ratio`, from responses to rescaled images alone."""
+    probe = random_probe(target, seed, points=8)
+    near = responses(target, probe)[..., fine]
+    near = near - near.mean(dim=0)
+
+    def misfit(ratio: float) -> float:
+        moved = probe.rescaled(ratio, coarse - fine)
+        far = responses(target, moved)[..., coarse]
+        far = far - far.mean(dim=0)
+        size = math.sqrt(float(near.square().sum()) * float(far.square().sum()))
+        return -float((near * far).sum()) / size if size else 0.0
+
+    return ratio_of_least(misfit, _WIDEST, tried=29)
