@@ -89,5 +89,5 @@ def tiny_data(monkeypatch: pytest.MonkeyPatch) -> DataSet:
 @pytest.fixture
 def tiny(tiny_data: DataSet, monkeypatch: pytest.MonkeyPatch) -> DataSet:
     """The same, and every model is the tiny network."""
-    monkeypatch.setattr(run, "create_model", make_tiny_network)
+    monkeypatch.setattr(run, "create_network", make_tiny_network)
     return tiny_data

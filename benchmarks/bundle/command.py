@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import data
 from benchmarks.bundle.make import make
 from benchmarks.options import add_data_dir, add_evidence
+from benchmarks.studies.plans import STUDIES
 from benchmarks.training.recipes import PROTOCOLS
 
 
@@ -20,6 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", default=here, help=f"version of the Python there ({here})")
     parser.add_argument("--data", choices=data.NAMES[:2], default="mnist_scale")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="paper")
+    parser.add_argument("--study", choices=STUDIES, help="its runs, and not those of the tables")
     add_data_dir(parser)
     add_evidence(parser)
     parser.add_argument("--checkpoints", type=Path, help="unfinished runs to go on with (none)")
@@ -32,6 +34,7 @@ def run(options: argparse.Namespace) -> None:
         python=options.python,
         data=options.data,
         protocol=options.protocol,
+        study=options.study,
         data_dir=options.data_dir,
         evidence=options.evidence,
         checkpoints=options.checkpoints,

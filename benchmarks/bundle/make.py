@@ -33,10 +33,11 @@ def make(
     data_dir: Path | None,
     evidence: Path,
     checkpoints: Path | None,
+    study: str | None = None,
 ) -> dict[str, int]:
     """Make the bundle in `folder`, which must not exist; return the size of each file in bytes.
 
-    python: major and minor version there, such as 3.12. data, protocol: of the campaign.
+    python: major and minor version there, such as 3.12. data, protocol, study: of the campaign.
     evidence: trainings that need not be done again. checkpoints: unfinished ones to go on with.
     Raises ValueError for uncommitted sources, another kind of version, or a folder that exists;
     DataError for missing or damaged data; RecordError for a damaged record; OSError with nothing
@@ -70,6 +71,7 @@ def make(
             "python": python,
             "data": data,
             "protocol": protocol,
+            "study": study,
             "files": {
                 path.relative_to(part).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
                 for path in files

@@ -182,6 +182,7 @@ def _parts(node: Node, options: argparse.Namespace, manifest: dict[str, str], gp
         arguments = ["-m", "benchmarks", "campaign", "run", "--protocol", manifest["protocol"]]
         arguments += ["--data", manifest["data"], "--budget", f"{left}s", *places]
         arguments += ["--evidence", str(node.evidence), "--checkpoints", str(node.checkpoints)]
+        arguments += ["--study", manifest["study"]] if manifest.get("study") else []
         node.do("campaign", arguments, node.left + RESERVE / 2)
         print((node.logs / "campaign.log").read_text(errors="replace")[-3000:], flush=True)
 

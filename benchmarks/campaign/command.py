@@ -21,6 +21,7 @@ from benchmarks.campaign.pool import GPU_VARIABLE, environments, threads_per_wor
 from benchmarks.campaign.status import Status, duration, status, table
 from benchmarks.campaign.work import FAILED, Settings
 from benchmarks.options import add_checkpoints, add_data_dir, add_evidence
+from benchmarks.studies.plans import STUDIES
 from benchmarks.training.recipes import PROTOCOLS
 from verification.claims.reading import load_claims
 from verification.claims.records import current_provenance, read_records
@@ -78,6 +79,7 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     add_evidence(parser)
     parser.add_argument("--data", choices=data.NAMES, default="digits")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="smoke")
+    parser.add_argument("--study", choices=STUDIES, help="its runs, and not those of the tables")
     parser.add_argument("--columns", nargs="+", default=[], help="28 28+ 56 56+ (default all)")
     parser.add_argument("--methods", nargs="+", default=[], help="such as cnn sesn_scalar")
     parser.add_argument("--realisations", type=int, nargs="+", help="of the data (default all)")
@@ -94,6 +96,7 @@ def _tasks(options: argparse.Namespace) -> list[Task]:
         methods=options.methods,
         realisations=options.realisations,
         seeds=options.seeds,
+        study=options.study,
     )
 
 
@@ -159,7 +162,7 @@ def _run(options: argparse.Namespace) -> int:
         print(_summary(Counter(), state, 0.0))
         return 0
     # A mistake about the data is one line here, instead of one for each run.
-    data.load(options.data, state.missing[0].realisation, options.data_dir)
+    data.load(state.missing[0].data, state.missing[0].realisation, options.data_dir)
     if options.per_gpu == AUTO:
         variables = _as_many_as_pay(options, state.missing[0], settings)
         settings = replace(settings, threads=options.threads or threads_per_worker(len(variables)))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.studies.plans import Runs, runs_of
 from sesn_impl import list_models
 from verification.claims.claim import Cell, Claim
 from verification.claims.protocols import load_protocols
@@ -16,14 +17,14 @@ FIRST = (
 )  # fmt: skip
 """Methods of the paper's own question; all others are only compared with SESN."""
 
-_SIZE = re.compile(r"_(28|56)p?$")
+_SIZE = re.compile(r"_(28|56)p?(_.*)?$")
 
 
 @dataclass(frozen=True, order=True)
 class Task:
     """One run: what `benchmarks.training.train.train` is asked for.
 
-    column: of the paper's table, which the model and the augmentation belong to.
+    column: of the paper's table, or of a study, which the model and the augmentation belong to.
     """
 
     column: str
@@ -55,13 +56,15 @@ def plan(
     methods: Collection[str] = (),
     realisations: Sequence[int] | None = None,
     seeds: Sequence[int] | None = None,
+    study: str | None = None,
 ) -> list[Task]:
     """Return the runs behind the published cells that this project can train, best first.
 
     data: "digits" stands in for MNIST-scale, with the same cells. columns, methods: those wanted
     (empty: all); a method is named as its models are, without the size. realisations, seeds: None
     means all that the protocol has. A cell says itself which model and which augmentation it is
-    of: the "+" cells of SESN are of its configurations ending in p.
+    of: the "+" cells of SESN are of its configurations ending in p. study: its runs instead, which
+    may be of fewer realisations, realisation by realisation.
 
     The order: the methods of the question first; column by column; within them realisation by
     realisation, so that whenever it stops, all methods have been trained on the same ones.
@@ -78,19 +81,28 @@ def plan(
         )
     if min([*realisations, *(seeds or ())], default=0) < 0:
         raise ValueError(f"realisations={list(realisations)}, seeds={seeds}: must be 0 or more")
-    cells = _cells(claims, "mnist_scale" if data == "digits" else data)
+    if study is None:
+        cells = [
+            Runs(cell.column, cell.model, bool(cell.augmentation), data, demands.realisations)
+            for cell in _cells(claims, "mnist_scale" if data == "digits" else data)
+        ]
+    else:
+        cells = runs_of(study, data)
     _check("columns", columns, {cell.column for cell in cells})
     _check("methods", methods, {method_of(cell.model) for cell in cells})
     tasks = [
-        Task(cell.column, cell.model, bool(cell.augmentation), data, protocol, realisation, seed)
+        Task(cell.column, cell.model, cell.augmentation, cell.data, protocol, realisation, seed)
         for cell in cells
         if (not columns or cell.column in columns)
         and (not methods or method_of(cell.model) in methods)
         for realisation in dict.fromkeys(realisations)
+        if study is None or realisation < cell.realisations
         for seed in dict.fromkeys(range(demands.seeds) if seeds is None else seeds)
     ]
-    order = {name: place for place, name in enumerate(dict.fromkeys(c.column for c in cells))}
     # A stable sort: within a realisation the methods keep the order of the paper's table.
+    if study is not None:
+        return sorted(tasks, key=lambda task: (task.seed, task.realisation))
+    order = {name: place for place, name in enumerate(dict.fromkeys(c.column for c in cells))}
     return sorted(tasks, key=lambda task: _rank(task, order))
 
 
@@ -103,7 +115,7 @@ def run_name(
 
 
 def method_of(model: str) -> str:
-    """Return the method of a model: its name without size and letter p."""
+    """Return the method of a model: its name without size, letter p and basis."""
     return _SIZE.sub("", model)
 
 

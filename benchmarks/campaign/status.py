@@ -59,14 +59,19 @@ def status(tasks: Sequence[Task], evidence: Path, *, clean: bool) -> Status:
 
 def table(state: Status, workers: int = 1) -> str:
     """One line for each cell, and a summary with the time that remains on so many workers."""
-    lines = [f"{'column':8}{'model':20}{'finished':>9}{'underway':>9}{'missing':>9}{'one run':>10}"]
+    first, second = (
+        max([least, *(len(task.cell[place]) + 2 for task in state.tasks)])
+        for place, least in ((0, 8), (1, 20))
+    )
+    head = f"{'finished':>9}{'underway':>9}{'missing':>9}{'one run':>10}"
+    lines = [f"{'column':{first}}{'model':{second}}{head}"]
     for cell in dict.fromkeys(task.cell for task in state.tasks):
         tasks = [task for task in state.tasks if task.cell == cell]
         done = sum(task in state.finished for task in tasks)
         now = sum(task in state.underway for task in tasks)
         time = duration(state.seconds[cell]) if cell in state.seconds else "?"
         left = len(tasks) - done - now
-        lines.append(f"{cell[0]:8}{cell[1]:20}{done:9}{now:9}{left:9}{time:>10}")
+        lines.append(f"{cell[0]:{first}}{cell[1]:{second}}{done:9}{now:9}{left:9}{time:>10}")
     return "\n".join([*lines, _summary(state, workers)])
 
 

@@ -12,22 +12,35 @@ from benchmarks.data.dataset import (
     Split,
     unit_range,
 )
+from benchmarks.data.generation import TRAINED
 from benchmarks.data.locations import given_data_dir
+from benchmarks.data.mnist_scale_recipe import RECIPES
 
-NAMES = ("digits", "mnist_scale", "stl10")
+NAMES = (
+    "digits", "mnist_scale", "stl10",
+    *(f"{name}_{part}" for name in ("digits", "mnist_scale") for part in TRAINED),
+)  # fmt: skip
 
 __all__ = [
     "NAMES",
     "NUM_CLASSES",
+    "TRAINED",
     "DataError",
     "DataSet",
     "DataWarning",
     "Normalisation",
     "Split",
+    "family_of",
     "given_data_dir",
     "load",
     "unit_range",
 ]
+
+
+def family_of(name: str) -> str:
+    """The data set that a data set with restricted training scales is made like; others as is."""
+    family, _, part = name.rpartition("_")
+    return family if part in TRAINED else name
 
 
 def load(
@@ -39,15 +52,20 @@ def load(
     """Return data set `name`: per split images uint8 [N, C, H, W], labels int64 [N], true scales.
 
     `data_dir` (by default SESN_DATA_DIR) and `download` concern mnist_scale and stl10; digits
-    needs no file. STL-10 has the one published split, realisation 0.
+    needs no file. STL-10 has the one published split, realisation 0. `…_small`, `…_middle` and
+    `…_large` are trained on a part of the scales, `TRAINED`, and tested on all.
 
     Raises ValueError for an unknown name or realisation, DataError where files are missing or
     damaged.
     """
     if name == "digits":
         return digits.digits(realisation)
-    if name == "mnist_scale":
-        return mnist_scale.mnist_scale(realisation, data_dir, download=download)
+    if name in NAMES and family_of(name) == "digits":
+        return digits.digits(realisation, name, TRAINED[name.rpartition("_")[2]])
+    if name in RECIPES:
+        return mnist_scale.mnist_scale(
+            realisation, data_dir, download=download, recipe=RECIPES[name]
+        )
     if name == "stl10":
         if realisation != 0:
             raise ValueError(f"realisation of stl10 must be 0, got {realisation!r}")

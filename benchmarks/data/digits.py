@@ -10,11 +10,17 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from benchmarks.data.dataset import DataSet, Normalisation, Split, unit_range
-from benchmarks.data.generation import Indices, resample, stratified_split
+from benchmarks.data.generation import (
+    HIGHEST_SCALE,
+    LOWEST_SCALE,
+    Indices,
+    resample,
+    restricted,
+    stratified_split,
+)
 
 NAME = "digits"
 TRAIN, VALIDATION, TEST = 1_200, 200, 397
-LOWEST_SCALE, HIGHEST_SCALE = 0.3, 1.0
 
 _CANVAS = 28
 _SOURCE_SIZE = 8
@@ -23,13 +29,15 @@ _FULL_SIZE = 20  # pixels that a digit spans at scale 1, as in MNIST
 _SOURCE_MAXIMUM = 16
 
 
-def digits(realisation: int = 0) -> DataSet:
+def digits(
+    realisation: int = 0, name: str = NAME, trained: tuple[float, float] | None = None
+) -> DataSet:
     """Return splits of 1,200 / 200 / 397 images uint8 [N, 1, 28, 28], true scales in 0.3..1.
 
     True scales are uniform. At scale s a digit spans 20 s pixels about the middle of the canvas,
     as in MNIST. The realisation, any integer in 0..2³²−1, seeds the stratified split and the
     scales; equal realisations are equal in every bit. The normalisation is that of the training
-    pixels.
+    pixels. `trained`: the range of scales in training and validation, of a data set `name`.
 
     Raises ValueError for a realisation out of that range.
     """
@@ -39,15 +47,18 @@ def digits(realisation: int = 0) -> DataSet:
     stream = np.random.RandomState(realisation)
     scales = stream.uniform(LOWEST_SCALE, HIGHEST_SCALE, len(source.target))
     grey = np.rint(source.images * (255 / _SOURCE_MAXIMUM)).astype(np.uint8)
+    indices = stratified_split(source.target, TRAIN, VALIDATION, TEST, stream)
+    if trained:
+        for index in np.concatenate(indices[:2]):
+            scales[index] = restricted(scales[index], trained)
     placed = [place(image, scale) for image, scale in zip(grey, scales, strict=True)]
     whole = Split(
         torch.from_numpy(np.stack(placed)).unsqueeze(1),
         torch.from_numpy(source.target.astype(np.int64)),
         torch.from_numpy(scales),
     )
-    indices = stratified_split(source.target, TRAIN, VALIDATION, TEST, stream)
     train, validation, test = (_part(whole, chosen) for chosen in indices)
-    return DataSet(NAME, realisation, train, validation, test, measured_normalisation(train))
+    return DataSet(name, realisation, train, validation, test, measured_normalisation(train))
 
 
 def place(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

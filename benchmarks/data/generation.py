@@ -7,6 +7,16 @@ from sklearn.model_selection import train_test_split
 
 Indices = NDArray[np.intp]
 
+LOWEST_SCALE, HIGHEST_SCALE = 0.3, 1.0
+TRAINED = {"small": (0.3, 0.5), "middle": (0.5, 0.7), "large": (0.7, 1.0)}
+"""Ranges of scales in the training of data sets `…_small`, …, whose test has all: 0.3..1."""
+
+
+def restricted(scale: float, trained: tuple[float, float]) -> float:
+    """A scale in 0.3..1 -> the one at the same place in a narrower range."""
+    share = (scale - LOWEST_SCALE) / (HIGHEST_SCALE - LOWEST_SCALE)
+    return min(trained[0] + share * (trained[1] - trained[0]), trained[1])
+
 
 def stratified_split(
     labels: NDArray[np.int64], train: int, validation: int, test: int, stream: np.random.RandomState

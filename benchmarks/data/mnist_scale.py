@@ -36,6 +36,8 @@ def mnist_scale(
 ) -> DataSet:
     """Return splits of 10,000 / 2,000 / 50,000 images uint8 [N, 1, 28, 28], true scales in 0.3..1.
 
+    `recipe`: one of `mnist_scale_recipe.RECIPES`, of which some train on a part of the scales.
+
     Read from the cache where it holds the realisation intact; otherwise generated, in seconds,
     from the MNIST files in `data_dir` or SESN_DATA_DIR, and then cached. `download` lets
     torchvision fetch MNIST files that are missing or damaged.
@@ -52,7 +54,7 @@ def mnist_scale(
         raise ValueError(
             f"realisation must be one of {sorted(recipe.pixel_md5)}, got {realisation!r}"
         )
-    file_name = f"{NAME}_{realisation}.cache"
+    file_name = f"{recipe.name}_{realisation}.cache"
     folders = cache_folders(given_data_dir(data_dir), cache_dir, NAME)
     for folder in folders:
         cached = _from_cache(folder / file_name, realisation, recipe)
@@ -69,7 +71,7 @@ def mnist_scale(
 
 def _from_cache(path: Path, realisation: int, recipe: Recipe) -> DataSet | None:
     try:
-        data = read_cache(path, NAME, realisation, NORMALISATION)
+        data = read_cache(path, recipe.name, realisation, NORMALISATION)
         verify_pixels(data, recipe)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -16,12 +16,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.data.dataset import DataError, DataSet, Normalisation, Split
-from benchmarks.data.generation import Indices, resample, stratified_split
+from benchmarks.data.generation import (
+    HIGHEST_SCALE,
+    LOWEST_SCALE,
+    TRAINED,
+    Indices,
+    resample,
+    restricted,
+    stratified_split,
+)
 from benchmarks.data.mnist import PUBLISHED_FILES, IdxFile, Mnist
 
 NAME = "mnist_scale"
 NORMALISATION = Normalisation((0.0607,), (0.2161,))
-LOWEST_SCALE, HIGHEST_SCALE = 0.3, 1.0
 
 PIXEL_MD5 = {
     0: "9282b9821b41dbd861d6d21600ba7efe",
@@ -30,6 +37,32 @@ PIXEL_MD5 = {
     3: "f2a35e915acaeac1496b2ea0c4d71220",
     4: "da19f6a7f2046c30d9b09be9031f8d99",
     5: "6323602c613959531918f68c44fa3507",
+}
+TRAINED_PIXEL_MD5: dict[str, dict[int, str]] = {
+    "small": {
+        0: "e6a6fe0be12fc8f9dce7c4d87dcc4f7a",
+        1: "badf2898e4c4deb988209e9b17fef083",
+        2: "5d408ee138a1ae14e7b41f02880145ec",
+        3: "70b70a03cc1a24af0531367bf9bd76b0",
+        4: "dbbe7a091fe22383dfb755354e8b8662",
+        5: "c9d52eaea7f9a4993e879a9c456a406b",
+    },
+    "middle": {
+        0: "88ba51793a0f48db4bf4b7e99c394490",
+        1: "6eba576b83669840b9d68319c082cd2f",
+        2: "8c2f1ee07d54c2c42cf020c3a3a564c1",
+        3: "e21eb825548c993f9b29b75c638f2b93",
+        4: "20ac95baf612afdcc13783b98cb90dd0",
+        5: "97439a040029110a236363e1d49f5f7a",
+    },
+    "large": {
+        0: "e656f44c2e284cd8cd8999ffe0d0335e",
+        1: "eeb3c74316faa93afa5801f08e583658",
+        2: "cea95d00d4cedbc394b5322e38c8f5a2",
+        3: "6bd29909ee932729c454ac1649a8ed2b",
+        4: "430afcc03dc3500526f41fd967849c60",
+        5: "9188c7322cea0f6d895753ff61ef97f7",
+    },
 }
 # The checksums that the authors publish, over PNG files.
 PNG_MD5 = {
@@ -47,7 +80,8 @@ class Recipe:
     """How a realisation is made: sizes of the splits, centre of the scaling in pixels, checksums.
 
     `centre` is measured from the outer edge of the first pixel, so that 14 is the middle of a
-    28-pixel image; the published images were made about 14.5.
+    28-pixel image; the published images were made about 14.5. `trained`: the range of scales in
+    training and validation; the test has 0.3..1 always.
     """
 
     train: int = 10_000
@@ -56,9 +90,21 @@ class Recipe:
     centre: float = 14.5
     pixel_md5: Mapping[int, str] = field(default_factory=lambda: PIXEL_MD5)
     files: tuple[IdxFile, ...] = PUBLISHED_FILES
+    name: str = NAME
+    trained: tuple[float, float] = (LOWEST_SCALE, HIGHEST_SCALE)
 
 
 PUBLISHED = Recipe()
+RECIPES = {
+    NAME: PUBLISHED,
+    **{
+        f"{NAME}_{word}": Recipe(
+            name=f"{NAME}_{word}", trained=trained, pixel_md5=TRAINED_PIXEL_MD5[word]
+        )
+        for word, trained in TRAINED.items()
+    },
+}
+"""By name; those of restricted ranges have the test images of the published one, and its digits."""
 
 
 def generate(source: Mnist, realisation: int, recipe: Recipe = PUBLISHED) -> DataSet:
@@ -68,6 +114,12 @@ def generate(source: Mnist, realisation: int, recipe: Recipe = PUBLISHED) -> Dat
     """
     visited = visiting_order(source, realisation, recipe)
     scales = draw_scales(len(visited), realisation)
+    tested = range(recipe.train, recipe.train + recipe.test)
+    if recipe.trained != (LOWEST_SCALE, HIGHEST_SCALE):  # whose scales stay as they are, bit by bit
+        scales = [
+            scale if place in tested else restricted(scale, recipe.trained)
+            for place, scale in enumerate(scales)
+        ]
     images = [
         rescale(source.images[index], scale, recipe.centre)
         for index, scale in zip(visited, scales, strict=True)
@@ -126,7 +178,7 @@ def assemble(
     train = part(0, recipe.train)
     test = part(recipe.train, recipe.test)
     validation = part(recipe.train + recipe.test, recipe.validation)
-    return DataSet(NAME, realisation, train, validation, test, NORMALISATION)
+    return DataSet(recipe.name, realisation, train, validation, test, NORMALISATION)
 
 
 def pixel_hash(data: DataSet) -> str:
@@ -163,6 +215,6 @@ def verify_pixels(data: DataSet, recipe: Recipe = PUBLISHED) -> None:
     if found != expected:
         used = ", ".join(f"{name} {version(name)}" for name in ("pillow", "scikit-learn", "numpy"))
         raise DataError(
-            f"MNIST-scale realisation {data.realisation}: the pixels have MD5 {found}, expected "
+            f"{data.name} realisation {data.realisation}: the pixels have MD5 {found}, expected "
             f"{expected} (libraries that split and resample: {used})"
         )

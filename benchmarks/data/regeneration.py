@@ -11,11 +11,10 @@ import torch
 from PIL import Image
 
 from benchmarks.data.dataset import DataSet
+from benchmarks.data.generation import HIGHEST_SCALE, LOWEST_SCALE
 from benchmarks.data.locations import required_data_dir
 from benchmarks.data.mnist import Mnist, read_mnist
 from benchmarks.data.mnist_scale_recipe import (
-    HIGHEST_SCALE,
-    LOWEST_SCALE,
     PUBLISHED,
     Recipe,
     assemble,

@@ -26,7 +26,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds what is trained, on which data and device, and the folders."""
     parser.set_defaults(run=run)
     add_evidence(parser)
-    parser.add_argument("--model", required=True, help="a name that create_model knows")
+    parser.add_argument(
+        "--model",
+        required=True,
+        help="a name that create_model knows, or of benchmarks/studies/bases.toml",
+    )
     parser.add_argument("--data", choices=data.NAMES, default="digits")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="smoke")
     parser.add_argument(

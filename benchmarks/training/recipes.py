@@ -10,6 +10,8 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from benchmarks.data import family_of
+
 PROTOCOLS = ("paper", "short", "smoke")
 
 
@@ -123,8 +125,11 @@ def recipe_for(protocol: str, data_name: str) -> Recipe:
     smoke: a few epochs of the same, about a hundred steps on MNIST-scale and digits. Shows that a
     run goes from end to end and that the network learns, and supports nothing.
 
+    Data sets with restricted training scales have the recipe of the data they are made like.
+
     Raises ValueError for an unknown protocol or data set.
     """
+    data_name = family_of(data_name)
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}: must be one of {', '.join(PROTOCOLS)}")
     if data_name not in PAPER:

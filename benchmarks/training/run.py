@@ -19,12 +19,12 @@ from torch import Tensor, nn
 
 from benchmarks.data import DataSet
 from benchmarks.data.augmentation import Augmentation
+from benchmarks.studies.bases import create_network
 from benchmarks.training.draws import Draws, Stream, Streams, filled_up, take_over_dropout
 from benchmarks.training.evaluation import errors_by_scale, mistakes, percent, weights_hash
 from benchmarks.training.graph import EAGER, Replayed
 from benchmarks.training.recipes import Adam, Recipe, Sgd
 from benchmarks.training.step import Step
-from sesn_impl import create_model
 
 MASK_BYTES = 2**28  # of dropout masks that are drawn and uploaded at once
 
@@ -77,7 +77,7 @@ class Run:
         self.model_name, self.data, self.recipe, self.device = model_name, data, recipe, device
         self.streams = Streams((data.realisation, seed))
         torch.manual_seed(self.streams.seed(Stream.INITIALISATION, 0))
-        self.model = create_model(model_name)
+        self.model = create_network(model_name)
         self.dropouts = take_over_dropout(
             self.model, data.normalisation(torch.zeros_like(data.train.images[:1]))
         )

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from benchmarks.data import DataSet
+from benchmarks.studies.bases import studied_models, trainable
 from benchmarks.training.checkpoint import (
     CheckpointError,
     load_checkpoint,
@@ -24,7 +25,6 @@ from benchmarks.training.devices import device_name, named_faults, prepare
 from benchmarks.training.graph import EAGER, REPLAYED
 from benchmarks.training.recipes import recipe_for
 from benchmarks.training.run import Run
-from sesn_impl import list_models
 from verification.claims.provenance import current_provenance
 from verification.claims.records import Postponed, Record, measuring
 
@@ -113,8 +113,15 @@ def train(
 def configuration_of(
     model_name: str, augmentation: bool, data_name: str, protocol: str
 ) -> dict[str, Any]:
-    """Return the configuration in the record of a training: what is trained, and the recipe."""
-    what = {"model": model_name, "augmentation": augmentation, "data": data_name}
+    """Return the configuration in the record of a training: what is trained, and the recipe.
+
+    Of a network with another basis than the published one, `basis` holds all that makes it.
+    """
+    what: dict[str, Any] = {
+        "model": model_name, "augmentation": augmentation, "data": data_name,
+    }  # fmt: skip
+    if model_name in studied_models():
+        what["basis"] = studied_models()[model_name].settings.description()
     return what | recipe_for(protocol, data_name).description()
 
 
@@ -263,8 +270,8 @@ def _show(bar: Any, run: Run) -> None:  # noqa: ANN401
 
 def check(model_name: str, data_name: str, seed: int) -> None:
     """Raise ValueError for an unknown model, one that does not fit the data, or a negative seed."""
-    if model_name not in list_models():
-        known = ", ".join(list_models())
+    if model_name not in trainable():
+        known = ", ".join(trainable())
         raise ValueError(f"model_name={model_name!r}: unknown model; known are {known}")
     if model_name.startswith("wrn_") != (data_name == "stl10"):
         raise ValueError(

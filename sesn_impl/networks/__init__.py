@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import nn
 
+from sesn_impl.basis import SteerableBasis
 from sesn_impl.networks import mnist, mnist_baselines, stl10
 from sesn_impl.networks.released import load_released
 
@@ -40,13 +41,15 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def create_model(
     name: str, *, num_classes: int | None = None, in_channels: int | None = None,
-    dropout: float | None = None,
+    dropout: float | None = None, basis: SteerableBasis | None = None,
 ) -> nn.Module:  # fmt: skip
     """A freshly initialised network, images [B, C_in, H, W] -> logits [B, num_classes].
 
     name: one of `list_models()`.
     num_classes, in_channels: in place of the published 10, and 1 (MNIST-scale) or 3 (STL-10).
     dropout: probability in [0, 1) in place of the published one.
+    basis: of the SESN networks for MNIST-scale, in place of the published one; a network has as
+    many coefficients as its basis has functions.
 
     Initialisation draws from torch's global generator: seed it with `torch.manual_seed`.
     Raises ValueError for an unknown name or an option out of range.
@@ -55,12 +58,16 @@ def create_model(
         raise ValueError(f"name={name!r}: unknown model; known are {', '.join(list_models())}")
     if dropout is not None and not 0 <= dropout < 1:
         raise ValueError(f"dropout={dropout!r}: must be at least 0 and below 1")
-    options = {"num_classes": num_classes, "in_channels": in_channels, "dropout": dropout}
-    given = {option: value for option, value in options.items() if value is not None}
-    for option in given.keys() - {"dropout"}:
-        if given[option] < 1:
-            raise ValueError(f"{option}={given[option]!r}: must be at least 1")
-    return _BUILDERS[name](**given)
+    for option, number in (("num_classes", num_classes), ("in_channels", in_channels)):
+        if number is not None and number < 1:
+            raise ValueError(f"{option}={number!r}: must be at least 1")
+    if basis is not None and name not in mnist.SESN_CONFIGURATIONS:
+        known = ", ".join(mnist.SESN_CONFIGURATIONS)
+        raise ValueError(f"basis={basis!r} for name={name!r}: only these take one: {known}")
+    options = {
+        "num_classes": num_classes, "in_channels": in_channels, "dropout": dropout, "basis": basis,
+    }  # fmt: skip
+    return _BUILDERS[name](**{k: value for k, value in options.items() if value is not None})
 
 
 def leaf_modules(model: nn.Module) -> list[type[nn.Module]]:

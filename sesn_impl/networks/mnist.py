@@ -120,10 +120,10 @@ def cnn(
 
 def sesn_scalar(
     name: str, size: int, dropout: float = DROPOUT, in_channels: int = 1,
-    num_classes: int = NUM_CLASSES,
+    num_classes: int = NUM_CLASSES, basis: SteerableBasis | None = None,
 ) -> MnistNet:  # fmt: skip
     """Lifting convolution and projection in every block: [B, 1, 28, 28] -> logits [B, 10]."""
-    basis = SESN_CONFIGURATIONS[name].basis()
+    basis = basis or SESN_CONFIGURATIONS[name].basis()
     padding = basis.kernel_size // 2
     pools = (MaxPool2d(2), MaxPool2d(2), last_pool(size))
     layers = entry(size)
@@ -136,10 +136,10 @@ def sesn_scalar(
 
 def sesn_vector(
     name: str, size: int, dropout: float = DROPOUT, in_channels: int = 1,
-    num_classes: int = NUM_CLASSES,
+    num_classes: int = NUM_CLASSES, basis: SteerableBasis | None = None,
 ) -> MnistNet:  # fmt: skip
     """Lifts once and keeps the scale axis to the third block: [B, 1, 28, 28] -> logits [B, 10]."""
-    basis = SESN_CONFIGURATIONS[name].basis()
+    basis = basis or SESN_CONFIGURATIONS[name].basis()
     padding = basis.kernel_size // 2
     first, second, third = CHANNELS
     layers = [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
-from sesn_impl import create_model, list_models
+from sesn_impl import create_model, hermite_basis_b, list_models
 from sesn_impl.networks.plain import by_torch
 from sesn_impl.tests.textbook import textbook_twin
 
@@ -98,8 +100,9 @@ def test_other_numbers_of_classes_and_channels(name: str) -> None:
 
 @pytest.mark.parametrize("option", ["num_classes", "in_channels"])
 def test_counts_out_of_range(option: str) -> None:
+    given: dict[str, Any] = {option: 0}
     with pytest.raises(ValueError, match=f"{option}=0: must be at least 1"):
-        create_model("cnn_28", **{option: 0})
+        create_model("cnn_28", **given)
 
 
 @pytest.mark.parametrize("name", ["cnn_56", "sesn_scalar_56", "sesn_vector_56p", "dss_scalar_56"])
@@ -131,3 +134,18 @@ def test_the_reference_of_costs_is_the_same_network_by_torch_alone(name: str) ->
     layers = [module for module in reference.modules() if not list(module.children())]
     assert all(type(layer).__module__.startswith("torch.") for layer in layers)
     torch.testing.assert_close(reference(x), expected)
+
+
+@pytest.mark.parametrize("name", ["sesn_scalar_28", "sesn_vector_28"])
+def test_another_basis(name: str) -> None:
+    """Every layer has the basis that was given, and the parameters are as many."""
+    basis = hermite_basis_b(11, (1.3, 2.6), 7, mult=1.3)
+    model = create_model(name, basis=basis)
+    assert {m.basis for m in model.modules() if hasattr(m, "basis")} == {basis}
+    assert sum(p.numel() for p in model.parameters()) == 494_549
+    assert model.eval()(torch.randn(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_other_networks_take_no_basis() -> None:
+    with pytest.raises(ValueError, match="for name='cnn_28': only these take one: sesn_scalar_28"):
+        create_model("cnn_28", basis=hermite_basis_b(11, (1.3, 2.6), 7))

@@ -20,7 +20,7 @@ PROTOCOLS_FILE = Path(__file__).with_name("protocols.toml")
 class Protocol:
     """A protocol on a data set.
 
-    recipe: the fields that a record's configuration has beside model, augmentation and data.
+    recipe: the fields that a record's configuration has beside model, augmentation, data and basis.
     train, validation, test: images of each split; steps_per_epoch: of the optimiser.
     realisations, seeds: those from 0 on that a complete table has.
     hashes: of the data, by realisation; empty where they are not known.
@@ -53,8 +53,9 @@ def load_protocols() -> Mapping[tuple[str, str], Protocol]:
     """Read all protocols, by name and data set: `load_protocols()["short", "mnist_scale"]`."""
     document = tomllib.loads(PROTOCOLS_FILE.read_text(encoding="utf-8"))
     found = {}
-    for data, recipes in document["recipe"].items():
-        about = {**document["data"][data], "hashes": tuple(document["data"][data]["hashes"])}
-        for name, recipe in recipes.items():
+    for data, given in document["data"].items():
+        like = given.get("like", data)
+        about = {**document["data"][like], "hashes": tuple(given["hashes"])}
+        for name, recipe in document["recipe"][like].items():
             found[name, data] = Protocol(name=name, data=data, recipe=recipe, **about)
     return found

@@ -111,7 +111,7 @@ def _clock(record: Record, _: Protocol) -> str:
 def _recipe(record: Record, demands: Protocol) -> str:
     found = record.configuration
     other = [name for name, value in demands.recipe.items() if found.get(name) != value]
-    other += sorted(set(found) - set(demands.recipe) - {"model", "augmentation", "data"})
+    other += sorted(set(found) - set(demands.recipe) - {"model", "augmentation", "data", "basis"})
     return f"with other settings than the protocol's ({', '.join(other)})" if other else ""
 
 

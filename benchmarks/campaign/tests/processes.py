@@ -56,7 +56,7 @@ def make_everything_tiny(patch: pytest.MonkeyPatch) -> None:
     recipe = replace(recipes.MNIST_SCALE, batch=BATCH)
     patch.setitem(recipes.PAPER, "digits", recipe)
     patch.setitem(recipes.SMOKE_EPOCHS, "digits", 3)
-    patch.setattr(run, "create_model", make_tiny_network)
+    patch.setattr(run, "create_network", make_tiny_network)
     patch.setattr(training, "CHECKPOINT_SECONDS", 0.0)  # a whole run takes less than a second
     patch.setattr(data, "load", lambda name, realisation, *_: make_tiny(name, realisation))
     patch.setattr(ledger, "objections", lambda _: [])
@@ -102,7 +102,7 @@ def stl10_work(
     with tiny_everything() as patch:
         patch.setattr(data, "load", lambda name, _, folder: _stl10(name, folder, files))
         patch.setitem(recipes.PAPER, "stl10", replace(recipes.STL10, batch=2, epochs=24))
-        patch.setattr(run, "create_model", _make_colour_network)
+        patch.setattr(run, "create_network", _make_colour_network)
         step = Run._step
 
         def slow(*arguments: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.campaign.plan import FIRST, Task, method_of, plan
+from benchmarks.data import NAMES, TRAINED
 from benchmarks.training.recipes import PROTOCOLS, recipe_for
 from benchmarks.training.run import steps_per_epoch
 from benchmarks.training.train import configuration_of
@@ -88,6 +89,26 @@ def test_digits_stand_in_for_mnist_scale() -> None:
     ]
 
 
+def test_runs_of_the_studies() -> None:
+    """Realisation by realisation; three bases of each network have all six, the others three."""
+    tasks = planned(study="bases")
+    assert len({task.name for task in tasks}) == len(tasks) == 2 * (10 * 3 + 3 * 6)
+    assert [task.realisation for task in tasks] == sorted(task.realisation for task in tasks)
+    assert {task.model for task in tasks if task.realisation > 2} == {
+        f"sesn_{kind}_28{name}"
+        for kind in ("scalar", "vector")
+        for name in ("", "_calibrated", "_calibrated_twice")
+    }
+    assert {method_of(task.model) for task in tasks} == {"sesn_scalar", "sesn_vector"}
+    unseen = planned(study="unseen_scales")
+    assert len({task.name for task in unseen}) == len(unseen) == 3 * 6 * 6
+    assert {task.data for task in unseen} == {f"mnist_scale_{part}" for part in TRAINED}
+    some = planned(study="unseen_scales", columns=["trained on large+"], realisations=[1])
+    assert [(t.model, t.augmentation, t.data) for t in some] == [
+        ("cnn_28", True, "mnist_scale_large")
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -95,6 +116,11 @@ def test_digits_stand_in_for_mnist_scale() -> None:
         ({"columns": ["29"]}, "columns: 29 unknown here; known are 28, 28[+], 56, 56[+]"),
         ({"methods": ["cnn_28"]}, "methods: cnn_28 unknown here; known are cnn, dss_scalar"),
         ({"realisations": [6]}, r"realisations=\[6\]: mnist_scale has 0 to 5"),
+        ({"study": "colours"}, "study='colours': must be one of bases, unseen_scales"),
+        (
+            {"study": "bases", "data": "stl10"},
+            "data='stl10': a study runs on digits",
+        ),
         ({"seeds": [-1]}, r"seeds=\[-1\]: must be 0 or more"),
     ],
 )
@@ -104,7 +130,7 @@ def test_mistakes_are_named(options: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("data", ["digits", "mnist_scale", "stl10"])
+@pytest.mark.parametrize("data", NAMES)
 def test_demands_of_the_protocols_are_what_trainings_do(protocol: str, data: str) -> None:
     demands, recipe = load_protocols()[protocol, data], recipe_for(protocol, data)
     described = configuration_of("cnn_28", False, data, protocol)

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.data import load
 from benchmarks.data.dataset import DataSet
 from benchmarks.data.digits import digits, measured_normalisation, place
+from benchmarks.data.generation import TRAINED
 from benchmarks.data.tests.synthetic import global_random_states
+from verification.claims.protocols import load_protocols
 
 
 def test_sizes_types_and_ranges(small_digits: DataSet) -> None:
@@ -72,3 +75,16 @@ def test_normalisation_is_that_of_the_training_pixels(small_digits: DataSet) -> 
 def test_rejects_realisations_out_of_range(realisation: int) -> None:
     with pytest.raises(ValueError, match=rf"realisation must be .*got {realisation}"):
         digits(realisation)
+
+
+@pytest.mark.parametrize("word", TRAINED)
+def test_restricted_training(word: str) -> None:
+    low, high = TRAINED[word]
+    data, whole = load(f"digits_{word}", 1), load("digits", 1)
+    assert data.name == f"digits_{word}"
+    assert torch.equal(data.test.images, whole.test.images)
+    for split in (data.train, data.validation):
+        assert split.scales is not None
+        assert low <= float(split.scales.min()) < float(split.scales.max()) <= high
+    assert torch.equal(data.train.labels, whole.train.labels)
+    assert data.content_hash == load_protocols()["smoke", data.name].hashes[1]

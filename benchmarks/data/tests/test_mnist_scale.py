@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.data import DataError, load
+from benchmarks.data.generation import TRAINED
 from benchmarks.data.mnist import Mnist, read_mnist
 from benchmarks.data.mnist_scale import mnist_scale
 from benchmarks.data.mnist_scale_recipe import (
+    RECIPES,
     Recipe,
     generate,
     pixel_hash,
@@ -182,3 +184,23 @@ def test_todays_conventions_make_other_images(data_dir: Path, recipe: Recipe) ->
     assert "resample" in finding["script_call_error"]
     # Not an accident of drawing anew: the same seeds give the same images again.
     assert regeneration(0, data_dir, recipe) == finding
+
+
+@pytest.mark.parametrize("word", TRAINED)
+def test_restricted_training_has_the_same_digits_and_the_same_test(
+    source: Mnist, recipe: Recipe, word: str
+) -> None:
+    """Only scales of training and validation differ, and keep their order within the range."""
+    name, (low, high) = f"mnist_scale_{word}", TRAINED[word]
+    assert RECIPES[name].trained == (low, high)
+    whole = generate(source, 0, recipe)
+    part = generate(source, 0, replace(recipe, name=name, trained=(low, high)))
+    assert part.name == name
+    assert torch.equal(part.test.images, whole.test.images)
+    for split, other in ((part.train, whole.train), (part.validation, whole.validation)):
+        assert split.scales is not None
+        assert other.scales is not None
+        assert low <= float(split.scales.min()) < float(split.scales.max()) <= high
+        assert torch.equal(split.scales.argsort(), other.scales.argsort())
+        assert torch.equal(split.labels, other.labels)
+        assert not torch.equal(split.images, other.images)

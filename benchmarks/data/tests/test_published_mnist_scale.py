@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.data.generation import TRAINED
 from benchmarks.data.mnist import read_mnist
 from benchmarks.data.mnist_scale import mnist_scale
-from benchmarks.data.mnist_scale_recipe import PIXEL_MD5, PNG_MD5, pixel_hash, png_hash
+from benchmarks.data.mnist_scale_recipe import PIXEL_MD5, PNG_MD5, RECIPES, pixel_hash, png_hash
+from verification.claims.protocols import load_protocols
 
 ALL_VARIABLE = "SESN_ALL_REALISATIONS"
 
@@ -37,6 +39,17 @@ def test_each_realisation_has_both_published_hashes(
     data = mnist_scale(realisation, real_data_dir, cache_dir=tmp_path)
     assert pixel_hash(data) == PIXEL_MD5[realisation]
     assert png_hash(data) == PNG_MD5[realisation]
+
+
+@pytest.mark.parametrize("word", TRAINED)
+def test_restricted_training_has_its_hashes(real_data_dir: Path, tmp_path: Path, word: str) -> None:
+    """The test images are the published ones."""
+    if not os.environ.get(ALL_VARIABLE):
+        pytest.skip(f"{ALL_VARIABLE} is not set: all six take about two minutes")
+    recipe = RECIPES[f"mnist_scale_{word}"]
+    for realisation in sorted(recipe.pixel_md5):
+        data = mnist_scale(realisation, real_data_dir, cache_dir=tmp_path, recipe=recipe)
+        assert data.content_hash == load_protocols()["short", recipe.name].hashes[realisation]
 
 
 def test_mnist_has_its_published_counts(real_data_dir: Path) -> None:

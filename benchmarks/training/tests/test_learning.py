@@ -57,7 +57,7 @@ def right_at_the_end(name: str, rate: float) -> int:
 
 @pytest.fixture(autouse=True)
 def _without_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "create_model", partial(create_model, dropout=0.0))
+    monkeypatch.setattr(run, "create_network", partial(create_model, dropout=0.0))
 
 
 def test_the_bound_is_one_that_guessing_passes_once_in_a_million() -> None:
