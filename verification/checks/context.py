@@ -1,4 +1,4 @@
-"""What a result tells of the case it was measured on, so that a failure can be understood."""
+"""The case that a result was measured on, so that a failure can be understood."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from verification.layer.targets import Target
 
 
-class Circumstances(TypedDict):
+class Context(TypedDict):
     """The optional fields of a `CheckResult`."""
 
     floor: float
@@ -21,7 +21,7 @@ class Circumstances(TypedDict):
 
 def about(
     target: Target, seed: int | None, ratio: float | None = None, floor: float = 0.0
-) -> Circumstances:
+) -> Context:
     """The target, the probe's seed, the ratio by which an analytic image was rescaled.
 
     Such an image is rescaled by just what was asked for. floor: a relative squared error; one

@@ -70,6 +70,7 @@ def check_scale_equivariance(target: Target, probe: Probe, fine: int, coarse: in
         f"scale {coarse} of the image rescaled by {measured.ratio:.4f} against scale {fine}; "
         f"sampling explains {budget.sampling:.3g} and truncation {budget.truncation:.3g}; more "
         "means that the filters of the two scales are not copies by σ⁻²ψ(t/σ)",
+        pair=(target.scales[fine], target.scales[coarse]),
         **about(target, probe.seed, measured.ratio, budget.total),
     )
 
@@ -105,12 +106,15 @@ def check_response(target: Target, probe: Probe) -> CheckResult:
     from_layer = responses(target, probe).numpy()
     error = equivariance_error(reference_responses(target, probe), from_layer)
     threshold = tolerance("response", target.dtype)
-    finding = "response against the documented filters"
+    finding, causes = "response against the documented filters", []
     if error > threshold:
-        finding = f"{finding}; {explain(target, probe)}"
+        causes = explain(target, probe)
+        found = "; ".join(map(str, causes)) or "filters and bias are the documented ones"
+        finding = f"{finding}; {found}"
     return CheckResult(
-        "response", target.name, error, threshold, finding, **about(target, probe.seed)
-    )
+        "response", target.name, error, threshold, finding,
+        cause=causes[0].cause if causes else "", **about(target, probe.seed),
+    )  # fmt: skip
 
 
 def check_scale_axis_shift(

@@ -21,9 +21,10 @@ from verification.budget.layers import predict_pair
 from verification.checks import black_box
 from verification.checks.needs import Need, padding_window, whole_ratio_pairs
 from verification.checks.power import ignoring_scale
-from verification.checks.result import CheckResult, worst
+from verification.checks.result import CheckResult, NotApplicableError, worst
 from verification.layer.probe import (
     complete_pairs,
+    known_filters,
     random_probe,
     reference_responses,
 )
@@ -105,7 +106,7 @@ def output_dtype(target: Target, seed: int) -> CheckResult:
     results = [checks.check_output_dtype(target.layer, x, target.name)]
     if Need.MODULE.met(target) and Need.PARAMETERS.met(target) and target.dtype in _OTHER:
         other = _OTHER[target.dtype]
-        with contextlib.suppress(NotCopiedError):
+        with contextlib.suppress(NotApplicableError):
             converted = _copied(target).to(other)
             results.append(checks.check_output_dtype(converted, x.to(other), target.name))
     return worst(results)
@@ -133,17 +134,13 @@ def _module(target: Target) -> nn.Module:
     return target.layer
 
 
-class NotCopiedError(ValueError):
-    """A layer that cannot be copied, for a check that must not change the layer itself."""
-
-
 def _copied(target: Target) -> nn.Module:
     """A copy in which all parameters learn, as a layer's own that were frozen do not."""
     module = _module(target)
     try:
         copied = copy.deepcopy(module)
     except Exception as error:  # whatever a foreign module holds, such as a lock
-        raise NotCopiedError(
+        raise NotApplicableError(
             f"the layer cannot be copied ({type(error).__name__}), and this check would change it"
         ) from error
     for parameter in copied.parameters():
@@ -334,13 +331,23 @@ def scale_equivariance(target: Target, seed: int) -> CheckResult:
     if target.filters is None:
         return black_box.scale_equivariance(target, seed)
     probe = random_probe(target, seed)
-    return worst(
-        replace(
-            checks.check_scale_equivariance(target, probe, *pair),
-            ignoring=ignoring_scale(target, probe, *pair),
+    answers = reference_responses(target, probe)
+    results = []
+    for fine, coarse in complete_pairs(target):
+        result = checks.check_scale_equivariance(target, probe, fine, coarse)
+        near = answers[..., fine]
+        # Of the part that varies: a large bias hides no error.
+        share = float((near**2).sum() / ((near - known_filters(target).bias) ** 2).sum())
+        results.append(
+            replace(
+                result,
+                error=share * result.error,
+                threshold=share * result.threshold,
+                floor=share * (result.floor or 0.0),
+                ignoring=ignoring_scale(target, probe, fine, coarse),
+            )
         )
-        for pair in complete_pairs(target)
-    )
+    return worst(results)
 
 
 def scale_axis_shift(target: Target, seed: int) -> CheckResult:

@@ -21,6 +21,10 @@ class CheckResult:
     finding: one sentence that says what was compared and, on failure, what that points at.
     ignoring: of a decisive check of scale, the error that a layer that ignores scale would show in
     this very case; see `checks.power`.
+    passing: up to which error the check passes, where that is less than the threshold: between the
+    two neither is shown.
+    pair: the two σ that were compared. cause: which mistake of the diagnosis' catalogue a failure
+    is, where the check itself can tell.
     floor: what the error would be for a perfect target, where that is not 0: rounding, or a warp.
     requested, realised: factor that the check asked for and the one it was measured with, ratios.
     configuration: the target, and what it was probed with; seed: of that probe.
@@ -37,6 +41,9 @@ class CheckResult:
     configuration: str = ""
     seed: int | None = None
     ignoring: float | None = None
+    passing: float | None = None
+    pair: tuple[float, float] | None = None
+    cause: str = ""
 
     def __post_init__(self) -> None:
         for listener in _listeners[-1:]:
@@ -49,7 +56,9 @@ class CheckResult:
 
     @property
     def convincing(self) -> bool:
-        """Whether the error is also far below that of ignoring scale; True where none is told."""
+        """Whether the error is explained, and far below that of ignoring scale if that is known."""
+        if self.passing is not None and not self.error <= self.passing:
+            return False
         if self.ignoring is None:
             return True
         return self.ignoring > 0 and self.error <= POWER * self.ignoring
@@ -59,19 +68,19 @@ class CheckResult:
         floor = "" if self.floor is None else f", floor {self.floor:.3g}"
         return (
             f"{self.check} on {self.target} {verdict}: error {self.error:.3g}, "
-            f"threshold {self.threshold:.3g}{floor}: {self.finding}{self._circumstances}"
+            f"threshold {self.threshold:.3g}{floor}: {self.finding}{self._context}"
         )
 
     @property
-    def _circumstances(self) -> str:
+    def _context(self) -> str:
         known = {
             "factor requested": self.requested,
             "realised": self.realised,
             "configuration": self.configuration or None,
             "seed": self.seed,
         }
-        told = [f"{name} {value}" for name, value in known.items() if value is not None]
-        return f" ({', '.join(told)})" if told else ""
+        given = [f"{name} {value}" for name, value in known.items() if value is not None]
+        return f" ({', '.join(given)})" if given else ""
 
     def require(self) -> None:
         """Raises AssertionError with the finding unless the check passed."""
@@ -96,6 +105,10 @@ def _share(result: CheckResult) -> tuple[bool, bool, float]:
     if result.threshold > 0:
         share = result.error / result.threshold
     return (not result.passed, not result.convincing, share)
+
+
+class NotApplicableError(ValueError):
+    """A check that cannot say anything of this layer, for the reason given."""
 
 
 class Listener(Protocol):

@@ -9,8 +9,9 @@ many simple mistakes, and how much of the difference that explains.
   next should be, by σ⁻²ψ(t/σ).
 """
 
-from verification.diagnosis.between_scales import diagnose, diagnose_against
+from verification.diagnosis.between_scales import diagnose
+from verification.diagnosis.catalogue import CAUSES, Hypothesis
 from verification.diagnosis.explain import explain
 from verification.diagnosis.filters import documented_filters, measure_filters
 
-__all__ = ["diagnose", "diagnose_against", "documented_filters", "explain", "measure_filters"]
+__all__ = ["CAUSES", "Hypothesis", "diagnose", "documented_filters", "explain", "measure_filters"]

@@ -11,15 +11,16 @@ from verification.signals.analytic import FloatArray
 
 Turn = Callable[[FloatArray], FloatArray]
 
-TURNS: dict[str, Turn] = {
-    "rows and columns exchanged": lambda g: g.swapaxes(-1, -2),
-    "turned upside down": lambda g: g[..., ::-1, :],
-    "turned left to right": lambda g: g[..., ::-1],
-    "turned by 180°, a convolution for a correlation": lambda g: g[..., ::-1, ::-1],
-    "turned by 90°": lambda g: np.rot90(g, axes=(-2, -1)),
-    "turned by −90°": lambda g: np.rot90(g, -1, axes=(-2, -1)),
+TURNS: dict[str, tuple[str, Turn]] = {
+    "rows and columns exchanged": ("transposed", lambda g: g.swapaxes(-1, -2)),
+    "turned upside down": ("upside_down", lambda g: g[..., ::-1, :]),
+    "turned left to right": ("mirrored", lambda g: g[..., ::-1]),
+    "turned by 180°, a convolution for a correlation": ("turned", lambda g: g[..., ::-1, ::-1]),
+    "turned by 90°": ("rotated", lambda g: np.rot90(g, axes=(-2, -1))),
+    "turned by −90°": ("rotated", lambda g: np.rot90(g, -1, axes=(-2, -1))),
     "rows and columns exchanged along the other diagonal": (
-        lambda g: g[..., ::-1, ::-1].swapaxes(-1, -2)
+        "transposed",
+        lambda g: g[..., ::-1, ::-1].swapaxes(-1, -2),
     ),
 }
 """The seven symmetries of the square that are none of its own, on [..., V, V]."""

@@ -1,4 +1,4 @@
-"""From measured filters to a sentence that names the mistake."""
+"""From measured filters to the mistake against their documentation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from verification.diagnosis.alike import best_factor
-from verification.diagnosis.filters import Case, Filters, measure_filters
+from verification.diagnosis.catalogue import Hypothesis
+from verification.diagnosis.filters import Case, measure_filters
 from verification.diagnosis.mistakes import MISTAKES, Explanation
 from verification.layer.probe import Probe, known_filters, reference_responses, responses
+from verification.layer.reading import NotAffineError
 from verification.layer.targets import Target
 from verification.reference.errors import equivariance_error
-from verification.signals.analytic import FloatArray
 from verification.tolerances import rounding_error
 
 _EXPLAINED = 1e-6
@@ -23,77 +24,68 @@ _HELPFUL = 0.1
 _NARROW = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def explain(target: Target, probe: Probe) -> str:
+def explain(target: Target, probe: Probe) -> list[Hypothesis]:
     """What the target does otherwise than its documentation says, as far as can be told.
 
     Raises ValueError if its filters are not known or if its output has no centre pixel.
     """
-    measured = measure_filters(target)
-    case = Case(target, measured)
     rounding = rounding_error(target.dtype)
-    error = case.error(case.documented)
-    answers = responses(target, probe).numpy()
-    if not _are_those(measured, target, probe, answers, rounding):
+    try:
+        case = Case(target, measure_filters(target))
+    except NotAffineError:
+        answers = responses(target, probe).numpy()
         off = equivariance_error(reference_responses(target, probe), answers)
         if (narrow := _rounded_to(target, off)) is not None:
-            return f"answers agree to the digits of {narrow}: they went through that type"
-        return (
+            says = f"answers agree to the digits of {narrow}: they went through that type"
+            return [Hypothesis("dtype", says)]
+        says = (
             "the answers are not those of any fixed filters: they are not linear in the image, or "
             "change from call to call or with the batch"
         )
+        return [Hypothesis("nonlinear", says)]
+    error = case.error(case.documented)
     causes = list(_about_bias(case, rounding))
     if error > rounding:
         causes.append(_about_filters(case, error))
-    return "; ".join(causes) or "filters and bias are the documented ones"
+    return causes
 
 
-def _are_those(
-    measured: Filters, target: Target, probe: Probe, answers: FloatArray, rounding: float
-) -> bool:
-    """Whether kernels and bias predict the answers to a probe: [P, C_out, S]."""
-    channels = measured.kernels.shape[1]
-    x = probe.sampled(target).numpy()
-    if channels < x.shape[1]:
-        return True
-    x = x[:, :, None] if target.lifts else x
-    predicted = np.einsum("pciyx,ocisyx->pos", x, measured.kernels, optimize=True) + measured.bias
-    # Of sums of many products, each of which was rounded by itself.
-    return equivariance_error(predicted, answers) <= 100 * rounding
-
-
-def _about_bias(case: Case, rounding: float) -> Iterator[str]:
+def _about_bias(case: Case, rounding: float) -> Iterator[Hypothesis]:
     found, wanted = case.measured.bias, known_filters(case.target).bias
     allowed = 10 * rounding**0.5 * max(float(np.abs(wanted).max()), 1e-300)
     if (np.abs(found - wanted[:, None]) <= allowed).all():
         return
     times = best_factor(found[:, 0], wanted) if wanted.any() else 0.0
     if (np.abs(found) <= allowed).all():
-        yield "the bias is not added"
+        yield Hypothesis("bias_missing", "the bias is not added")
     elif (np.abs(found - found[:, :1]) > allowed).any():
-        yield "the bias differs from scale to scale"
+        yield Hypothesis("bias_per_scale", "the bias differs from scale to scale")
     elif abs(times) > 0 and (np.abs(found - times * wanted[:, None]) <= allowed).all():
-        yield f"the bias is added {times:.6g} times"
+        yield Hypothesis("bias_scaled", f"the bias is added {times:.6g} times")
     else:
-        yield "the bias is another than the documented one"
+        yield Hypothesis("bias", "the bias is another than the documented one")
 
 
-def _about_filters(case: Case, error: float) -> str:
+def _about_filters(case: Case, error: float) -> Hypothesis:
     nearest: Explanation | None = None
     least = error
     for mistake in MISTAKES:
-        for sentence, kernels in mistake(case):
-            left = case.error(kernels)
+        for found in mistake(case):
+            left = case.error(found[2])
             if left <= _EXPLAINED * error:
-                return sentence
+                return Hypothesis(*found[:2])
             if left < least:
-                nearest, least = (sentence, kernels), left
+                nearest, least = found, left
     if (narrow := _rounded_to(case.target, error)) is not None:
-        return f"filters agree to the digits of {narrow}: they went through that type"
+        says = f"filters agree to the digits of {narrow}: they went through that type"
+        return Hypothesis("dtype", says)
     if nearest is not None and least <= _HELPFUL * error:
-        return f"nearest to this is, up to a relative error of {least:.2g}: {nearest[0]}"
+        says = f"nearest to this is, up to a relative error of {least:.2g}: {nearest[1]}"
+        return Hypothesis(nearest[0], says)
     parts = (case.measured.kernels - case.documented) ** 2
     worst = int(parts.sum(axis=(0, 1, 2, 4, 5)).argmax())
-    return f"filters differ most at scale {worst}, by none of the simple mistakes"
+    says = f"filters differ most at scale {worst}, by none of the simple mistakes"
+    return Hypothesis("shape", says)
 
 
 def _rounded_to(target: Target, error: float) -> str | None:

@@ -1,4 +1,4 @@
-"""The filters that a layer has, measured by single pixels, and those that it is said to have."""
+"""The filters that a layer has, and those that it is documented to have."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from verification.layer.probe import known_filters
+from verification.layer.reading import read_filters
 from verification.layer.targets import Target
 from verification.reference.continuum import sampled_filters
 from verification.reference.errors import equivariance_error
 from verification.signals.analytic import FloatArray
-
-_BATCH = 512
-_MOST_PIXELS = 8192
-"""So many single pixels are answered at most: beyond, those of the first input channel alone."""
 
 Reads = Callable[[int, int], int | None]
 """(output scale, step k) -> the input scale that the k-th coefficients are applied to, or none."""
@@ -34,30 +30,11 @@ class Filters:
     bias: FloatArray
 
 
-def measure_filters(target: Target) -> Filters:
-    """The target's answers to nothing and to each single pixel of its window."""
-    side = target.window
-    scales = 1 if target.lifts else len(target.scales)
-    shape = (target.in_channels, scales, side, side)
-    channels = target.in_channels if np.prod(shape) <= _MOST_PIXELS else 1
-    bias = _centre(target, torch.zeros((1, *shape), dtype=torch.float64))[0]
-    answers = []
-    pixels = channels * int(np.prod(shape[1:]))
-    for first in range(0, pixels, _BATCH):
-        count = min(_BATCH, pixels - first)
-        x = torch.zeros((count, *shape), dtype=torch.float64)
-        x.flatten(1)[:, first : first + count].fill_diagonal_(1.0)
-        answers.append(_centre(target, x) - bias)
-    kernels = np.moveaxis(np.concatenate(answers), 0, -1)  # [C_out, S, C_in·S_in·w²]
-    kernels = kernels.reshape(*kernels.shape[:2], channels, *shape[1:])
-    return Filters(np.ascontiguousarray(np.moveaxis(kernels, 1, 3)), bias)
-
-
-def _centre(target: Target, x: torch.Tensor) -> FloatArray:
-    """[B, C_in, S_in, w, w] -> the centre of the answers: [B, C_out, S]."""
-    with torch.no_grad():
-        y = target.layer((x[:, :, 0] if target.lifts else x).to(target.dtype))
-    return np.asarray(y[..., y.shape[-2] // 2, y.shape[-1] // 2].double().numpy())
+def measure_filters(target: Target, seed: int = 0) -> Filters:
+    """The target's filters as read off its answers. Raises NotAffineError if it has none."""
+    found = read_filters(target, seed)
+    assert found.whole is not None
+    return Filters(found.whole.transpose(1, 2, 3, 0, 4, 5), found.bias.T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +51,8 @@ class Case:
 
     @property
     def coefficients(self) -> FloatArray:
-        """[C_out, C_in, K_S, N_b] of those input channels that were measured."""
-        return known_filters(self.target).coefficients[:, : self.measured.kernels.shape[1]]
+        """[C_out, C_in, K_S, N_b], as documented."""
+        return known_filters(self.target).coefficients
 
     @cached_property
     def functions(self) -> list[FloatArray]:
@@ -150,7 +127,7 @@ class Case:
 
 
 def documented_filters(target: Target) -> Filters:
-    """The filters that the target is said to have, as `measure_filters` would find them.
+    """The filters that the target is documented to have, as `measure_filters` would find them.
 
     Raises ValueError if they are not known.
     """

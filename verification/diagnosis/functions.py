@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from verification.diagnosis.catalogue import Hypothesis
 from verification.diagnosis.copies import Copy
-from verification.diagnosis.hypotheses import Suspicion
 from verification.diagnosis.pairs import Pair, difference, explained
 from verification.signals.analytic import FloatArray
 from verification.tolerances import DOUBT
@@ -35,7 +35,7 @@ class _Respun:
     factors: np.ndarray
 
 
-def weighed_otherwise(pairs: Sequence[Pair]) -> Iterator[Suspicion]:
+def weighed_otherwise(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
     """Found are other sums of the same functions; nothing if there are too few pixels to tell."""
     fits = [_respun(pair) for pair in pairs]
     known = [fit for fit in fits if fit is not None]
@@ -48,7 +48,8 @@ def weighed_otherwise(pairs: Sequence[Pair]) -> Iterator[Suspicion]:
         f"functions: the filters of scales {pair.fine} and {pair.coarse} are made of the same "
         "functions"
     )
-    if (np.abs(np.angle(factors)) < _PHASE).all():
+    own_factors = bool((np.abs(np.angle(factors)) < _PHASE).all())
+    if own_factors:
         sizes = np.abs(factors)
         says += (
             f", each with a factor of its own, from {sizes.min():.3g} to {sizes.max():.3g}: every "
@@ -56,7 +57,7 @@ def weighed_otherwise(pairs: Sequence[Pair]) -> Iterator[Suspicion]:
         )
     else:
         says += " in other proportions: weights that are not shared over scales"
-    yield Suspicion("functions", says, share)
+    yield Hypothesis("normalised" if own_factors else "unshared", says, share)
 
 
 def _respun(pair: Pair) -> _Respun | None:

@@ -21,26 +21,29 @@ from verification.layer.probe import known_filters
 from verification.reference.continuum import HermiteAtom, is_hermite
 from verification.signals.analytic import FloatArray
 
-Explanation = tuple[str, FloatArray]
+Explanation = tuple[str, str, FloatArray]
+"""A cause of the catalogue, a sentence, and the kernels that it would give."""
 _MOST_SCALES = 4
 
 
 def another_geometry(case: Case) -> Iterator[Explanation]:
     """The filters turned or mirrored."""
-    for words, turn in TURNS.items():
-        yield f"filters: {words}", turn(case.documented)
+    for words, (cause, turn) in TURNS.items():
+        yield cause, f"filters: {words}", turn(case.documented)
 
 
 def another_order_of_scales(case: Case) -> Iterator[Explanation]:
     """Filters or outputs of other scales."""
     for order in other_orders(case.scales, _MOST_SCALES):
         yield (
+            "order",
             f"scales in another order: outputs in place of those of scales {order}",
             case.documented[:, :, :, list(order)],
         )
         # Each on the support of the scale that it stands in for, if that is smaller.
         functions = [fits.masked(case, case.functions[j], i) for i, j in enumerate(order)]
-        yield f"scales in another order: filters of scales {order}", case.assemble(functions)
+        says = f"scales in another order: filters of scales {order}"
+        yield "order", says, case.assemble(functions)
 
 
 def another_input_scale(case: Case) -> Iterator[Explanation]:
@@ -72,12 +75,13 @@ def another_input_scale(case: Case) -> Iterator[Explanation]:
         ),
     }
     for sentence, reads in readings.items():
-        yield sentence, case.assemble(case.functions, reads)
+        yield "neighbours", sentence, case.assemble(case.functions, reads)
 
     def of_input(scale: int, step: int) -> FloatArray:
         return case.functions[min(scale + step, count - 1)]
 
-    yield "filters of the input scale in place of the output scale", case.assemble(of_input)
+    says = "filters of the input scale in place of the output scale"
+    yield "neighbours", says, case.assemble(of_input)
 
 
 def another_gain(case: Case) -> Iterator[Explanation]:
@@ -90,15 +94,16 @@ def another_gain(case: Case) -> Iterator[Explanation]:
     if case.scales > 1 and (gains / gains[0] > 0).all():
         powers = np.log(gains[1:] / gains[0]) / np.log(sigmas[1:] / sigmas[0])
         if np.ptp(powers) < 1e-6 and abs(powers[0]) > 1e-6:
-            yield f"σ to the power {_told(powers[0] - 2)} in place of −2", kernels
-    told = ", ".join(f"{gain:.4g}" for gain in gains)
+            says = f"σ to the power {_rounded(powers[0] - 2)} in place of −2"
+            yield "amplitude", says, kernels
+    each = ", ".join(f"{gain:.4g}" for gain in gains)
     if np.ptp(gains) < 1e-6 * abs(gains[0]):
-        yield f"all answers are {gains[0]:.6g} times as large", kernels
+        yield "gain", f"all answers are {gains[0]:.6g} times as large", kernels
     else:
-        yield f"scales have gains of their own: {told}", kernels
+        yield "amplitude", f"scales have gains of their own: {each}", kernels
     norms = [np.sqrt((f**2).sum(axis=(-1, -2), keepdims=True)) for f in case.functions]
     normalised = [f / norm for f, norm in zip(case.functions, norms, strict=True)]
-    yield "each scale normalised by itself", case.assemble(normalised)
+    yield "normalised", "each scale normalised by itself", case.assemble(normalised)
 
 
 def another_function(case: Case) -> Iterator[Explanation]:
@@ -106,40 +111,47 @@ def another_function(case: Case) -> Iterator[Explanation]:
     order = fits.order_of_functions(case)
     reordered = [case.coefficients[..., order]] * case.scales
     yield (
+        "functions",
         "basis functions in another order than the coefficients",
         case.assemble(case.functions, coefficients=reordered),
     )
     if not is_hermite(known_filters(case.target).basis):
         return
-    sampled: dict[str, tuple[Any, Callable[[HermiteAtom], float]]] = {
-        "relative widths forgotten: all functions as wide as σ": (hermeval, lambda atom: 1.0),
+    sampled: dict[str, tuple[str, Any, Callable[[HermiteAtom], float]]] = {
+        "relative widths forgotten: all functions as wide as σ": (
+            "widths",
+            hermeval,
+            lambda atom: 1.0,
+        ),
         "physicists' Hermite polynomials in place of the probabilists'": (
+            "polynomials",
             hermval,
             lambda atom: atom.relative_width,
         ),
     }
-    for sentence, (polynomial, width) in sampled.items():
+    for sentence, (cause, polynomial, width) in sampled.items():
         functions = [fits.evaluated(case, scale, polynomial, width) for scale in range(case.scales)]
         norms = np.sqrt((functions[0] ** 2).sum(axis=(-1, -2)))[:, None, None]
-        yield sentence, case.assemble(functions)
-        yield sentence, case.assemble([f / norms for f in functions])
+        yield cause, sentence, case.assemble(functions)
+        yield cause, sentence, case.assemble([f / norms for f in functions])
 
 
 def another_width(case: Case) -> Iterator[Explanation]:
     """Filters of another σ, or copies of one scale's that were resized as images."""
-    yield "filters of the smallest scale resized as images", case.assemble(fits.resized(case))
-    functions, told = [], []
+    says = "filters of the smallest scale resized as images"
+    yield "resized", says, case.assemble(fits.resized(case))
+    functions, each = [], []
     for scale, sigma in enumerate(case.target.scales):
         factor, made = fits.stretched(case, scale)
         functions.append(made)
         if abs(factor - 1) > 1e-4:
-            told.append(f"scale {scale} is of σ = {sigma * factor:.4g} in place of {sigma:.4g}")
-    yield "; ".join(told) or "other widths", case.assemble(functions)
+            each.append(f"scale {scale} is of σ = {sigma * factor:.4g} in place of {sigma:.4g}")
+    yield "ratio", "; ".join(each) or "other widths", case.assemble(functions)
 
 
 def another_place(case: Case) -> Iterator[Explanation]:
     """Filters moved by up to a pixel, or averaged with their neighbours."""
-    kernels, told = np.zeros_like(case.documented), []
+    kernels, each = np.zeros_like(case.documented), []
     steps = list(itertools.product((-1, 0, 1), repeat=2))
     for scale in range(case.scales):
         moved = np.stack([np.roll(case.documented[:, :, :, scale], s, (-2, -1)) for s in steps])
@@ -149,24 +161,25 @@ def another_place(case: Case) -> Iterator[Explanation]:
         kernels[:, :, :, scale] = np.tensordot(weights, moved, 1)
         by = weights @ np.array(steps) / (weights.sum() or 1.0)
         if np.abs(by).max() > 0.005:
-            rows, columns = map(_told, by)
-            told.append(f"filters of scale {scale} moved by ({rows}, {columns}) pixels")
-    yield "; ".join(told) or "filters averaged over neighbouring pixels", kernels
+            rows, columns = map(_rounded, by)
+            each.append(f"filters of scale {scale} moved by ({rows}, {columns}) pixels")
+    yield "shift", "; ".join(each) or "filters averaged over neighbouring pixels", kernels
 
 
 def another_support(case: Case) -> Iterator[Explanation]:
     """Right values on fewer or more pixels, or on every second one."""
     supports = known_filters(case.target).basis.supports
-    functions, told = [], []
+    functions, each = [], []
     for scale in range(case.scales):
         side = fits.extent(case.measured.kernels[:, :, :, scale])
         functions.append(fits.cut_to(case, scale, side))
         if side != supports[scale]:
-            told.append(f"scale {scale} has a support of {side} pixels, not {supports[scale]}")
-    yield "; ".join(told) or "other supports", case.assemble(functions)
+            each.append(f"scale {scale} has a support of {side} pixels, not {supports[scale]}")
+    yield "support", "; ".join(each) or "other supports", case.assemble(functions)
     apart = np.abs(np.arange(case.target.window) - case.target.window // 2) % 2 == 0
     mask = np.logical_and.outer(apart, apart)
     yield (
+        "subsampled",
         "every second pixel alone is read: pixels are dropped before the filters",
         (case.measured.kernels * mask),
     )
@@ -180,13 +193,18 @@ def other_coefficients(case: Case) -> Iterator[Explanation]:
     wrong = [scale for scale in range(case.scales) if _differs(kernels, case.documented, scale)]
     same = [not _differs(kernels, shared, scale) for scale in range(case.scales)]
     if all(same):
-        yield "coefficients other than the layer's weights, the same at all scales", kernels
+        says = "coefficients other than the layer's weights, the same at all scales"
+        yield "functions", says, kernels
     else:
-        told = ", ".join(map(str, wrong))
-        yield f"coefficients not shared over scales: scales {told} have their own", kernels
+        each = ", ".join(map(str, wrong))
+        yield (
+            "unshared",
+            f"coefficients not shared over scales: scales {each} have their own",
+            kernels,
+        )
 
 
-def _told(number: float) -> str:
+def _rounded(number: float) -> str:
     """A fitted number in two decimals, 0 without a sign."""
     return f"{round(float(number), 2) + 0.0:g}"
 

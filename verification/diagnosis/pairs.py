@@ -18,6 +18,9 @@ from verification.layer.reading import ReadFilters
 from verification.signals.analytic import FloatArray
 from verification.tolerances import DOUBT
 
+_RESOLVED = 2
+"""Reach in pixels of a filter through which a spline of degree 4, and its control, can be laid."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -32,6 +35,11 @@ class Pair:
     source: FloatArray
     reaches: tuple[int, int]
     ratio: float
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the coarse filters have so many taps that a spline through them has a control."""
+        return self.reaches[1] >= _RESOLVED
 
     def exceeds(self, precision: float) -> bool:
         """Whether the filters differ by more than the doubt of interpolation and rounding."""

@@ -13,6 +13,8 @@ from verification.layer.targets import Target
 
 _WIDEST = 4.0
 """The largest ratio of neighbouring scales that is looked for."""
+_UNRESOLVED = 1.0
+"""Doubt of an interpolation, relative and squared, beyond which it says nothing."""
 
 
 def with_estimated_scales(target: Target) -> tuple[Target, str]:
@@ -20,9 +22,9 @@ def with_estimated_scales(target: Target) -> tuple[Target, str]:
 
     target: one whose scales are a guess (`estimated`).
     """
-    ratios = estimate_ratios(target, 0)
-    told = ", ".join(f"{ratio:.4g}" for ratio in ratios)
-    note = f"scales: not given; the ratios that fit best are {told}"
+    ratios = [ratio for ratio in estimate_ratios(target, 0) if ratio is not None]
+    found = ", ".join(f"{ratio:.4g}" for ratio in ratios)
+    note = f"scales: not given; the ratios that fit best are {found}"
     if not ratios or min(ratios) <= 1:
         note = f"{note}, which do not grow, so {target.scales[1] / target.scales[0]:.3g} was used"
         return target, note
@@ -33,8 +35,12 @@ def with_estimated_scales(target: Target) -> tuple[Target, str]:
     return replace(target, scales=tuple(scales)), note
 
 
-def estimate_ratios(target: Target, seed: int, *, where_claimed: bool = False) -> list[float]:
+def estimate_ratios(
+    target: Target, seed: int, *, where_claimed: bool = False
+) -> list[float | None]:
     """For each complete pair of neighbouring scales, the ratio that fits best, up to a factor.
+
+    None for filters that their pixels do not resolve at the claimed ratio.
 
     where_claimed: judged by what both filters reach at the claimed ratio alone. Elsewhere the
     claimed ratio has nothing to say, and of filters that are cut off and rounded to one size a
@@ -45,7 +51,19 @@ def estimate_ratios(target: Target, seed: int, *, where_claimed: bool = False) -
     except NotAffineError:
         return [_ratio_of_answers(target, seed, *pair) for pair in complete_pairs(target)]
     pairs = pairs_of(filters, target.scales, complete_pairs(target))
-    return [best_ratio(p, within=p.copied().common if where_claimed else None) for p in pairs]
+    if not where_claimed:
+        return [best_ratio(pair) for pair in pairs]
+    copies = [pair.copied() for pair in pairs]
+    found: list[float | None] = []
+    for pair, copy in zip(pairs, copies, strict=True):
+        if not pair.resolved or copy.bound(pair.found) >= _UNRESOLVED:
+            found.append(None)
+        elif pair.exceeds(filters.precision):
+            found.append(best_ratio(pair, within=copy.common))
+        else:
+            # Nothing is left to explain, and of a flat objective the least says nothing.
+            found.append(pair.ratio)
+    return found
 
 
 def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> float:

@@ -6,25 +6,53 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from verification.diagnosis.catalogue import Hypothesis
 from verification.layer.reading import ReadFilters
 
+_CUT = 0.1
+"""Share of a filter's largest value at its edge from which cutting it is a mistake of its own."""
 
-def support(filters: ReadFilters, scales: Sequence[float]) -> str:
-    """A sentence on supports that are not in proportion to the scales; empty if they are.
+
+def support(filters: ReadFilters, scales: Sequence[float]) -> list[Hypothesis]:
+    """Supports that are not in proportion to the scales; none if they are.
 
     Two supports are in proportion if they differ by no more than the rounding to a whole pixel on
     the finer grid, or if what the wider has beyond the other weighs no more than its last ring.
     """
-    reaches = filters.reaches
-    out = out_of_proportion(filters, scales)
-    if not out:
-        return ""
-    sides = ", ".join(str(2 * reach + 1) for reach in reaches)
-    widths = ", ".join(f"{reach / scale:.2g}" for reach, scale in zip(reaches, scales, strict=True))
-    return (
-        f"support: the supports of {sides} pixels reach {widths} σ, not in proportion to the "
-        "scales: one support for all scales, or sizes rounded too far"
+    if not out_of_proportion(filters, scales):
+        return []
+    says = (
+        f"support: the supports of {_sides(filters)} pixels reach {_widths(filters, scales)} σ, "
+        "not in proportion to the scales: one support for all scales, or sizes rounded too far"
     )
+    return [Hypothesis("support", says)]
+
+
+def cut_short(filters: ReadFilters, scales: Sequence[float]) -> list[Hypothesis]:
+    """Filters that are still large where they end, so that cutting them changes their sum."""
+    edges = []
+    for taps, reach in zip(filters.taps, filters.reaches, strict=True):
+        middle = taps.shape[-1] // 2
+        inside = slice(middle - reach, middle + reach + 1)
+        weights = np.abs(taps[..., inside, inside]).max(axis=(0, 1))
+        edge = max(weights[0].max(), weights[:, 0].max())
+        edges.append(float(edge / weights.max()) if weights.any() else 0.0)
+    if max(edges) < _CUT or np.ptp(edges) < _CUT / 2:
+        return []
+    shares = ", ".join(f"{100 * edge:.0f} %" for edge in edges)
+    says = (
+        f"support: the supports of {_sides(filters)} pixels reach {_widths(filters, scales)} σ, "
+        f"where the filters are still {shares} of their largest value: cut at too few pixels"
+    )
+    return [Hypothesis("support", says)]
+
+
+def _sides(filters: ReadFilters) -> str:
+    return ", ".join(str(2 * reach + 1) for reach in filters.reaches)
+
+
+def _widths(filters: ReadFilters, scales: Sequence[float]) -> str:
+    return ", ".join(f"{r / scale:.2g}" for r, scale in zip(filters.reaches, scales, strict=True))
 
 
 def out_of_proportion(filters: ReadFilters, scales: Sequence[float]) -> list[tuple[int, int]]:

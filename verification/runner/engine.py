@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import shlex
 import warnings
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,21 +17,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from verification.checks.black_box import NotDifferentiableError
-from verification.checks.judged import NotCopiedError
 from verification.checks.registry import CHECKS, Check, named
-from verification.checks.result import CheckResult
-from verification.diagnosis import diagnose, diagnose_against
-from verification.diagnosis.pairs import pairs_of
+from verification.checks.result import CheckResult, NotApplicableError
+from verification.diagnosis import Hypothesis, diagnose, explain
 from verification.layer.options import checked_seed
-from verification.layer.probe import complete_pairs
-from verification.layer.reading import NotAffineError, documented, read_filters
+from verification.layer.probe import complete_pairs, random_probe
+from verification.layer.reading import NotAffineError, read_filters
 from verification.layer.targets import OptionError, Target
 from verification.runner.verdict import Outcome, Status, Verdict
 
-_OWN = {"scaled_copies", "supports", "scale_ratio"}
-_EXPLAINED = _OWN | {"scale_equivariance", "response"}
-"""Failures that the filters explain, by themselves and against their documentation."""
+_EXPLAINED = {"scaled_copies", "supports", "scale_ratio", "scale_equivariance", "response"}
+"""Failures that the filters explain, by themselves or against their documentation."""
 
 
 class UnmatchedExpectationWarning(UserWarning):
@@ -71,7 +67,18 @@ def judge(
         if on_outcome is not None:
             on_outcome(outcome)
     verdict = Verdict(target.name, tuple(outcomes), reservations=_reservations(target))
-    return replace(verdict, findings=tuple(explain(target, verdict, seed)))
+    failed = {o.check for o in verdict if o.status is Status.FAILED}
+    causes = likely_causes(target, failed, seed)
+    return replace(
+        verdict,
+        findings=tuple(map(str, causes)),
+        causes=tuple(dict.fromkeys([*(c.cause for c in causes), *_causes(verdict)])),
+    )
+
+
+def _causes(verdict: Verdict) -> list[str]:
+    """What each failed check says by itself: the mistake it names, or its own name."""
+    return [o.cause or o.check for o in verdict if o.status is Status.FAILED]
 
 
 def _reservations(target: Target) -> tuple[str, ...]:
@@ -83,25 +90,21 @@ def _reservations(target: Target) -> tuple[str, ...]:
     )
 
 
-def explain(target: Target, verdict: Verdict, seed: int) -> list[str]:
-    """What the failed checks of filters point at: see `verification.diagnosis`."""
-    failed = {o.check for o in verdict if o.status is Status.FAILED}
+def likely_causes(target: Target, failed: Collection[str], seed: int) -> tuple[Hypothesis, ...]:
+    """What failed checks of filters point at, likeliest first: see `verification.diagnosis`.
+
+    Documented filters are compared with their documentation, others with those of other scales.
+    """
     pairs = complete_pairs(target)
-    if not failed & _EXPLAINED or target.output != "scales" or not pairs:
-        return []
+    if not set(failed) & _EXPLAINED or target.output != "scales":
+        return ()
     with undisturbed(target.layer, seed):
         try:
-            filters = read_filters(target, seed)
-        except Exception:  # a foreign layer raises anything; the checks have told it as errors
-            return []
-    found = []
-    if failed & _OWN or (target.filters is None and "scale_equivariance" in failed):
-        found += diagnose(filters, target.scales, pairs_of(filters, target.scales, pairs))
-    if "response" in failed:
-        told = {sentence.partition(":")[0] for sentence in found}
-        against = diagnose_against(filters, documented(target))
-        found += [sentence for sentence in against if sentence.partition(":")[0] not in told]
-    return found
+            if target.filters is not None:
+                return tuple(explain(target, random_probe(target, seed)))
+            return tuple(diagnose(read_filters(target, seed), target.scales, pairs))
+        except Exception:  # a foreign layer raises anything; its checks have reported that
+            return ()
 
 
 def warn_unmatched(expected: Mapping[str, str]) -> None:
@@ -128,7 +131,7 @@ def run_check(check: Check, target: Target, seed: int, expected: str | None = No
             result = check.run(target, seed)
             if check.tolerant and target.tolerance is not None:
                 result = replace(result, threshold=target.tolerance)
-        except (NotAffineError, NotCopiedError, NotDifferentiableError) as error:
+        except (NotAffineError, NotApplicableError) as error:
             return replace(blank, status=Status.NOT_APPLICABLE, reason=str(error))
         except Exception as error:  # told as an outcome, with its type and words
             outcome = replace(blank, reason=_said(error))
@@ -143,10 +146,7 @@ def _of(result: CheckResult, blank: Outcome) -> Outcome:
         status = Status.FAILED
     elif not result.convincing:
         status = Status.UNDECIDED
-        reason = (
-            f"the error of {result.error:.3g} is not below a quarter of {result.ignoring:.3g}, "
-            f"that of a layer that ignores scale: {result.finding}"
-        )
+        reason = f"{_undecided(result)}: {result.finding}"
     return replace(
         blank,
         status=status,
@@ -155,6 +155,22 @@ def _of(result: CheckResult, blank: Outcome) -> Outcome:
         budget=result.floor,
         threshold=result.threshold,
         ignoring=result.ignoring,
+        pair=result.pair,
+        cause=result.cause if status is Status.FAILED else "",
+    )
+
+
+def _undecided(result: CheckResult) -> str:
+    if result.passing is not None and result.error > result.passing:
+        return (
+            f"the error of {result.error:.3g} is more than the {result.passing:.3g} that the "
+            "filters explain, by no mistake that can be named; filters that are cut off inside a "
+            "stack explain it, too: judge the layers one by one, or give a tolerance"
+        )
+    return (
+        f"the error of {result.error:.3g} is not below a quarter of {result.ignoring:.3g}, "
+        "that of a layer that ignores scale; finer sampling, wider supports, more distant scales, "
+        "or a tolerance would decide"
     )
 
 

@@ -44,6 +44,7 @@ class Outcome:
     beforehand (sampling, truncation, rounding); threshold: what it may not exceed.
     reason: one sentence: the finding, why the check does not apply, or why it was expected to fail.
     ignoring: what a layer that ignores scale would show, for a decisive check of scale.
+    pair: the two σ that were compared. cause: identifier of the mistake, if the check names it.
     replay: a shell line that runs exactly this check with this seed; empty if there is none.
     """
 
@@ -56,6 +57,8 @@ class Outcome:
     budget: float | None = None
     threshold: float | None = None
     ignoring: float | None = None
+    pair: tuple[float, float] | None = None
+    cause: str = ""
     replay: str = ""
 
     def __str__(self) -> str:
@@ -77,6 +80,7 @@ class Verdict(Sequence[Outcome]):
     """All outcomes of one target, in the order of the registry, and what they point at.
 
     findings: sentences of the diagnosis, likeliest cause first; empty where nothing failed.
+    causes: identifiers of `diagnosis.CAUSES`, or names of checks that say it all, likeliest first.
     notes: what a reader should know besides, such as a window that was found.
     reservations: why the layer cannot pass, whatever its checks say.
     """
@@ -86,6 +90,7 @@ class Verdict(Sequence[Outcome]):
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     reservations: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
 
     def __getitem__(self, index: Any) -> Any:  # noqa: ANN401  (as Sequence has it)
         return self.outcomes[index]
@@ -105,7 +110,11 @@ class Verdict(Sequence[Outcome]):
         if self.complaints:
             return Answer.FAILED
         decided = any(o.status is Status.PASSED for o in self.decisive)
-        return Answer.PASSED if decided and not self.reservations else Answer.UNDECIDED
+        # What is as documented needs no explanation of its errors by its own filters.
+        documented = any(o.check == "response" and o.status is Status.PASSED for o in self)
+        doubtful = not documented and any(o.status is Status.UNDECIDED for o in self)
+        settled = decided and not doubtful and not self.reservations
+        return Answer.PASSED if settled else Answer.UNDECIDED
 
     @property
     def passed(self) -> bool:
@@ -136,10 +145,10 @@ class Verdict(Sequence[Outcome]):
 
     @property
     def summary(self) -> str:
-        """One line: the answer, its number, and how many checks ended how."""
+        """One line: the answer, its numbers, and how many checks ended how."""
         counts = Counter(o.status for o in self.outcomes)
-        told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-        return f"{self.answer}: {self.target}: {self._measured}{told or 'no check ran'}"
+        ended = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+        return f"{self.answer}: {self.target}: {self._measured}{ended or 'no check ran'}"
 
     @property
     def _measured(self) -> str:
@@ -147,16 +156,20 @@ class Verdict(Sequence[Outcome]):
         if not measured:
             return ""
         # What is measured of the layer's answers comes before what is read off its filters.
-        o = measured[0]
-        explained = "" if o.budget is None else f", explained {o.budget:.2g}"
-        return f"{o.check} error {o.error:.2g}{explained}, ignoring scale {o.ignoring:.2g}; "
+        o = next((each for each in measured if each.check != "response"), measured[0])
+        what = {"scale_equivariance": "largest equivariance error"}.get(o.check, f"{o.check} error")
+        where = "" if o.pair is None else f" between σ = {o.pair[0]:.4g} and {o.pair[1]:.4g}"
+        explained = ""
+        if o.budget is not None and o.pair is not None:
+            explained = f"; sampling and cut-off explain {o.budget:.2g}"
+        return f"{what} {o.error:.2g}{where}{explained}; ignoring scale gives {o.ignoring:.2g}; "
 
     @property
     def missing(self) -> tuple[str, ...]:
         """What would decide an undecided verdict; empty for the others."""
         if self.answer is not Answer.UNDECIDED:
             return ()
-        open_ = [o.reason for o in self.decisive if o.status is Status.UNDECIDED]
+        open_ = [f"{o.check}: {o.reason}" for o in self if o.status is Status.UNDECIDED]
         if not (open_ or self.reservations):
             return (_NOTHING_OF_SCALE,)
         return (*self.reservations, *open_)
@@ -179,6 +192,7 @@ class Verdict(Sequence[Outcome]):
             "passed": self.passed,
             "summary": self.summary,
             "findings": self.findings,
+            "causes": self.causes,
             "notes": self.notes,
             "missing": self.missing,
             "outcomes": [

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesn_impl import hermite_basis_a
-from verification.diagnosis import diagnose, diagnose_against
+from verification.diagnosis import CAUSES, Hypothesis, diagnose, documented_filters
 from verification.diagnosis.copies import copy_of, degrees
 from verification.diagnosis.pairs import pairs_of
 from verification.diagnosis.supports import support
 from verification.layer.probe import complete_pairs
-from verification.layer.reading import NotAffineError, ReadFilters, documented, read_filters
+from verification.layer.reading import NotAffineError, ReadFilters, read_filters
 from verification.layer.targets import Target, describe
 from verification.reference.continuum import axis_filter
 from verification.reference.errors import equivariance_error
@@ -47,8 +47,14 @@ def filters(*taps: np.ndarray) -> ReadFilters:
 
 
 def diagnosis(found: ReadFilters) -> list[str]:
-    pairs = pairs_of(found, SCALES, [(0, 1), (1, 2)])
-    return diagnose(found, SCALES, pairs)
+    return [str(each) for each in hypotheses(found)]
+
+
+def hypotheses(found: ReadFilters) -> list[Hypothesis]:
+    """All of them in the catalogue."""
+    causes = diagnose(found, SCALES, [(0, 1), (1, 2)])
+    assert all(each.cause in CAUSES for each in causes)
+    return causes
 
 
 # --- Reading --------------------------------------------------------------------------------------
@@ -61,16 +67,18 @@ def test_filters_are_read_as_documented(kind):
         target = describe(build_lifting(basis, 0))
     else:
         target = describe(build_scale_conv(basis, 0, 2, stride=2 if kind == "strided" else 1))
-    found, known = read_filters(target), documented(target)
+    found, known = read_filters(target), documented_filters(target)
     assert found.by_gradient
     assert found.elsewhere < 1e-12
     assert found.reaches == tuple(side // 2 for side in basis.supports)
-    assert equivariance_error(known.taps, found.taps) < rounding_error(torch.float64)
-    assert equivariance_error(known.bias, found.bias) < rounding_error(torch.float64)
+    assert found.whole is not None
+    kernels = found.whole.transpose(1, 2, 3, 0, 4, 5)
+    assert equivariance_error(known.kernels, kernels) < rounding_error(torch.float64)
+    assert equivariance_error(known.bias, found.bias.T) < rounding_error(torch.float64)
     # The negative control: another layer's filters are others.
-    other = documented(describe(build_lifting(basis, 1)))
+    other = documented_filters(describe(build_lifting(basis, 1)))
     if kind == "lifting":
-        assert equivariance_error(other.taps, found.taps) > 0.1
+        assert equivariance_error(other.kernels, kernels) > 0.1
 
 
 class Backwards(torch.autograd.Function):
@@ -173,7 +181,7 @@ FAULTS = {
         filters(*(derivatives(SCALES[n]) for n in (0, 2, 1))),
         "scales in another order",
     ),
-    "the ratio that fits best is 1, 1, you said 1.4, 1.43": (
+    "the filters of all scales are the same, pixel by pixel": (
         filters(*(derivatives(2.1) for _ in SCALES)),
         "one kernel for all scales: ",
     ),
@@ -250,25 +258,9 @@ def test_functions_with_factors_of_their_own_are_named():
 
 def test_filters_that_are_copies_are_not_accused():
     right = filters(*(derivatives(s) for s in SCALES))
-    assert support(right, SCALES) == ""
+    assert support(right, SCALES) == []
     pairs = pairs_of(right, SCALES, [(0, 1), (1, 2)])
     assert not any(pair.exceeds(right.precision) for pair in pairs)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (transposed, "rows and columns exchanged against their documentation"),
-        (lambda taps: taps[..., ::-1, ::-1], "a convolution for a correlation"),
-        (lambda taps: -taps, "of opposite sign"),
-        (lambda taps: np.roll(taps, 1, axis=-1), "off centre by (0.00, -1.00)"),
-        (lambda taps: 3 * taps, "up to factors of 3, 3, 3"),
-    ],
-)
-def test_what_all_scales_share_is_seen_against_the_documentation(change, words):
-    right = filters(*(derivatives(s) for s in SCALES))
-    found = replace(right, taps=np.ascontiguousarray(change(right.taps)))
-    assert words in diagnose_against(found, right)[0]
 
 
 def test_targets_need_not_be_lifting():

@@ -167,7 +167,7 @@ def test_exported_programs_are_judged_as_the_layers_are():
     options: dict[str, Any] = {"window": 7, "in_channels": 2, "lifts": True}
     check_scale_equivariance(program(layer).module(), (1.0, 1.5), **options).require()
     wrong = check_scale_equivariance(program(layer).module(), (1.0, 3.0), **options)
-    assert "you said 3" in wrong.findings[0]
+    assert "given is 3" in wrong.findings[0]
 
 
 # --- Factories ------------------------------------------------------------------------------------

@@ -147,6 +147,7 @@ def test_unknown_scales_are_estimated_and_told():
     assert not verdict.passed
     assert "do not grow" in verdict.notes[1]
     assert "one kernel for all scales" in verdict.findings[0]
+    assert verdict.causes[0] == "one_kernel"
 
 
 def test_maps_and_classifiers_are_judged_by_their_answers():
@@ -349,8 +350,8 @@ def test_the_command_judges_and_writes(own, capsys):
     code = judge("own_layers:right", *only, "--json", str(files[0]), "--figure", str(files[1]))
     printed = capsys.readouterr().out
     assert code == 0
-    assert printed.startswith("PASSED: right: scale_equivariance error ")
-    assert ", ignoring scale 0.11; 2 passed\n" in printed
+    assert printed.startswith("PASSED: right: largest equivariance error ")
+    assert "; ignoring scale gives 0.11; 2 passed\n" in printed
     assert json.loads(files[0].read_text(encoding="utf-8"))["passed"] is True
     assert files[1].read_bytes().startswith(b"<?xml")
     assert sorted(own.glob("*")) == sorted([own / "own_layers.py", *files, *own.glob("__pyc*")])

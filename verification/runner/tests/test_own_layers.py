@@ -78,10 +78,10 @@ def make(mistake=""):
 MISTAKES = {
     "rounded": "look at how σ enters the filter: in every place, and unrounded; and whether each "
     "function is normalised at each scale by itself",
-    "half the power": "the ratio that fits best is 1.2, 1.2, you said 1.43, 1.4, its power 0.5",
+    "half the power": "the ratio that fits best is 1.2, 1.2, given is 1.43, 1.4, its power 0.5",
     "transposed": "orientation: scales 1 and 2 are rows and columns exchanged to each other",
     "gain": "each scale is normalised by itself, or has a gain of its own",
-    "reshape": "axes: the scale axis is where you said channels are",
+    "reshape": "axes: the scale axis is where channels were declared",
 }
 
 
