@@ -18,7 +18,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,9 @@ import torch
 from numpy.polynomial.hermite_e import hermeval
 from numpy.typing import NDArray
 from torch import Tensor
+
+from sesn_impl.arguments import check_at_least, check_odd, check_scales
+from sesn_impl.states import Configuration
 
 _VANISHING_NORM = 1e-12
 
@@ -90,29 +92,15 @@ class SteerableBasis:
         return tuple(int(torch.linalg.matrix_rank(f.flatten(1))) for f in self.functions.unbind(1))
 
     @property
-    def signature(self) -> Tensor:
-        """S, scales, supports and a projection of each function: [1 + 2·S + N_b] float64."""
+    def configuration(self) -> Configuration:
+        """Numbers that tell this basis from others: scales, supports, projected functions."""
         flat = self.functions.flatten(1).numpy()
-        projections = flat @ np.cos(np.arange(flat.shape[1]))
-        return torch.from_numpy(
-            np.array([self.num_scales, *self.scales, *self.supports, *projections])
-        )
-
-    def difference(self, signature: Tensor) -> str:
-        """In what the basis of a signature differs from this one; empty if it is the same.
-
-        Values may have gone through any dtype, and functions been computed on another machine.
-        """
-        coarse = signature.is_floating_point() and 4 * torch.finfo(signature.dtype).eps
-        theirs, ours, error = signature.cpu().double(), self.signature, max(coarse, 1e-6)
-        if theirs.shape == ours.shape and torch.allclose(theirs, ours, error, error):
-            return ""
-        count = int(theirs[0].round())
-        scales = tuple(round(s, 6) for s in theirs[1 : 1 + count].tolist())
-        supports = tuple(round(s) for s in theirs[1 + count : 1 + 2 * count].tolist())
-        functions = len(theirs) - 1 - 2 * count
-        here = f"here scales={self.scales}, supports={self.supports}, {self.num_functions}"
-        return f"scales={scales}, supports={supports}, {functions} functions; {here} functions"
+        return {
+            "number of scales": (self.num_scales,),
+            "scales": self.scales,
+            "supports": self.supports,
+            "functions": (flat @ np.cos(np.arange(flat.shape[1]))).tolist(),
+        }
 
     def __repr__(self) -> str:
         return (
@@ -133,10 +121,10 @@ def hermite_basis_a(
     Raises ValueError for an argument outside these ranges, or a support so small that a function
     vanishes on it. Source: the authors' released code, `steerable_A`.
     """
-    check_arguments(kernel_size, scales, effective_size)
+    check_at_least(1, effective_size=effective_size)
     orders = range(effective_size)
-    atoms = tuple(HermiteFunction(n, m, 1.0) for m in orders for n in orders)
-    return sample_basis(kernel_size, tuple(map(float, scales)), atoms)
+    atoms = [HermiteFunction(n, m, 1.0) for m in orders for n in orders]
+    return sample_basis(kernel_size, scales, atoms)
 
 
 def hermite_basis_b(
@@ -157,16 +145,15 @@ def hermite_basis_b(
     Raises ValueError for an argument outside these ranges, or a support so small that a function
     vanishes on it. Source: the authors' released code, `steerable_B`.
     """
-    check_arguments(kernel_size, scales, effective_size)
-    if max_order < 0:
-        raise ValueError(f"max_order={max_order!r}: must be at least 0")
+    check_at_least(1, effective_size=effective_size)
+    check_at_least(0, max_order=max_order)
     if not (math.isfinite(mult) and mult > 1):
         raise ValueError(f"mult={mult!r}: must be a finite number above 1")
     orders = [(n, m) for m in range(max_order + 1) for n in range(max_order + 1 - m)]
     count = effective_size**2
     levels = math.ceil(count / len(orders))
     atoms = [HermiteFunction(n, m, mult**-level) for level in range(levels) for n, m in orders]
-    return sample_basis(kernel_size, tuple(map(float, scales)), tuple(atoms[:count]))
+    return sample_basis(kernel_size, scales, atoms[:count])
 
 
 def steerable_basis(
@@ -182,8 +169,8 @@ def steerable_basis(
     Raises ValueError for arguments out of range, a function that is not finite, vanishes on the
     smallest support or is not σ⁻² ψ(t/σ), and functions that depend on each other at every scale.
     """
-    check_arguments(kernel_size, scales, 1)
-    scales = tuple(map(float, scales))
+    check_odd(kernel_size=kernel_size)
+    scales = check_scales(scales)
     if not atoms:
         raise ValueError("atoms: must be one or more functions")
     if supports is not None and (
@@ -197,7 +184,7 @@ def steerable_basis(
         )
     for index, atom in enumerate(atoms):
         _check_law(index, atom, kernel_size, scales)
-    basis = sample_basis(kernel_size, scales, tuple(atoms), supports)
+    basis = sample_basis(kernel_size, scales, atoms, supports)
     if max(basis.ranks) < len(atoms):
         raise ValueError(
             f"atoms: must be linearly independent at one scale at least; of {len(atoms)} "
@@ -212,10 +199,12 @@ def support_at(scale: float, kernel_size: int, largest_scale: float) -> int:
 
 
 def sample_basis(
-    kernel_size: int, scales: tuple[float, ...], atoms: tuple[BasisFunction, ...],
+    kernel_size: int, scales: Sequence[float], atoms: Sequence[BasisFunction],
     supports: Sequence[int] | None = None,
 ) -> SteerableBasis:  # fmt: skip
     """Samples functions that are known to be steerable; raises ValueError where one vanishes."""
+    check_odd(kernel_size=kernel_size)
+    scales = check_scales(scales)
     supports = tuple(supports or (support_at(scale, kernel_size, scales[-1]) for scale in scales))
     functions = np.zeros((len(atoms), len(scales), kernel_size, kernel_size))
     for index, (scale, support) in enumerate(zip(scales, supports, strict=True)):
@@ -236,7 +225,7 @@ def sample_basis(
         functions=torch.from_numpy(functions / norms[:, None, None, None]),
         scales=scales,
         supports=supports,
-        atoms=atoms,
+        atoms=tuple(atoms),
         norms=tuple(norms.tolist()),
     )
 
@@ -263,15 +252,3 @@ def _check_law(
 def _hermite_gaussian(order: int, x: FloatArray) -> FloatArray:
     polynomial = hermeval(x, [0.0] * order + [1.0])
     return np.asarray(polynomial * np.exp(-(x**2) / 2))
-
-
-def check_arguments(kernel_size: int, scales: Sequence[float], effective_size: int) -> None:
-    """Raises ValueError for what makes no basis."""
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size={kernel_size!r}: must be odd and positive")
-    if len(scales) == 0 or not all(math.isfinite(s) and s > 0 for s in scales):
-        raise ValueError(f"scales={tuple(scales)!r}: must be one or more finite positive numbers")
-    if any(b <= a for a, b in pairwise(scales)):
-        raise ValueError(f"scales={tuple(scales)!r}: must grow from first to last")
-    if effective_size < 1:
-        raise ValueError(f"effective_size={effective_size!r}: must be at least 1")

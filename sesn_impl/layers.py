@@ -1,43 +1,45 @@
 """Scale-equivariant layers: lifting and scale convolution, 1×1 mixing, max-projection.
 
-With f_s(t) = f(t/s) and Y_f(σ, t) = Σ_u f(u) ψ_σ(u − t), the layers keep, up to
-sampling and cut-off,
+    ψ_σ(t) = σ⁻² ψ(t/σ) = Σ_n w_n ψ_{n,σ}(t)                                (SESN, section 3)
+    lifting     y(σ, t) = b + Σ_c Σ_u x_c(t + u) ψ_{c,σ}(u)                 (section 4.1)
+    scale conv  y(σ_i, t) = b + Σ_{c,k} Σ_u x_c(σ_{i+k}, t + u) ψ_{c,k,σ_i}(u)    (section 4.2)
+    1×1         y(σ, t) = b + Σ_c w_c x_c(σ, t)                             (section 4.3)
+    projection  y(t) = max_σ x(σ, t)                                        (section 4.4)
 
-    Y_{f_s}(sσ, st) = Y_f(σ, t)                            (SESN, section 3)
+With f_s(t) = f(t/s), sampling and cut-off aside, y_{f_s}(sσ, st) = y_f(σ, t).
 
 Convention: cross-correlation, tensors [B, C, H, W] for images and [B, C, S, H, W] for functions on
 scale and space, S in the order of the basis's scales (small to large).
 
 What acts on each scale alone comes from torch: pooling is `nn.MaxPool3d((1, 2, 2))`, up-sampling
-`nn.Upsample(scale_factor=(1, 2, 2))`, normalisation `nn.BatchNorm3d(C)`.
+`nn.Upsample(scale_factor=(1, 2, 2))`, normalisation `nn.BatchNorm3d(C)`. To count operations take
+`torch.utils.flop_counter`: torchinfo counts coefficients, of which there are fewer than weights.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import reduce
+from itertools import repeat
 from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sesn_impl.arguments import Pixels, check_at_least, check_pair, check_shape, pair
 from sesn_impl.basis import SteerableBasis
 from sesn_impl.fast import arranged, correlate, larger, stack_scales
-
-Pixels = int | tuple[int, int]
-"""One number for rows and columns, or one for each."""
+from sesn_impl.states import Configuration, Configured
 
 _PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
 
 
-class _SteerableConv2d(nn.Module):
+class _SteerableConv2d(Configured):
     """What lifting and scale convolution share: coefficients, basis and the filters made of them.
 
     weight: [C_out, C_in, K_S, N_b] or [C_out, C_in, N_b]; bias: [C_out] or None.
-    A state dict also holds, in `_extra_state`, what the coefficients belong to; loading the state
-    of another basis is an error, one without that entry loads.
     """
 
     functions: Tensor
@@ -49,25 +51,22 @@ class _SteerableConv2d(nn.Module):
         padding: Pixels | str, bias: bool, padding_mode: str,
     ) -> None:  # fmt: skip
         super().__init__()
-        _check_at_least("out_channels", weight_shape[0], 1)
-        _check_at_least("in_channels", weight_shape[1], 1)
+        self.out_channels, self.in_channels = weight_shape[:2]
+        check_at_least(1, in_channels=self.in_channels, out_channels=self.out_channels)
+        self.basis, self.padding_mode = basis, padding_mode
+        self.stride = check_pair(1, "stride", stride)
         if padding == "same":
-            if _pair(stride) != (1, 1):
+            if self.stride != 1:
                 raise ValueError(f'padding="same" with stride={stride!r}: the stride must be 1')
             padding = basis.kernel_size // 2
         if isinstance(padding, str):
             raise ValueError(f'padding={padding!r}: must be pixels or "same"')
-        for name, value, least in (("stride", stride, 1), ("padding", padding, 0)):
-            for number in _pair(value):
-                _check_at_least(name, number, least)
+        self.padding = check_pair(0, "padding", padding)
         if padding_mode not in _PADDING_MODES:
             allowed = ", ".join(_PADDING_MODES)
             raise ValueError(f"padding_mode={padding_mode!r}: must be one of {allowed}")
-        self.out_channels, self.in_channels = weight_shape[:2]
-        self.basis = basis
-        self.stride, self.padding, self.padding_mode = _one(stride), _one(padding), padding_mode
         self.weight = nn.Parameter(torch.empty(weight_shape))
-        self.bias = nn.Parameter(torch.empty(weight_shape[0])) if bias else None
+        self.bias = nn.Parameter(torch.empty(self.out_channels)) if bias else None
         # Not persistent: the basis is derived from the configuration, a state dict holds what was
         # learned.
         functions = basis.functions.to(self.weight)
@@ -76,26 +75,17 @@ class _SteerableConv2d(nn.Module):
 
     def reset_parameters(self) -> None:
         """Kaiming-uniform coefficients with a = √5, zero bias (the authors' MNIST recipe)."""
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+        _reset(self)
+
+    def configuration(self) -> Configuration:
+        """The basis of the coefficients."""
+        return self.basis.configuration
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         # A cast of a cast loses digits: a float64 layer has to use the float64 basis.
         self.functions = self.basis.functions.to(self.functions)
         return self
-
-    def get_extra_state(self) -> Tensor:
-        """What the coefficients belong to: `SteerableBasis.signature`."""
-        return self.basis.signature
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:  # noqa: ANN401
-        foreign = state_dict.pop(f"{prefix}_extra_state", None)
-        if foreign is not None and (difference := self.basis.difference(foreign)):
-            errors = rest[-1]
-            errors.append(f"{prefix}weight belongs to another basis: {difference}")
-        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] or [B, C_in, S, H, W] -> [B, C_out, S, H', W']."""
@@ -111,13 +101,7 @@ class _SteerableConv2d(nn.Module):
         return y if self.bias is None else y + self.bias[:, None, None]
 
     def _responses(self, x: Tensor) -> Iterator[Tensor]:
-        """The response of each scale, without bias: [B, C_out, H', W']."""
-        self._check(x)
-        rows, columns = _pair(self.padding)
-        if self.padding_mode != "zeros":
-            inner = x.shape[1:-2]
-            x = F.pad(x.flatten(1, -3), (columns, columns, rows, rows), self.padding_mode)
-            x, rows, columns = torch.unflatten(x, 1, inner), 0, 0
+        """Σ_u x(t + u) ψ_σ(u) of each scale σ: [B, C_out, H', W']."""
         functions = self.functions
         if functions.device != self.weight.device or functions.dtype != self.weight.dtype:
             # Weights were assigned: to a layer from the meta device, or in another precision.
@@ -125,38 +109,41 @@ class _SteerableConv2d(nn.Module):
         several = self.weight.ndim == 4 and self.weight.shape[2] > 1
         weight = self.weight.transpose(1, 2) if several else self.weight
         coefficients = weight.flatten(1, -2).permute(2, 0, 1).flatten(1)  # [N_b, C_out·K_S·C_in]
-        images = self._slices(arranged(x))
-        for scale, support in enumerate(self.basis.supports):
+        rows, columns = pair(self.padding) if self.padding_mode == "zeros" else (0, 0)
+        for scale, seen in enumerate(self._seen(x)):  # [B, K·C_in, H, W]
+            support = self.basis.supports[scale]
             margin = (self.basis.kernel_size - support) // 2
             inside = slice(margin, margin + support)
             own = functions[:, scale, inside, inside].transpose(0, 2).flatten(0, 1)
             filters = (own @ coefficients).view(support, support, self.out_channels, -1)
-            seen = self._seen(images, scale)  # [B, K·C_in, H, W]
             # [C_out, K·C_in, v, v], correlated as if padded with zeros to V×V. Slices above the
             # largest scale are zero: leaving them out is the same, at no cost.
             filters = filters[..., : seen.shape[1]].permute(2, 3, 1, 0)
-            yield correlate(seen, filters, _pair(self.stride), (rows - margin, columns - margin))
+            yield correlate(seen, filters, pair(self.stride), (rows - margin, columns - margin))
 
-    def _check(self, x: Tensor) -> None:
-        """Raises ValueError for an input of another shape."""
+    def _seen(self, x: Tensor) -> Iterator[Tensor]:
+        """What each output scale sums over: [B, K·C_in, H, W]; ValueError for another input."""
         raise NotImplementedError
 
-    def _slices(self, x: Tensor) -> Sequence[Tensor]:
-        """Each scale's slice [B, C_in, H, W], or one that all scales see."""
-        raise NotImplementedError
-
-    def _seen(self, slices: Sequence[Tensor], scale: int) -> Tensor:
-        """What an output scale sums over: [B, K·C_in, H, W]."""
-        raise NotImplementedError
-
-    def _check_size(self, x: Tensor) -> None:
-        smallest = [self.basis.kernel_size - 2 * n for n in _pair(self.padding)]
+    def _continued(self, x: Tensor) -> Tensor:
+        """The image with what lies around it, unless that is zero."""
+        kernel_size, mode = self.basis.kernel_size, self.padding_mode
+        rows, columns = pair(self.padding)
+        smallest = [
+            max(kernel_size - 2 * n, {"circular": n, "reflect": n + 1}.get(mode, 1))
+            for n in (rows, columns)
+        ]
         if x.shape[-2] < smallest[0] or x.shape[-1] < smallest[1]:
             raise ValueError(
                 f"x of shape {tuple(x.shape)}: height and width must be at least "
                 f"{' and '.join(map(str, sorted({*smallest})))} "
-                f"for kernel_size={self.basis.kernel_size} and padding={self.padding}"
+                f"for kernel_size={kernel_size} and padding={self.padding}"
             )
+        if mode != "zeros":
+            inner = x.shape[1:-2]
+            x = F.pad(x.flatten(1, -3), (columns, columns, rows, rows), mode)
+            x = torch.unflatten(x, 1, inner)
+        return arranged(x)
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""
@@ -193,15 +180,9 @@ class LiftingConv2d(_SteerableConv2d):
         shape = (out_channels, in_channels, basis.num_functions)
         super().__init__(shape, basis, stride, padding, bias, padding_mode)
 
-    def _check(self, x: Tensor) -> None:
-        _check_shape(x, 4, f"[B, C_in={self.in_channels}, H, W]", self.in_channels)
-        self._check_size(x)
-
-    def _slices(self, x: Tensor) -> Sequence[Tensor]:
-        return [x]
-
-    def _seen(self, slices: Sequence[Tensor], scale: int) -> Tensor:
-        return slices[0]
+    def _seen(self, x: Tensor) -> Iterator[Tensor]:
+        check_shape(x, f"[B, C_in={self.in_channels}, H, W]", self.in_channels)
+        return repeat(self._continued(x), self.basis.num_scales)
 
 
 class ScaleConv2d(_SteerableConv2d):
@@ -230,17 +211,13 @@ class ScaleConv2d(_SteerableConv2d):
         super().__init__(shape, basis, stride, padding, bias, padding_mode)
         self.scale_extent = scale_extent
 
-    def _check(self, x: Tensor) -> None:
+    def _seen(self, x: Tensor) -> Iterator[Tensor]:
         channels, scales = self.in_channels, self.basis.num_scales
-        _check_shape(x, 5, f"[B, C_in={channels}, S={scales}, H, W]", channels, scales)
-        self._check_size(x)
-
-    def _slices(self, x: Tensor) -> Sequence[Tensor]:
-        return x.unbind(2)
-
-    def _seen(self, slices: Sequence[Tensor], scale: int) -> Tensor:
-        seen = slices[scale : scale + self.scale_extent]
-        return seen[0] if len(seen) == 1 else torch.cat(list(seen), 1)
+        check_shape(x, f"[B, C_in={channels}, S={scales}, H, W]", channels, scales)
+        slices = self._continued(x).unbind(2)
+        for scale in range(scales):
+            seen = slices[scale : scale + self.scale_extent]
+            yield seen[0] if len(seen) == 1 else torch.cat(seen, 1)
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""
@@ -277,27 +254,22 @@ class ScaleConv1x1(nn.Module):
         self, in_channels: int, out_channels: int, stride: Pixels = 1, bias: bool = True
     ) -> None:
         super().__init__()
-        _check_at_least("in_channels", in_channels, 1)
-        _check_at_least("out_channels", out_channels, 1)
-        for number in _pair(stride):
-            _check_at_least("stride", number, 1)
+        check_at_least(1, in_channels=in_channels, out_channels=out_channels)
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.stride = stride
+        self.stride = check_pair(1, "stride", stride)
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels))
         self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Kaiming-uniform weights with a = √5, zero bias."""
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+        _reset(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, S, H, W] -> [B, C_out, S, ⌈H/stride⌉, ⌈W/stride⌉]."""
-        _check_shape(x, 5, f"[B, C_in={self.in_channels}, S, H, W]", self.in_channels)
+        check_shape(x, f"[B, C_in={self.in_channels}, S, H, W]", self.in_channels)
         weight = self.weight[:, :, None, None, None]
-        return F.conv3d(x, weight, self.bias, stride=(1, *_pair(self.stride)))
+        return F.conv3d(x, weight, self.bias, stride=(1, *pair(self.stride)))
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""
@@ -321,32 +293,13 @@ class ScaleMaxProjection(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """[B, C, S, H, W] -> [B, C, H, W], or that and the scales."""
-        _check_shape(x, 5, "[B, C, S, H, W] with S > 0")
+        check_shape(x, "[B, C, S, H, W] with S > 0")
         first, *others = x.unbind(2)
         y = reduce(larger, others, first) if others else first.clone()
         return (y, x.detach().argmax(2)) if self.return_scale else y
 
 
-def _pair(value: Pixels) -> tuple[int, int]:
-    """For rows and columns."""
-    rows, columns = value if isinstance(value, tuple | list) else (value, value)
-    return rows, columns
-
-
-def _one(value: Pixels) -> Pixels:
-    """One number where rows and columns have the same."""
-    pair = _pair(value)
-    return pair[0] if pair[0] == pair[1] else pair
-
-
-def _check_at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"{name}={value!r}: must be at least {least}")
-
-
-def _check_shape(x: Tensor, ndim: int, layout: str, *sizes: int) -> None:
-    """Raises unless x is a tensor of that many axes, not empty, with these sizes behind B."""
-    if not isinstance(x, Tensor):
-        raise TypeError(f"x of type {type(x).__name__}: must be a torch.Tensor {layout}")
-    if x.ndim != ndim or tuple(x.shape[1 : 1 + len(sizes)]) != sizes or not x.shape[-3]:
-        raise ValueError(f"x of shape {tuple(x.shape)}: must be {layout}")
+def _reset(layer: _SteerableConv2d | ScaleConv1x1) -> None:
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sesn_impl.basis import FloatArray, SteerableBasis, check_arguments, sample_basis
+from sesn_impl.arguments import check_at_least, check_scales
+from sesn_impl.basis import FloatArray, SteerableBasis, sample_basis
 
 _ANGLES = np.arange(256) * (2 * np.pi / 256)
 """Where Bessel's integral is sampled: exact to rounding while order + argument are below 200."""
@@ -70,13 +71,12 @@ def bspline_basis(
 
     Raises ValueError as `hermite_basis_a` does. Source: Bekkers, ICLR 2020 (B-spline CNNs).
     """
-    check_arguments(kernel_size, scales, effective_size)
-    if degree < 1:
-        raise ValueError(f"degree={degree!r}: must be at least 1")
+    check_at_least(1, effective_size=effective_size, degree=degree)
+    scales = check_scales(scales)
     spacing = kernel_size / scales[-1] / (effective_size + degree)
     centres = [i - (effective_size - 1) / 2 for i in range(effective_size)]
     atoms = [BSplineFunction(a, b, spacing, degree) for b in centres for a in centres]
-    return sample_basis(kernel_size, tuple(map(float, scales)), tuple(atoms))
+    return sample_basis(kernel_size, scales, atoms)
 
 
 def fourier_bessel_basis(
@@ -89,7 +89,8 @@ def fourier_bessel_basis(
 
     Raises ValueError as `hermite_basis_a` does. Source: Zhu et al., 2022 (ScDCFNet).
     """
-    check_arguments(kernel_size, scales, effective_size)
+    check_at_least(1, effective_size=effective_size)
+    scales = check_scales(scales)
     radius = kernel_size / (2 * scales[-1])
     largest = 2 * effective_size + 3  # about (largest/2)² functions have a root below it
     roots = sorted((root, m) for m in range(largest) for root in _bessel_roots(m, largest))
@@ -98,8 +99,7 @@ def fourier_bessel_basis(
         for root, m in roots
         for phase in ((0.0, -math.pi / 2) if m else (0.0,))
     ]
-    chosen = tuple(atoms[: effective_size**2])
-    return sample_basis(kernel_size, tuple(map(float, scales)), chosen)
+    return sample_basis(kernel_size, scales, atoms[: effective_size**2])
 
 
 def _bspline(degree: int, x: FloatArray) -> FloatArray:

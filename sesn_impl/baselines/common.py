@@ -1,20 +1,20 @@
-"""What the compared methods' layers share: fixed tensors at full precision, and argument checks."""
+"""What the compared methods' layers share: fixed tensors at full precision, a maximum, a start."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import reduce
-from itertools import pairwise
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from sesn_impl.fast import larger
+from sesn_impl.states import Configured
 
 
-class FixedTensors(nn.Module):
+class FixedTensors(Configured):
     """A module with tensors that follow its device and dtype, and are no part of its state dict.
 
     They are kept in float64 on the CPU and cast from there: a cast of a cast would lose digits, and
@@ -54,36 +54,6 @@ def best_of(responses: Iterable[Tensor]) -> Tensor:
     No more than two responses are held at once.
     """
     return reduce(larger, responses)
-
-
-def check_positive(**values: int) -> None:
-    """Raises ValueError for the first argument that is below 1."""
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name}={value!r}: must be at least 1")
-
-
-def check_odd(**values: int) -> None:
-    """Raises ValueError for the first argument that is not an odd positive number."""
-    for name, value in values.items():
-        if value < 1 or value % 2 == 0:
-            raise ValueError(f"{name}={value!r}: must be odd and positive")
-
-
-def check_scales(scales: Sequence[float]) -> tuple[float, ...]:
-    """The scales as floats; ValueError unless they are finite, positive and growing."""
-    values = tuple(map(float, scales))
-    if not values or not all(math.isfinite(s) and s > 0 for s in values):
-        raise ValueError(f"scales={values!r}: must be one or more finite positive numbers")
-    if any(b <= a for a, b in pairwise(values)):
-        raise ValueError(f"scales={values!r}: must grow from first to last")
-    return values
-
-
-def check_image(x: Tensor, channels: int) -> None:
-    """Raises ValueError unless x is [B, channels, H, W]."""
-    if x.ndim != 4 or x.shape[1] != channels:
-        raise ValueError(f"x of shape {tuple(x.shape)}: must be [B, C_in={channels}, H, W]")
 
 
 def uniform_by_fan_in(weight: Tensor, fan_in: int) -> None:

@@ -29,8 +29,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sesn_impl.baselines.common import FixedTensors, check_odd, check_positive
+from sesn_impl.arguments import check_at_least, check_odd, check_shape
+from sesn_impl.baselines.common import FixedTensors
 from sesn_impl.fast import arranged, correlate, stack_scales
+from sesn_impl.states import Configuration, Configured
 
 
 class GaussianScaleSpace(FixedTensors):
@@ -46,8 +48,8 @@ class GaussianScaleSpace(FixedTensors):
 
     def __init__(self, num_scales: int, zero_scale: float, base: int = 2) -> None:
         super().__init__()
-        check_positive(num_scales=num_scales)
-        _check_base(base)
+        check_at_least(1, num_scales=num_scales)
+        check_at_least(2, base=base)
         if not (math.isfinite(zero_scale) and zero_scale > 0):
             raise ValueError(f"zero_scale={zero_scale!r}: must be a finite positive number")
         self.num_scales, self.zero_scale, self.base = num_scales, zero_scale, base
@@ -56,10 +58,16 @@ class GaussianScaleSpace(FixedTensors):
             half_width = 4 * math.ceil(variance**0.5)
             self.fix(f"kernel_{k}", partial(discrete_gaussian, variance, half_width))
 
+    def configuration(self) -> Configuration:
+        """The scales of the copies."""
+        return {
+            "num_scales": (self.num_scales,), "base": (self.base,),
+            "zero_scale": (self.zero_scale,),
+        }  # fmt: skip
+
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, S, H, W]."""
-        if x.ndim != 4:
-            raise ValueError(f"x of shape {tuple(x.shape)}: must be [B, C, H, W]")
+        check_shape(x, "[B, C, H, W]")
         images = x.flatten(0, 1)[:, None]  # [B·C, 1, H, W]
         blurred = [self._blur(images, k).view_as(x) for k in range(1, self.num_scales)]
         return torch.stack([x, *blurred], dim=2)
@@ -75,7 +83,7 @@ class GaussianScaleSpace(FixedTensors):
         return f"num_scales={self.num_scales}, zero_scale={self.zero_scale}, base={self.base}"
 
 
-class DilatedScaleConv2d(nn.Module):
+class DilatedScaleConv2d(Configured):
     """Convolution on a stack, taps base^k apart: [B, C_in, S_in, H, W] -> [B, C_out, S, H', W'].
 
     weight: [C_out, C_in, K_S, k, k]; no bias. num_scales: S, at most S_in.
@@ -93,11 +101,10 @@ class DilatedScaleConv2d(nn.Module):
         scale_extent: int = 1, stride: int = 1, base: int = 2, initialisation: str = "he",
     ) -> None:  # fmt: skip
         super().__init__()
-        check_positive(
-            in_channels=in_channels, out_channels=out_channels, num_scales=num_scales, stride=stride
-        )
+        channels = {"in_channels": in_channels, "out_channels": out_channels}
+        check_at_least(1, **channels, num_scales=num_scales, stride=stride)
+        check_at_least(2, base=base)
         check_odd(kernel_size=kernel_size)
-        _check_base(base)
         if not 1 <= scale_extent <= num_scales:
             raise ValueError(
                 f"scale_extent={scale_extent!r}: must be between 1 and num_scales={num_scales}"
@@ -119,13 +126,16 @@ class DilatedScaleConv2d(nn.Module):
         else:
             _delta_(self.weight)
 
+    def configuration(self) -> Configuration:
+        """The scales that the taps are spread to."""
+        return {"num_scales": (self.num_scales,), "base": (self.base,)}
+
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, S_in, H, W] -> [B, C_out, S, H', W']."""
-        if x.ndim != 5 or x.shape[1] != self.in_channels or x.shape[2] < self.num_scales:
-            raise ValueError(
-                f"x of shape {tuple(x.shape)}: must be "
-                f"[B, C_in={self.in_channels}, S_in ≥ {self.num_scales}, H, W]"
-            )
+        layout = f"[B, C_in={self.in_channels}, S_in ≥ {self.num_scales}, H, W]"
+        check_shape(x, layout, self.in_channels)
+        if x.shape[2] < self.num_scales:
+            raise ValueError(f"x of shape {tuple(x.shape)}: must be {layout}")
         copies = arranged(x).unbind(2)
         return stack_scales(self._respond(copies, k) for k in range(self.num_scales))
 
@@ -173,8 +183,3 @@ def _delta_(weight: Tensor) -> None:
         weight[:, :, :, centre, centre] = torch.where(
             matching[:, :, None], groups / out_channels, weight[:, :, :, centre, centre]
         )
-
-
-def _check_base(base: int) -> None:
-    if base < 2 or int(base) != base:
-        raise ValueError(f"base={base!r}: must be an integer of at least 2")

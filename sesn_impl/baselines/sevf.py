@@ -27,16 +27,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sesn_impl.baselines.common import (
-    FixedTensors,
-    best_of,
-    check_image,
-    check_positive,
-    uniform_by_fan_in,
-)
+from sesn_impl.arguments import check_at_least, check_shape
+from sesn_impl.baselines.common import FixedTensors, best_of, uniform_by_fan_in
 from sesn_impl.baselines.resampling import linear_matrix
 from sesn_impl.fast import arranged, correlate, stack_scales
 from sesn_impl.fast.constants import remembered
+from sesn_impl.states import Configuration
 
 STEPS = (-4, -3, -2, -1, 0, 1, 2, 3)
 BASE = 1.26
@@ -56,12 +52,9 @@ class _PyramidConv2d(FixedTensors):
         steps: Sequence[int], base: float, angle_range: float,
     ) -> None:  # fmt: skip
         super().__init__()
-        check_positive(
-            in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size,
-            stride=stride,
-        )  # fmt: skip
-        if padding < 0:
-            raise ValueError(f"padding={padding!r}: must be 0 or more pixels")
+        channels = {"in_channels": in_channels, "out_channels": out_channels}
+        check_at_least(1, **channels, kernel_size=kernel_size, stride=stride)
+        check_at_least(0, padding=padding)
         if len(steps) < 2 or any(b - a != 1 for a, b in pairwise(steps)):
             raise ValueError(f"steps={tuple(steps)!r}: must be two or more successive integers")
         if not (math.isfinite(base) and base > 1):
@@ -70,12 +63,19 @@ class _PyramidConv2d(FixedTensors):
             raise ValueError(f"angle_range={angle_range!r}: must be in (0, π] radians")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        self.steps, self.base = tuple(steps), base
+        self.steps, self.base, self.angle_range = tuple(steps), base, angle_range
         step = angle_range / (len(steps) - 1)
         angles = [step * k for k in self.steps]
         for name, function in (("cosines", math.cos), ("sines", math.sin)):
             values = list(map(function, angles))
             self.fix(name, partial(torch.tensor, values, dtype=torch.float64))
+
+    def configuration(self) -> Configuration:
+        """The scales that images are resized to, and their angles."""
+        return {
+            "number of steps": (len(self.steps),), "steps": self.steps, "base": (self.base,),
+            "angle_range": (self.angle_range,),
+        }  # fmt: skip
 
     def _respond(self, x: Tensor, weight: Tensor, step: int) -> Tensor:
         """Response to the image resized by base^step: [B, C, H, W] -> [B, C_out, H', W']."""
@@ -96,7 +96,7 @@ class _PyramidConv2d(FixedTensors):
         return torch.stack([u, v], dim=2)
 
     def _check_size(self, x: Tensor) -> None:
-        smallest = round(min(x.shape[-2:]) * self.base ** self.steps[0])
+        smallest = round(min(map(int, x.shape[-2:])) * self.base ** self.steps[0])
         if smallest < max(1, self.kernel_size - 2 * self.padding):
             raise ValueError(
                 f"x of shape {tuple(x.shape)}: resized by {self.base}^{self.steps[0]} it is "
@@ -142,7 +142,7 @@ class VectorLiftingConv2d(_PyramidConv2d):
         return stack_scales(self._responses(x))
 
     def _responses(self, x: Tensor) -> Iterator[Tensor]:
-        check_image(x, self.in_channels)
+        check_shape(x, f"[B, C_in={self.in_channels}, H, W]", self.in_channels)
         self._check_size(x)
         x = arranged(x)
         return (self._respond(x, self.weight, step) for step in self.steps)
@@ -193,13 +193,13 @@ class VectorConv2d(_PyramidConv2d):
         """Kaiming-uniform with a = √5, each component as if it were alone."""
         uniform_by_fan_in(self.weight, self.in_channels * self.kernel_size**2)
 
+    def configuration(self) -> Configuration:
+        """The same, and the sense in which filters turn."""
+        return {**super().configuration(), "turn": (self.turn,)}
+
     def responses(self, field: Tensor) -> Tensor:
         """The response of every scale: [B, C_in, 2, H, W] -> [B, C_out, S, H', W']."""
-        if field.ndim != 5 or tuple(field.shape[1:3]) != (self.in_channels, 2):
-            raise ValueError(
-                f"field of shape {tuple(field.shape)}: must be "
-                f"[B, C_in={self.in_channels}, 2, H, W]"
-            )
+        check_shape(field, f"[B, C_in={self.in_channels}, 2, H, W]", self.in_channels, 2)
         self._check_size(field)
         x = arranged(field.flatten(1, 2))  # [B, 2·C_in, H, W]
         return stack_scales(
@@ -228,14 +228,14 @@ class VectorMaxPool2d(nn.Module):
 
     def __init__(self, kernel_size: int, padding: int = 0) -> None:
         super().__init__()
-        check_positive(kernel_size=kernel_size)
+        check_at_least(1, kernel_size=kernel_size)
         if not 0 <= 2 * padding <= kernel_size:
             raise ValueError(f"padding={padding!r}: must be from 0 to half of kernel_size")
         self.kernel_size, self.padding = kernel_size, padding
 
     def forward(self, field: Tensor) -> Tensor:
         """[B, C, 2, H, W] -> [B, C, 2, H', W']."""
-        _check_field(field)
+        check_shape(field, "[B, C, 2, H, W]", *field.shape[1:2], 2)
         with torch.no_grad():
             _, index = F.max_pool2d(
                 magnitude(field), self.kernel_size, padding=self.padding, return_indices=True
@@ -258,7 +258,7 @@ class VectorBatchNorm2d(nn.Module):
 
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.5) -> None:
         super().__init__()
-        check_positive(channels=channels)
+        check_at_least(1, channels=channels)
         if not 0 < momentum <= 1:
             raise ValueError(f"momentum={momentum!r}: must be in (0, 1]")
         self.eps, self.momentum = eps, momentum
@@ -267,9 +267,8 @@ class VectorBatchNorm2d(nn.Module):
 
     def forward(self, field: Tensor) -> Tensor:
         """[B, C, 2, H, W] -> [B, C, 2, H, W]."""
-        _check_field(field)
-        if field.shape[1] != len(self.weight):
-            raise ValueError(f"field of shape {tuple(field.shape)}: must have C={len(self.weight)}")
+        channels = len(self.weight)
+        check_shape(field, f"[B, C={channels}, 2, H, W]", channels, 2)
         variance = self._batch_variance(field) if self.training else self.running_var
         gain = self.weight / (variance + self.eps).sqrt()
         return field * gain[:, None, None, None]
@@ -290,11 +289,6 @@ def magnitude(field: Tensor) -> Tensor:
     # The norm's own derivative is defined as 0 at 0, where that of a square root is infinite.
     lengths: Tensor = torch.linalg.vector_norm(field, dim=2)
     return lengths
-
-
-def _check_field(field: Tensor) -> None:
-    if field.ndim != 5 or field.shape[2] != 2:
-        raise ValueError(f"field of shape {tuple(field.shape)}: must be [B, C, 2, H, W]")
 
 
 @remembered

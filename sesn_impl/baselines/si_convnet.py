@@ -20,19 +20,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sesn_impl.baselines.common import (
-    best_of,
-    check_image,
-    check_positive,
-    check_scales,
-    uniform_by_fan_in,
-)
+from sesn_impl.arguments import check_at_least, check_scales, check_shape
+from sesn_impl.baselines.common import best_of, uniform_by_fan_in
 from sesn_impl.baselines.resampling import centred, linear_matrix
 from sesn_impl.fast import arranged, correlate, stack_scales
 from sesn_impl.fast.constants import remembered
+from sesn_impl.states import Configuration, Configured
 
 
-class ScaleInvariantConv2d(nn.Module):
+class ScaleInvariantConv2d(Configured):
     """Convolution at the best of several scales: [B, C_in, H, W] -> [B, C_out, H', W'].
 
     weight: [C_out, C_in, k, k]; bias: [C_out], added before the response is resized back.
@@ -48,12 +44,9 @@ class ScaleInvariantConv2d(nn.Module):
         stride: int = 1, padding: int = 0, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
-        check_positive(
-            in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size,
-            stride=stride,
-        )  # fmt: skip
-        if padding < 0:
-            raise ValueError(f"padding={padding!r}: must be 0 or more pixels")
+        channels = {"in_channels": in_channels, "out_channels": out_channels}
+        check_at_least(1, **channels, kernel_size=kernel_size, stride=stride)
+        check_at_least(0, padding=padding)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         self.scales = check_scales(scales)
@@ -68,6 +61,10 @@ class ScaleInvariantConv2d(nn.Module):
         if self.bias is not None:
             uniform_by_fan_in(self.bias, fan_in)
 
+    def configuration(self) -> Configuration:
+        """The scales that images are resized to."""
+        return {"number of scales": (len(self.scales),), "scales": self.scales}
+
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, H', W']."""
         return best_of(self._responses(x))
@@ -77,7 +74,7 @@ class ScaleInvariantConv2d(nn.Module):
         return stack_scales(self._responses(x))
 
     def _responses(self, x: Tensor) -> Iterator[Tensor]:
-        check_image(x, self.in_channels)
+        check_shape(x, f"[B, C_in={self.in_channels}, H, W]", self.in_channels)
         self._check_size(x)
         x = arranged(x)
         return (self._respond(x, scale) for scale in self.scales)
@@ -133,8 +130,9 @@ def _axis_plan(
     """
     length = (size + 2 * padding - kernel_size) // stride + 1
     back = resize_in_frame(length, 1 / scale)
-    read = back.any(dim=0).nonzero()
-    first, last = int(read[0]), int(read[-1])
+    graph = torch.compiler.is_compiling()  # whose tensors have no values to look at
+    read = range(length) if graph else back.any(dim=0).nonzero().flatten().tolist()
+    first, last = read[0], read[-1]
     start, stop = first * stride - padding, last * stride - padding + kernel_size
     there = F.pad(resize_in_frame(size, scale), (0, 0, -start, stop - size))
     return there, back[:, first : last + 1]

@@ -23,17 +23,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sesn_impl.baselines.common import (
-    FixedTensors,
-    check_image,
-    check_odd,
-    check_positive,
-    check_scales,
-    uniform_by_fan_in,
-)
+from sesn_impl.arguments import check_at_least, check_odd, check_scales, check_shape
+from sesn_impl.baselines.common import FixedTensors, uniform_by_fan_in
 from sesn_impl.baselines.resampling import centred, linear_matrix
 from sesn_impl.fast import arranged, correlate, stack_scales
 from sesn_impl.fast.cost import FEW_CHANNELS
+from sesn_impl.states import Configuration, Configured
 
 
 class _ColumnConv2d(FixedTensors):
@@ -47,7 +42,7 @@ class _ColumnConv2d(FixedTensors):
         stride: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
-        check_positive(in_channels=in_channels, out_channels=out_channels, stride=stride)
+        check_at_least(1, in_channels=in_channels, out_channels=out_channels, stride=stride)
         check_odd(kernel_size=kernel_size)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride = kernel_size, stride
@@ -69,13 +64,17 @@ class _ColumnConv2d(FixedTensors):
         """Kaiming-uniform weights with a = √5."""
         uniform_by_fan_in(self.weight, self.in_channels * self.kernel_size**2)
 
+    def configuration(self) -> Configuration:
+        """The sizes of the filters."""
+        return {"number of scales": (len(self.scales),), "scales": self.scales}
+
     def _respond(self, x: Tensor, column: int) -> Tensor:
         """One column: [B, C_in, H, W] -> [B, C_out, ⌈H/stride⌉, ⌈W/stride⌉]."""
         resizing = self.fixed(f"resizing_{column}", self.weight)  # [F, k]
         if self.scales[column] == 1:
             return correlate(x, self.weight, self.stride, self.kernel_size // 2)
         # Weights further out than the image is large never meet it.
-        centre, size = resizing.shape[0] // 2, max(x.shape[-2:])
+        centre, size = int(resizing.shape[0]) // 2, max(map(int, x.shape[-2:]))
         first, last = self._supports[column]
         first, last = max(first, centre - size + 1), min(last, centre + size - 1)
         # With channels to sum over, the products of whole filters are fewer still.
@@ -87,7 +86,7 @@ class _ColumnConv2d(FixedTensors):
         """Convolution with the resized filter on its own support."""
         filters = resizing @ self.weight @ resizing.T  # [C_out, C_in, F, F]
         filters = filters * self._gain(filters.abs().sum(dim=(2, 3), keepdim=True))
-        centre = resizing.shape[0] // 2
+        centre = int(resizing.shape[0]) // 2
         radius = max(centre - first, last - centre)
         inside = slice(centre - radius, centre + radius + 1)
         return correlate(x, filters[:, :, inside, inside], self.stride, radius)
@@ -138,7 +137,7 @@ class ColumnLiftingConv2d(_ColumnConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, S, H', W']."""
-        check_image(x, self.in_channels)
+        check_shape(x, f"[B, C_in={self.in_channels}, H, W]", self.in_channels)
         x = arranged(x)
         return stack_scales(self._respond(x, i) for i in range(self.num_columns))
 
@@ -154,31 +153,28 @@ class ColumnConv2d(_ColumnConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, S, H, W] -> [B, C_out, S, H', W']."""
-        expected = (self.in_channels, self.num_columns)
-        if x.ndim != 5 or tuple(x.shape[1:3]) != expected:
-            raise ValueError(
-                f"x of shape {tuple(x.shape)}: must be "
-                f"[B, C_in={expected[0]}, S={expected[1]}, H, W]"
-            )
+        channels, scales = self.in_channels, self.num_columns
+        check_shape(x, f"[B, C_in={channels}, S={scales}, H, W]", channels, scales)
         columns = arranged(x).unbind(2)
         return stack_scales(self._respond(column, i) for i, column in enumerate(columns))
 
 
-class ColumnBatchNorm2d(nn.BatchNorm2d):
+class ColumnBatchNorm2d(Configured, nn.BatchNorm2d):
     """Batch norm with statistics, gain and shift of its own for every column: [B, C, S, H, W]."""
 
     def __init__(self, channels: int, num_columns: int) -> None:
-        check_positive(channels=channels, num_columns=num_columns)
+        check_at_least(1, channels=channels, num_columns=num_columns)
         super().__init__(channels * num_columns)
         self.columns = (channels, num_columns)
 
+    def configuration(self) -> Configuration:
+        """Channels and columns, of which the state has the product."""
+        return {"channels and columns": self.columns}
+
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, S, H, W] -> [B, C, S, H, W]."""
-        if x.ndim != 5 or tuple(x.shape[1:3]) != self.columns:
-            raise ValueError(
-                f"x of shape {tuple(x.shape)}: must be "
-                f"[B, C={self.columns[0]}, S={self.columns[1]}, H, W]"
-            )
+        channels, columns = self.columns
+        check_shape(x, f"[B, C={channels}, S={columns}, H, W]", channels, columns)
         return super().forward(x.flatten(1, 2)).view_as(x)
 
 

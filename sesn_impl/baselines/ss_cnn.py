@@ -30,8 +30,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sesn_impl.baselines.common import FixedTensors, best_of, check_image, check_positive
+from sesn_impl.arguments import check_at_least, check_shape
+from sesn_impl.baselines.common import FixedTensors, best_of
 from sesn_impl.fast import arranged, correlate, stack_scales
+from sesn_impl.states import Configuration
 
 ANGULAR_WIDTH = math.pi / 16
 PHASE = -math.pi / 4
@@ -57,9 +59,8 @@ class LogRadialConv2d(FixedTensors):
         orders: Sequence[float] = (0.5, 1, 2), num_angles: int = 9, stride: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
-        check_positive(
-            in_channels=in_channels, out_channels=out_channels, num_angles=num_angles, stride=stride
-        )
+        channels = {"in_channels": in_channels, "out_channels": out_channels}
+        check_at_least(1, **channels, num_angles=num_angles, stride=stride)
         _check_sizes(sizes)
         if not (math.isfinite(reference_size) and reference_size > 0):
             raise ValueError(f"reference_size={reference_size!r}: must be a finite positive number")
@@ -80,6 +81,13 @@ class LogRadialConv2d(FixedTensors):
         bound = math.sqrt(2 / (self.num_angles * self.in_channels * self.out_channels))
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.zeros_(self.centre)
+
+    def configuration(self) -> Configuration:
+        """The sizes of the filters and the orders of the harmonics."""
+        return {
+            "number of sizes": (len(self.sizes),), "sizes": self.sizes,
+            "reference_size": (self.reference_size,), "orders": self.orders,
+        }  # fmt: skip
 
     def _functions(self, size: int) -> Tensor:
         """What the coefficients of one size multiply: [K·J·2, size, size] float64."""
@@ -106,7 +114,7 @@ class LogRadialConv2d(FixedTensors):
         return stack_scales(self._responses(x))
 
     def _responses(self, x: Tensor) -> Iterator[Tensor]:
-        check_image(x, self.in_channels)
+        check_shape(x, f"[B, C_in={self.in_channels}, H, W]", self.in_channels)
         x = arranged(x)
         return (correlate(x, self.filters(size), self.stride, size // 2) for size in self.sizes)
 

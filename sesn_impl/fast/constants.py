@@ -28,8 +28,17 @@ def remembered(plan: Callable[..., Tensors]) -> Callable[..., Tensors]:
     def made(dtype: torch.dtype, device: torch.device, *sizes: object) -> Tensors:
         return tuple(matrix.to(device, dtype) for matrix in plan(*sizes))
 
+    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+    def compiled(*key: object) -> list[Tensor]:
+        return list(kept(*key))
+
     def call(like: Tensor, *sizes: object) -> Tensors:
+        key = [
+            int(n) if isinstance(n, Tensor) else n for n in sizes
+        ]  # sizes in a trace are tensors
+        if torch.compiler.is_dynamo_compiling():
+            return tuple(compiled(like.dtype, like.device, *key))
         plain = type(like) in {Tensor, nn.Parameter}  # others, as those of a dry run, keep nothing
-        return (kept if plain else made)(like.dtype, like.device, *sizes)
+        return (kept if plain else made)(like.dtype, like.device, *key)
 
     return call

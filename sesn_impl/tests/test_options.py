@@ -67,6 +67,14 @@ def test_same_keeps_the_size() -> None:
     assert layer(torch.zeros(1, 1, 4, 13)).shape == (1, 1, 3, 4, 13)
 
 
+@pytest.mark.parametrize(("mode", "smallest"), [("circular", 3), ("reflect", 4)])
+def test_an_image_that_padding_cannot_continue_is_refused(mode: str, smallest: int) -> None:
+    layer = LiftingConv2d(1, 1, BASIS, padding="same", padding_mode=mode)
+    assert layer(torch.zeros(1, 1, smallest, smallest)).shape[-2:] == (smallest, smallest)
+    with pytest.raises(ValueError, match=f"height and width must be at least {smallest} for"):
+        layer(torch.zeros(1, 1, smallest - 1, 9))
+
+
 def test_mixing_takes_a_pair_of_strides() -> None:
     mix = ScaleConv1x1(2, 3, stride=(1, 2), bias=False)
     x = torch.randn(1, 2, 3, 5, 6)
@@ -79,6 +87,9 @@ def test_mixing_takes_a_pair_of_strides() -> None:
     [
         ({"padding": "valid"}, "padding='valid': must be pixels or \"same\""),
         ({"padding": "same", "stride": 2}, 'padding="same" with stride=2: the stride must be 1'),
+        ({"stride": (1, 2, 3)}, r"stride=\(1, 2, 3\): must be one number, or one for rows and"),
+        ({"stride": 1.5}, "stride=1.5: must be an integer"),
+        ({"stride": "2"}, "stride='2': must be an integer"),
         ({"stride": (1, 0)}, "stride=0: must be at least 1"),
         ({"padding": (-1, 0)}, "padding=-1: must be at least 0"),
         ({"padding_mode": "wrap"}, "padding_mode='wrap': must be one of zeros, circular, reflect"),

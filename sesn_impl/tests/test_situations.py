@@ -12,11 +12,17 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    set_model_state_dict,
+)
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from sesn_impl import (
@@ -30,6 +36,20 @@ from sesn_impl import (
     fourier_bessel_basis,
     hermite_basis_a,
     leaf_modules,
+)
+from sesn_impl.baselines import (
+    ColumnBatchNorm2d,
+    ColumnConv2d,
+    ColumnLiftingConv2d,
+    DilatedScaleConv2d,
+    GaussianScaleSpace,
+    LogRadialConv2d,
+    MagnitudeConv2d,
+    ScaleInvariantConv2d,
+    VectorBatchNorm2d,
+    VectorConv2d,
+    VectorLiftingConv2d,
+    VectorMaxPool2d,
 )
 from sesn_impl.tests.against_textbook import one_thread
 
@@ -57,11 +77,28 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
         ScaleConv2d(3, 2, BASIS, padding=3), ScaleMaxProjection(),
     ),
 }  # fmt: skip
-ON_SCALES = ("scale", "scale, Fourier-Bessel", "1x1", "projection")
+SIZES = (0.5, 1.0, 2.0)
+BASELINES: dict[str, Callable[[], nn.Module]] = {
+    "SiCNN, lifting": lambda: ColumnLiftingConv2d(2, 3, 3, SIZES),
+    "SiCNN": lambda: ColumnConv2d(2, 3, 3, SIZES),
+    "SiCNN, norm": lambda: ColumnBatchNorm2d(2, 3).eval(),
+    "SI-ConvNet": lambda: ScaleInvariantConv2d(2, 3, 3, SIZES, padding=1),
+    "SEVF, scalar": lambda: MagnitudeConv2d(2, 3, 3, padding=1),
+    "SEVF, lifting": lambda: VectorLiftingConv2d(2, 3, 3, padding=1),
+    "SEVF": lambda: VectorConv2d(2, 3, 3, padding=1),
+    "SEVF, pool": lambda: VectorMaxPool2d(2),
+    "SEVF, norm": lambda: VectorBatchNorm2d(2).eval(),
+    "DSS, lifting": lambda: GaussianScaleSpace(3, 0.5),
+    "DSS": lambda: DilatedScaleConv2d(2, 3, 3, 2, scale_extent=2),
+    "SS-CNN": lambda: LogRadialConv2d(2, 3, (3, 5, 7), 5),
+}
+LAYERS |= BASELINES
+ON_SCALES = ("scale", "scale, Fourier-Bessel", "1x1", "projection", "SiCNN", "SiCNN, norm", "DSS")
+ON_FIELDS = ("SEVF", "SEVF, pool", "SEVF, norm")
 
 
 def image_for(name: str, height: int = 14, width: int = 11, batch: int = 2) -> Tensor:
-    scales = (3,) if name in ON_SCALES else ()
+    scales = (3,) if name in ON_SCALES else (2,) if name in ON_FIELDS else ()
     generator = torch.Generator().manual_seed(height * 1000 + width)
     return torch.randn(batch, 2, *scales, height, width, generator=generator)
 
@@ -92,7 +129,8 @@ def in_and_out_of_autocast(layer: nn.Module, name: str, expected: Tensor) -> Non
     with torch.no_grad():
         with torch.autocast("cpu", dtype=torch.bfloat16):
             narrow = layer(x)
-        same(narrow.float(), expected, 0.1)
+        close = (narrow.float() - expected).abs() < 0.1
+        assert close.float().mean() >= (0.99 if "SEVF" in name else 1.0)  # other winners there
         assert torch.equal(layer(x), expected)
 
 
@@ -127,7 +165,7 @@ def traced_and_saved(layer: nn.Module, name: str, expected: Tensor) -> None:
 
 
 def extracted_by_fx(layer: nn.Module, name: str, expected: Tensor) -> None:
-    model = nn.Sequential(layer, nn.ReLU())
+    model = nn.Sequential(layer, nn.ReLU()).train(layer.training)
     options = {"leaf_modules": leaf_modules(model)}
     last = "0.4" if isinstance(layer, nn.Sequential) else "0"
     found = create_feature_extractor(model, [last], tracer_kwargs=options)(image_for(name))
@@ -165,6 +203,28 @@ def distributed(layer: nn.Module, name: str, expected: Tensor, folder: Path) -> 
         same(y, expected)
         torch.autograd.backward(y.square().sum())
         assert all(p.grad is not None for p in layer.parameters())
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def sharded(layer: nn.Module, name: str, expected: Tensor, folder: Path) -> None:
+    if not list(layer.parameters()):
+        pytest.skip("there is nothing to shard in a layer without parameters")
+    address = f"file://{folder / 'store'}"
+    torch.distributed.init_process_group("gloo", init_method=address, rank=0, world_size=1)
+    try:
+        fully_shard(layer, mesh=init_device_mesh("cpu", (1,)))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")
+            y = layer(image_for(name))
+        same(y, expected)
+        torch.autograd.backward(y.square().sum())
+        assert all(p.grad is not None for p in layer.parameters())
+        whole = get_model_state_dict(layer, options=StateDictOptions(full_state_dict=True))
+        other = LAYERS[name]()
+        other.load_state_dict(whole)
+        same(other(image_for(name)), expected)
+        set_model_state_dict(layer, whole, options=StateDictOptions(full_state_dict=True))
     finally:
         torch.distributed.destroy_process_group()
 
@@ -235,7 +295,7 @@ def trained_after_inference(layer: nn.Module, name: str, expected: Tensor) -> No
 
 SITUATIONS: list[Callable[..., None]] = [
     in_threads, in_and_out_of_autocast, compiled, exported, to_onnx, traced_and_saved,
-    extracted_by_fx, under_functional_transforms, distributed, copied, pickled,
+    extracted_by_fx, under_functional_transforms, distributed, sharded, copied, pickled,
     made_on_meta_and_assigned, saved_and_loaded, moved_through_dtypes, after_120_image_sizes,
     of_an_empty_batch, in_other_memory_orders, trained_after_inference,
 ]  # fmt: skip
@@ -251,8 +311,8 @@ def test_layer_in_situation(name: str, situation: Callable[..., None], tmp_path:
     torch.manual_seed(0)
     layer = LAYERS[name]()
     expected = layer(image_for(name)).detach()
-    needs: dict[str, Any] = {"folder": tmp_path} if situation in (distributed, to_onnx) else {}
-    situation(layer, name, expected, **needs)
+    with_folder = situation in (distributed, sharded, to_onnx)
+    situation(layer, name, expected, **({"folder": tmp_path} if with_folder else {}))
 
 
 class _KeepsFilters(nn.Module):

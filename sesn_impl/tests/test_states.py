@@ -1,4 +1,4 @@
-"""A state says what its coefficients belong to: it loads there, and nowhere else without a word."""
+"""A state says what its weights belong to: it loads there, and nowhere else without a word."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ from sesn_impl import (
     hermite_basis_a,
     hermite_basis_b,
     list_models,
+)
+from sesn_impl.baselines import (
+    ColumnBatchNorm2d,
+    ColumnConv2d,
+    ColumnLiftingConv2d,
+    DilatedScaleConv2d,
+    GaussianScaleSpace,
+    LogRadialConv2d,
+    MagnitudeConv2d,
+    ScaleInvariantConv2d,
+    VectorConv2d,
+    VectorLiftingConv2d,
 )
 
 BASIS = hermite_basis_a(7, (1.0, 1.5, 2.0), 3)
@@ -44,7 +56,7 @@ def test_state_of_another_basis_is_refused(name: str) -> None:
     mine = layer_of(BASIS)
     assert mine.weight.shape == state["weight"].shape  # so nothing but its origin can tell
     for strict in (True, False):
-        with pytest.raises(RuntimeError, match="weight belongs to another basis: scales="):
+        with pytest.raises(RuntimeError, match="ScaleConv2d has another configuration than"):
             mine.load_state_dict(state, strict=strict)
 
 
@@ -54,16 +66,17 @@ def test_message_names_the_module_and_both_configurations() -> None:
         model.load_state_dict(other.state_dict())
     for name in ("features.0", "features.4", "features.8.conv"):
         assert (
-            f"{name}.weight belongs to another basis: scales=(1.5, 2.6, 4.5), supports=(5, 9, 15), "
-            "49 functions; here scales=(1.5, 2.6, 4.5), supports=(5, 7, 13), 49 functions"
+            f"{name} has another configuration than the state: "
+            "supports (5, 7, 13) here, (5, 9, 15) there"
         ) in str(error.value)
 
 
-def test_no_published_sesn_takes_the_state_of_another() -> None:
-    models = {name: create_model(name) for name in list_models("sesn_scalar_*")}
+@pytest.mark.parametrize("method", ["sesn_scalar_*", "sesn_vector_*", "ss_cnn_*"])
+def test_no_published_network_takes_the_state_of_another_size(method: str) -> None:
+    models = {name: create_model(name) for name in list_models(method)}
     for name, model in models.items():
         for other in models.keys() - {name}:
-            with pytest.raises(RuntimeError, match=r"belongs to another basis|Missing key\(s\)"):
+            with pytest.raises(RuntimeError, match=r"another configuration|Missing key\(s\)"):
                 model.load_state_dict(models[other].state_dict())
 
 
@@ -102,7 +115,7 @@ def test_own_state_loads_on_every_road(road: str) -> None:
 
 def test_half_precision_does_not_hide_another_basis() -> None:
     state = {n: t.half() for n, t in layer_of(FOREIGN["b-splines"]).state_dict().items()}
-    with pytest.raises(RuntimeError, match="belongs to another basis"):
+    with pytest.raises(RuntimeError, match="another configuration"):
         layer_of(BASIS).load_state_dict(state)
 
 
@@ -122,7 +135,7 @@ def test_bases_computed_elsewhere_are_the_same_up_to_rounding() -> None:
     elsewhere = SteerableBasis(
         BASIS.functions * noise, BASIS.scales, BASIS.supports, BASIS.atoms, BASIS.norms
     )
-    assert elsewhere.difference(BASIS.signature) == ""
+    layer_of(BASIS).load_state_dict(layer_of(elsewhere).state_dict())
 
 
 def test_a_missing_weight_is_still_named() -> None:
@@ -130,3 +143,88 @@ def test_a_missing_weight_is_still_named() -> None:
     del state["weight"]
     with pytest.raises(RuntimeError, match=r'Missing key\(s\) in state_dict: "weight"\.'):
         layer_of(BASIS).load_state_dict(state)
+
+
+SCALES, OTHERS = (0.5, 1.0, 2.0), (0.6, 1.0, 2.0)
+BASELINES: dict[str, tuple[Callable[..., nn.Module], dict[str, Any], dict[str, Any], str]] = {
+    "SiCNN, lifting": (
+        lambda scales: ColumnLiftingConv2d(1, 2, 3, scales), {"scales": SCALES},
+        {"scales": OTHERS}, r"scales \(0.5, 1, 2\) here, \(0.6, 1, 2\) there",
+    ),
+    "SiCNN": (
+        lambda scales: ColumnConv2d(1, 2, 3, scales), {"scales": SCALES},
+        {"scales": SCALES[1:]}, "number of scales 3 here, 2 there",
+    ),
+    "SiCNN, norm": (
+        ColumnBatchNorm2d, {"channels": 2, "num_columns": 6}, {"channels": 3, "num_columns": 4},
+        r"channels and columns \(2, 6\) here, \(3, 4\) there",
+    ),
+    "SI-ConvNet": (
+        lambda scales: ScaleInvariantConv2d(1, 2, 3, scales), {"scales": SCALES},
+        {"scales": OTHERS}, r"scales \(0.5, 1, 2\) here, \(0.6, 1, 2\) there",
+    ),
+    "SEVF, scalar": (
+        lambda **o: MagnitudeConv2d(1, 2, 3, **o), {}, {"base": 1.3}, "base 1.26 here, 1.3 there"
+    ),
+    "SEVF, lifting": (
+        lambda **o: VectorLiftingConv2d(1, 2, 3, **o), {"steps": (-1, 0, 1)},
+        {"steps": (0, 1, 2)}, r"steps \(-1, 0, 1\) here, \(0, 1, 2\) there",
+    ),
+    "SEVF, angles": (
+        lambda **o: VectorConv2d(1, 2, 3, **o), {}, {"angle_range": 1.0}, "angle_range 2.094"
+    ),
+    "SEVF, turn": (
+        lambda **o: VectorConv2d(1, 2, 3, **o), {}, {"turn": -1}, "turn 1 here, -1 there"
+    ),
+    "DSS, blurs": (
+        lambda **o: GaussianScaleSpace(2, **o), {"zero_scale": 0.25}, {"zero_scale": 0.5},
+        "zero_scale 0.25 here, 0.5 there",
+    ),
+    "DSS": (
+        lambda **o: DilatedScaleConv2d(1, 2, 3, **o), {"num_scales": 3}, {"num_scales": 4},
+        "num_scales 3 here, 4 there",
+    ),
+    "DSS, base": (
+        lambda **o: DilatedScaleConv2d(1, 2, 3, 3, **o), {}, {"base": 3}, "base 2 here, 3 there"
+    ),
+    "SS-CNN": (
+        lambda sizes: LogRadialConv2d(1, 2, sizes, 5), {"sizes": (3, 5)}, {"sizes": (3, 7)},
+        r"sizes \(3, 5\) here, \(3, 7\) there",
+    ),
+    "SS-CNN, steered": (
+        lambda **o: LogRadialConv2d(1, 2, (3, 5), **o), {"reference_size": 5},
+        {"reference_size": 3}, "reference_size 5 here, 3 there",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_compared_methods_refuse_the_state_of_another_configuration(name: str) -> None:
+    make, mine, others, message = BASELINES[name]
+    layer, state = make(**mine), make(**others).state_dict()
+    parameters = {n: tuple(t.shape) for n, t in state.items() if n != "_extra_state"}
+    assert all(tuple(layer.state_dict()[n].shape) == s for n, s in parameters.items())
+    for strict in (True, False):
+        with pytest.raises(RuntimeError, match=message):
+            layer.load_state_dict(state, strict=strict)
+    for road in ROADS.values():
+        layer.load_state_dict(road(make(**mine).state_dict()))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"scales": 3}, "its entry _extra_state is of type dict"),
+        (torch.zeros(0), r"number of scales 3 here, \(\) there"),
+        (torch.cat([layer_of(BASIS).get_extra_state(), torch.ones(2)]), "2 numbers more there"),
+    ],
+)
+def test_what_is_no_configuration(entry: Any, message: str) -> None:
+    state = {**layer_of(BASIS).state_dict(), "_extra_state": entry}
+    with pytest.raises(RuntimeError, match=message):
+        layer_of(BASIS).load_state_dict(state)
+
+
+def test_a_state_without_values_says_nothing() -> None:
+    state = {n: t.to("meta") for n, t in layer_of(BASIS).state_dict().items()}
+    layer_of(BASIS).load_state_dict(state, assign=True)
