@@ -22,15 +22,15 @@ CONVOLUTIONS = ("lifting", "scale")
 class Mutant:
     """A broken layer: how it is made from an intact one, and how the mistake happens in life.
 
-    killed_by: names of checks that must reject it. names: words of the cause, which the finding of
-    one of these checks has to contain. make: gets an intact module that it may change.
+    killed_by: names of checks that must reject it. cause: identifier of the mistake, which one of
+    their findings has to be. make: gets an intact module that it may change.
     intact: names of the intact modules it is made from; see `intact_layers`.
     """
 
     name: str
     story: str
     killed_by: tuple[str, ...]
-    names: str
+    cause: str
     make: Callable[[Any], nn.Module]
     intact: tuple[str, ...] = CONVOLUTIONS
 

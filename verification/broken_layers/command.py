@@ -64,13 +64,15 @@ def numbers_of(rows: Sequence[Row]) -> dict[str, Any]:
     """
     broken = [row for row in rows if row.mutant is not None]
     return {
-        "value": sum(not row.naming if row.mutant else bool(row.killers) for row in rows),
+        "value": sum(
+            not row.naming if row.mutant else bool(row.verdict.complaints) for row in rows
+        ),
         "killed": sum(bool(row.killers) for row in broken),
         "named": sum(bool(row.naming) for row in broken),
         "intact": {
             row.intact: {
                 "checks": [outcome.check for outcome in row.outcomes],
-                "failed": list(row.killers),
+                "failed": [outcome.check for outcome in row.verdict.complaints],
             }
             for row in rows
             if row.mutant is None
@@ -98,7 +100,6 @@ def as_text(record: Record) -> list[str]:
 
 def _described(row: Row) -> dict[str, Any]:
     assert row.mutant is not None
-    killed = [outcome for outcome in row.outcomes if outcome.killed]
     return {
         "name": row.name,
         "group": next(name for name, group in GROUPS.items() if row.mutant in group),
@@ -107,11 +108,11 @@ def _described(row: Row) -> dict[str, Any]:
         "checks": [outcome.check for outcome in row.outcomes],
         "killed_by": {
             outcome.check: {"error": outcome.error, "threshold": outcome.threshold}
-            for outcome in killed
+            for outcome in row.killers
         },
-        "naming": list(row.naming),
-        "names": row.mutant.names,
-        "findings": [outcome.finding for outcome in killed if outcome.check in row.naming],
+        "naming": [outcome.check for outcome in row.naming],
+        "names": row.mutant.cause,
+        "findings": [outcome.reason for outcome in row.naming],
     }
 
 
@@ -124,6 +125,5 @@ def _print_some(names: Sequence[str]) -> None:
         for intact in known[name].intact:
             row = judge(intact, known[name])
             print(f"{name} ({intact}): {known[name].story}")
-            for outcome in row.outcomes:
-                if outcome.killed:
-                    print(f"  {outcome.check}: {outcome.finding}")
+            for outcome in row.killers:
+                print(f"  {outcome.check}: {outcome.reason}")

@@ -214,11 +214,17 @@ def follows_weights(target: Target, seed: int) -> CheckResult:
 
 
 def state_complete(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_state_complete`, with a copy in place of one built anew."""
+    """See `verification.checks.check_state_complete`; by a copy where nobody can build it anew."""
     module, x = _copied(target), random_input(target, seed)
-    return checks.check_state_complete(
-        module, lambda: checks.with_another_past(module, x), x, target.name
-    )
+
+    def anew() -> nn.Module:
+        if target.rebuild is None:
+            return checks.with_another_past(module, x)
+        made = target.rebuild(seed + 1)
+        assert isinstance(made, nn.Module)
+        return made
+
+    return checks.check_state_complete(module, anew, x, target.name)
 
 
 def exported(target: Target, seed: int) -> CheckResult:
@@ -276,6 +282,28 @@ def padding(target: Target, seed: int) -> CheckResult:
     beyond = max(0, margin + 1 - target.window)
     x = random_input(target, seed, wider=2 + -(-beyond // target.stride))
     return checks.check_padding(target.layer, x, margin, target.stride, target.name)
+
+
+def zero_border(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_zero_border`, with a frame as wide as the layer's padding."""
+    window = padding_window(target)
+    assert window is not None
+    margin = -(-window.padding // target.stride) * target.stride
+    # A reflection needs an image that is wider than the frame.
+    beyond = max(0, margin + 1 - target.window)
+    x = random_input(target, seed, wider=2 + -(-beyond // target.stride))
+    return checks.check_zero_border(target.layer, x, margin, target.stride, target.name)
+
+
+def commutes_with_scale_shift(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_commutes_with_scale_shift`."""
+    x = random_input(target, seed)
+    return checks.check_commutes_with_scale_shift(target.layer, x, target.name)
+
+
+def max_projection(target: Target, seed: int) -> CheckResult:
+    """See `verification.checks.check_max_projection`."""
+    return checks.check_max_projection(target.layer, random_input(target, seed), target.name)
 
 
 def _edges_are_felt(target: Target) -> bool:

@@ -61,10 +61,9 @@ def padding_window(target: Target) -> Window | None:
 
     Only for layers of stride 1: with a larger stride several paddings give the same sizes.
     """
-    stated = getattr(target.layer, "padding", None)
-    if isinstance(stated, int) and target.filters is not None:
+    if target.padding is not None and target.filters is not None:
         size = int(target.filters.basis.functions.shape[-1])
-        return Window(size, target.stride, stated)
+        return Window(size, target.stride, target.padding)
     if target.stride != 1:
         return None
     side = target.window + 4
@@ -97,6 +96,8 @@ class Need(enum.Enum):
     MAP = "the output is not declared as a map without scales"
     CLASSES = "the output is not declared as scores of classes"
     LIFTS = "the layer does not lift images"
+    STACK = "the layer lifts images"
+    POINTWISE = "the layer has filters, or sums over scales"
     FILTERS = "the documented filters are not given"
     PAIR = "no two scales have a complete input"
     GEOMETRIC = "the scales are no geometric grid"
@@ -129,6 +130,8 @@ _MET: dict[Need, Callable[[Target], bool]] = {
     Need.MAP: lambda t: t.output == "map",
     Need.CLASSES: lambda t: t.output == "classes",
     Need.LIFTS: lambda t: t.lifts,
+    Need.STACK: lambda t: not t.lifts,
+    Need.POINTWISE: lambda t: not t.lifts and t.scale_extent == 1 and t.window <= t.stride,
     Need.FILTERS: lambda t: t.filters is not None,
     Need.PAIR: lambda t: len(complete_pairs(t)) > 0,
     Need.GEOMETRIC: _is_geometric,

@@ -59,44 +59,50 @@ def check_max_projection(module: Callable[[Tensor], Tensor], x: Tensor, name: st
                     f"must be [B, C, H, W] = {tuple(largest.shape)}"
                 )
             error = max(error, equivariance_error(largest, projected))
-        cause = _named(module(x.clone()), x) if error > 0 else ""
+        cause, says = _named(module(x.clone()), x) if error > 0 else ("", "")
     return CheckResult(
         "max_projection",
         name,
         error,
         0.0,
-        f"output against the maximum over the scale axis, for every shift of that axis{cause}",
+        f"output against the maximum over the scale axis, for every shift of that axis{says}",
+        cause=cause,
     )
 
 
-def _named(found: Tensor, x: Tensor) -> str:
+def _named(found: Tensor, x: Tensor) -> tuple[str, str]:
     """What an output is in place of the maximum over scales, as far as can be told."""
-    for sentence, other in _reductions(x):
+    for cause, sentence, other in _reductions(x):
         if other.shape == found.shape and equivariance_error(other, found) <= rounding_error(
             x.dtype
         ):
-            return f": it is {sentence}"
-    return ": it is another reduction, or one over another axis"
+            return cause, f": it is {sentence}"
+    return "", ": it is another reduction, or one over another axis"
 
 
-def _reductions(x: Tensor) -> Iterator[tuple[str, Tensor]]:
+def _reductions(x: Tensor) -> Iterator[tuple[str, str, Tensor]]:
     """[B, C, S, H, W] -> what is mistaken for the maximum over scales."""
-    yield "the mean over scales", x.mean(dim=2)
-    yield "the sum over scales", x.sum(dim=2)
-    yield "the minimum over scales", x.min(dim=2).values
+    yield "projection_mean", "the mean over scales", x.mean(dim=2)
+    yield "projection_mean", "the sum over scales", x.sum(dim=2)
+    yield "projection_mean", "the minimum over scales", x.min(dim=2).values
     winner = x.argmax(dim=2, keepdim=True)
     largest = x.abs().argmax(dim=2, keepdim=True)
-    yield "the response of the largest magnitude", x.gather(2, largest).squeeze(2)
-    yield "the largest magnitude", x.abs().max(dim=2).values
+    magnitude = "projection_magnitude"
+    yield magnitude, "the response of the largest magnitude", x.gather(2, largest).squeeze(2)
+    yield magnitude, "the largest magnitude", x.abs().max(dim=2).values
     for axis in (1, 3, 4):
-        yield f"the maximum over axis {axis}, which is not that of scales", x.max(dim=axis).values
+        says = f"the maximum over axis {axis}, which is not that of scales"
+        yield "projection_axis", says, x.max(dim=axis).values
     for step in (1, -1):
         clamped = (winner + step).clamp(0, x.shape[2] - 1)
         around = (winner + step) % x.shape[2]
         for index in (clamped, around):
-            yield "the scale beside the largest response: off by one", x.gather(2, index).squeeze(2)
+            says = "the scale beside the largest response: off by one"
+            yield "projection_beside", says, x.gather(2, index).squeeze(2)
     for scale in range(x.shape[2]):
-        yield f"scale {scale}, whatever responds most", x[:, :, scale]
+        says = f"scale {scale}, whatever responds most"
+        yield "projection_one_scale", says, x[:, :, scale]
     for image_wide in (x.mean((-1, -2), keepdim=True), x.amax((-1, -2), keepdim=True)):
         index = image_wide.argmax(dim=2, keepdim=True).expand(-1, -1, 1, *x.shape[3:])
-        yield "the response at one scale for the whole image", x.gather(2, index).squeeze(2)
+        says = "the response at one scale for the whole image"
+        yield "projection_one_scale", says, x.gather(2, index).squeeze(2)

@@ -12,7 +12,7 @@ CAUSES = {
     # Filters, in themselves or against their documentation
     "amplitude": "filters of the scales have gains of their own, or another power of σ",
     "axes": "the axes of scales and channels are confused",
-    "dtype": "numbers went through a type of fewer digits",
+    "digits": "numbers went through a type of fewer digits",
     "extent": "an output scale sums over more input scales than declared",
     "functions": "the functions of a filter have factors or weights of their own at each scale",
     "gain": "all answers have the same wrong factor",
@@ -41,6 +41,12 @@ CAUSES = {
     "bias_missing": "the bias is not added",
     "bias_per_scale": "the bias differs from scale to scale",
     "bias_scaled": "the bias is added with a factor",
+    # What stands in place of the maximum over scales
+    "projection_axis": "a maximum over another axis than that of scales",
+    "projection_beside": "the scale beside the largest response",
+    "projection_magnitude": "the largest magnitude in place of the largest response",
+    "projection_mean": "the mean, sum or minimum over scales",
+    "projection_one_scale": "one scale for the whole image",
 }
 
 

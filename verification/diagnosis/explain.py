@@ -37,7 +37,7 @@ def explain(target: Target, probe: Probe) -> list[Hypothesis]:
         off = equivariance_error(reference_responses(target, probe), answers)
         if (narrow := _rounded_to(target, off)) is not None:
             says = f"answers agree to the digits of {narrow}: they went through that type"
-            return [Hypothesis("dtype", says)]
+            return [Hypothesis("digits", says)]
         says = (
             "the answers are not those of any fixed filters: they are not linear in the image, or "
             "change from call to call or with the batch"
@@ -78,7 +78,7 @@ def _about_filters(case: Case, error: float) -> Hypothesis:
                 nearest, least = found, left
     if (narrow := _rounded_to(case.target, error)) is not None:
         says = f"filters agree to the digits of {narrow}: they went through that type"
-        return Hypothesis("dtype", says)
+        return Hypothesis("digits", says)
     if nearest is not None and least <= _HELPFUL * error:
         says = f"nearest to this is, up to a relative error of {least:.2g}: {nearest[1]}"
         return Hypothesis(nearest[0], says)

@@ -13,6 +13,8 @@ from verification.layer.targets import Target
 
 _WIDEST = 4.0
 """The largest ratio of neighbouring scales that is looked for."""
+_FLAT = 1e-3
+"""Difference of two correlations that says nothing of the ratios."""
 _UNRESOLVED = 1.0
 """Doubt of an interpolation, relative and squared, beyond which it says nothing."""
 
@@ -79,4 +81,8 @@ def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> floa
         size = math.sqrt(float(near.square().sum()) * float(far.square().sum()))
         return -float((near * far).sum()) / size if size else 0.0
 
-    return ratio_of_least(misfit, _WIDEST, tried=29)
+    claimed = target.scales[coarse] / target.scales[fine]
+    best = ratio_of_least(misfit, _WIDEST, tried=29)
+    # Of a flat objective, as that of a pooling over two pixels, the least says nothing.
+    flat = 1 + misfit(claimed) <= 2 * (1 + misfit(best)) + _FLAT
+    return claimed if flat else best

@@ -60,6 +60,8 @@ class Target:
     should not change with scale.
     estimated: whether the scales were not given but fitted to the layer's own answers.
     tolerance: of the relative squared error of equivariance, where the user gave one.
+    padding: pixels of zeros on each side, where that is documented.
+    rebuild: makes the layer anew from a seed, with other weights, where somebody can.
 
     Raises ValueError for scales that do not grow, counts below 1, or an unknown output.
     """
@@ -77,6 +79,8 @@ class Target:
     output: str = "scales"
     estimated: bool = False
     tolerance: float | None = None
+    padding: int | None = None
+    rebuild: Callable[[int], Callable[[Tensor], Tensor]] | None = None
 
     def __post_init__(self) -> None:
         if not self.scales or any(
@@ -150,6 +154,7 @@ def describe(
         scale_extent=coefficients.shape[2],
         stride=layer.stride,
         dtype=layer.weight.dtype,
+        padding=layer.padding,
         filters=KnownFilters(documented, coefficients.numpy(), _bias_of(layer, len(weight))),
     )
 

@@ -6,20 +6,25 @@ import pytest
 
 from verification.__main__ import main
 from verification.broken_layers import MUTANTS, command
-from verification.broken_layers.table import Outcome, Row
+from verification.broken_layers.table import Row
 from verification.claims.reading import load_claims
 from verification.claims.records import read_records
 from verification.claims.rules import judge_all
+from verification.runner.verdict import Outcome, Status, Verdict
 
 MUTANT = next(mutant for mutant in MUTANTS if mutant.name == "mean_projection")
 CLAIM = next(claim for claim in load_claims() if claim.id == "count.checks.survivors")
 
 
-def rows(finding: str = f"it is {MUTANT.names}", killed: bool = True, intact: bool = True):
-    passed = Outcome("max_projection", not intact, "fine", 0.0, 0.0)
+def rows(cause: str = MUTANT.cause, killed: bool = True, intact: bool = True):
+    def verdict(fails: bool, cause: str) -> Verdict:
+        status = Status.FAILED if fails else Status.PASSED
+        outcome = Outcome("max_projection", "m", status, "why", 0, 2.0, None, 0.0, cause=cause)
+        return Verdict("m", (outcome,))
+
     return [
-        Row(None, "projection", (passed,)),
-        Row(MUTANT, "projection", (Outcome("max_projection", killed, finding, 2.0, 0.0),)),
+        Row(None, "projection", verdict(not intact, "")),
+        Row(MUTANT, "projection", verdict(killed, cause)),
     ]
 
 
@@ -33,7 +38,7 @@ def test_the_numbers_say_who_rejects_whom():
 
 @pytest.mark.parametrize(
     "wrong",
-    [rows("something is wrong"), rows(killed=False), rows(intact=False)],
+    [rows("projection_axis"), rows(killed=False), rows(intact=False)],
     ids=["unnamed", "survivor", "false alarm"],
 )
 def test_survivors_unnamed_causes_and_false_alarms_count(wrong):
@@ -41,7 +46,7 @@ def test_survivors_unnamed_causes_and_false_alarms_count(wrong):
 
 
 @pytest.mark.parametrize(
-    ("judged", "status"), [(rows(), "supported"), (rows("something"), "refuted")]
+    ("judged", "status"), [(rows(), "supported"), (rows("projection_axis"), "refuted")]
 )
 def test_the_record_decides_the_claim(monkeypatch, tmp_path, capsys, judged, status):
     monkeypatch.setattr(command, "judge_all", lambda mutants: judged)

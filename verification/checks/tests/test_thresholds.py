@@ -16,6 +16,7 @@ from torch import nn
 from sesn_impl import hermite_basis_a
 from verification.broken_layers import MUTANTS
 from verification.broken_layers.broken_layer import with_functions
+from verification.broken_layers.intact_layers import SPECIMENS
 from verification.checks.registry import CHECKS
 from verification.layer.targets import Target, describe
 from verification.runner.engine import run_check
@@ -154,6 +155,7 @@ FAMILIES = {
     "memory_format": perturbed(small, by_memory),
     "dtype": perturbed(small, by_precision),
     "integer_translation": perturbed(small, by_position),
+    "commutes_with_scale_shift": perturbed(SPECIMENS["mixing"].target, by_scale),
     "response": perturbed(small, by_scale),
     "closed_form": Family(with_basis_off),
     "sigma_law": Family(with_basis_off),
@@ -258,6 +260,12 @@ EXACT = {
     "device": Exact(YES_OR_NO, lambda t: replace(t, layer=LeftBehind(t.layer))),
     "border": Exact(COUNTS, wrapped(one_value_changed)),
     "padding": Exact(COUNTS, mutated("reflected_at_one_scale"), padded),
+    "zero_border": Exact(COUNTS, mutated("circular_padding"), padded),
+    "max_projection": Exact(
+        "values are selected, not computed",
+        mutated("mean_projection"),
+        SPECIMENS["projection"].target,
+    ),
     "supports": Exact(COUNTS, misnamed, wide),
     "local_winner": Exact(COUNTS, wrapped(reversed_scales), wide),
     "local_invariance": Exact(COUNTS, wrapped(with_gains), wide),
