@@ -48,11 +48,12 @@ class Errors:
 class Window:
     """A view of a scene and the pixel of the response that looks at its middle.
 
-    side: of the view, in pixels; stride: of the response; index: of its pixel, along both axes.
+    side: of the view, in pixels; stride: of the response, 0.5 where the network enlarges its input;
+    index: of its pixel, along both axes.
     """
 
     side: int
-    stride: int
+    stride: float
     index: int
 
     @property

@@ -77,6 +77,11 @@ class Session:
         """Whether the errors are measured in full, so that they may decide claims."""
         return self.settings.of_errors == FULL.of_errors
 
+    @property
+    def protocol(self) -> str:
+        """Of the records of errors."""
+        return "check" if self.complete else "smoke"
+
     @contextmanager
     def measuring(self, subject: str, configuration: Mapping[str, Any]) -> Iterator[Measurement]:
         """One record of equivariance, made when the block ends, also if it fails."""
@@ -84,7 +89,7 @@ class Session:
             "equivariance",
             subject,
             command=self.command,
-            protocol="check" if self.complete else "smoke",
+            protocol=self.protocol,
             configuration=configuration,
             data=images_identity(self.data),
             seeds={"seed": self.seed},

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.networks.states import MODELS, SETTINGS, STATES, measure
+from benchmarks.networks.states import MODELS, PROTOCOL, SETTINGS, STATES, measure
 from benchmarks.options import add_evidence
+from benchmarks.training.recipes import PROTOCOLS
 from verification.claims.records import Record
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --models, --seed and --trainings."""
+    """Adds --models, --seed, --trainings and --protocol."""
     parser.set_defaults(run=run)
     add_evidence(parser)
     parser.add_argument(
@@ -25,12 +26,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--trainings", type=int, default=SETTINGS.repetitions,
         help=f"of each network, on digits (default {SETTINGS.repetitions})",
     )  # fmt: skip
+    parser.add_argument(
+        "--protocol", choices=PROTOCOLS, default=PROTOCOL, help=f"of the trainings ({PROTOCOL})"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Trains and measures the networks, prints a table and where the records lie."""
     settings = replace(SETTINGS, repetitions=options.trainings)
-    records = measure(options.seed, options.evidence, options.models, settings)
+    records = measure(options.seed, options.evidence, options.models, settings, options.protocol)
     print(summary(records))
     for record in records:
         print(options.evidence / record.filename)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -29,6 +30,12 @@ MODELS = ("cnn_28", "sesn_scalar_28", "sesn_vector_28")
 SETTINGS = Settings(repetitions=3, scenes=64, trunk_scenes=12, digits=128)
 SECOND = Window(side=44, stride=2, index=11)
 """Behind one pool of two; larger than the network's frame, so that the border is far."""
+WINDOWS = {
+    28: (FIRST, SECOND, TRUNK),
+    # These networks enlarge their input to twice its size, so that a response is twice as dense.
+    56: tuple(Window(w.side, w.stride / 2, 2 * w.index) for w in (FIRST, SECOND, TRUNK)),
+}
+"""Where each block's response is looked at, by the size of image that a network works on."""
 STATES = ("untrained", "trained")
 PROTOCOL = "smoke"
 
@@ -38,13 +45,20 @@ class NetworksSession(Session):
     """A session of the comparison under another command."""
 
     models: tuple[str, ...] = MODELS
+    training: str = PROTOCOL
 
     @property
     def command(self) -> str:
         """What repeats this run."""
         chosen = "" if self.models == MODELS else f" --models {' '.join(self.models)}"
+        chosen += "" if self.training == PROTOCOL else f" --protocol {self.training}"
         repetitions = self.settings.repetitions
         return f"python -m benchmarks networks --seed {self.seed} --trainings {repetitions}{chosen}"
+
+    @property
+    def protocol(self) -> str:
+        """Of the records: that of the trainings, of which `smoke` supports nothing by itself."""
+        return super().protocol if self.training == PROTOCOL else self.training
 
 
 def measure(
@@ -52,18 +66,22 @@ def measure(
     evidence: Path | None = None,
     models: Sequence[str] = MODELS,
     settings: Settings = SETTINGS,
+    protocol: str = PROTOCOL,
 ) -> list[Record]:
-    """Train each network of 28×28 images on digits, under `smoke`; returns a record for each.
+    """Train each network of 28×28 images on digits; returns a record for each.
 
     seed: of all images and of the first training, at least 0; evidence: folder that the records
     are written to; None: nowhere. settings: `repetitions` trainings, `scenes` and `digits` each.
+    protocol: of the trainings.
 
-    Raises ValueError for a negative seed, or a network that is unknown or takes larger images.
+    Raises ValueError for a negative seed, an unknown protocol, or a network that is unknown or
+    takes larger images.
     """
     for name in models:
-        if name not in list_models() or not name.endswith(("_28", "_28p")):
+        if name not in list_models() or not name.endswith(("_28", "_28p", "_56", "_56p")):
             raise ValueError(f"models={name!r}: must be networks for images of 28×28 pixels")
-    session = NetworksSession(seed, settings, evidence, models=tuple(models))
+    recipe_for(protocol, "digits")
+    session = NetworksSession(seed, settings, evidence, models=tuple(models), training=protocol)
     # disable=None: no bar where standard error is not a terminal.
     with tqdm(total=len(models) * settings.repetitions, unit="run", disable=None) as progress:
         for name in models:
@@ -73,7 +91,7 @@ def measure(
 
 
 def _measure_network(session: NetworksSession, name: str, done: Callable[[], object]) -> None:
-    recipe = recipe_for(PROTOCOL, session.data.name)
+    recipe = recipe_for(session.training, session.data.name)
     configuration = {
         "model": name, "networks": "before and after training", "augmentation": False,
         "training": recipe.description(), "sides": list(SIDES), "sizes": session.settings.of_errors,
@@ -104,7 +122,17 @@ def _measure_network(session: NetworksSession, name: str, done: Callable[[], obj
             factors=list(FACTORS),
             test_error=test_errors,
             states={state: _rows(figures) for state, figures in found.items()},
+            **_curve(found, recipe.epochs),
         )
+
+
+def _curve(found: dict[str, list[_Figures]], epochs: int) -> dict[str, Any]:
+    """Mean Δ of the last block over the factors, before and after training: a row for each."""
+    last = {
+        state: [float(np.mean([e.error for e in f.blocks[-1]])) for f in figures]
+        for state, figures in found.items()
+    }
+    return {"x": [0, epochs], "y": [list(row) for row in zip(*last.values(), strict=True)]}
 
 
 @dataclass(frozen=True)
@@ -122,8 +150,9 @@ def _figures(
     session: Session, sample: Sample, model: nn.Module, digits: tuple[Tensor, Tensor]
 ) -> _Figures:
     scenes = (sample.scenes, sample.scenes, sample.trunk_scenes)
+    enlarges = any(isinstance(module, nn.Upsample) for module in model.modules())
     blocks = []
-    for block, window in enumerate((FIRST, SECOND, TRUNK)):
+    for block, window in enumerate(WINDOWS[56 if enlarges else 28]):
         response = block_response(model, block).eval()
         errors = partial(probe_errors, (response, response), scenes[block], sample.point)
         blocks.append([errors(factor, window) for factor in FACTORS])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 
 from benchmarks.options import add_evidence
-from benchmarks.panels import FULL, QUICK, SEEDS, measure
+from benchmarks.panels import FULL, PANELS, QUICK, SEEDS, measure
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --seeds and --quick."""
+    """Adds --seeds, --quick and --panels."""
     parser.set_defaults(run=run)
     add_evidence(parser)
     parser.add_argument(
@@ -18,11 +18,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="shorter stacks, smaller images: a first look"
     )
+    parser.add_argument(
+        "--panels", nargs="+", default=(), help=f"some of {', '.join(PANELS)} (all)"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measures all panels and prints where the records lie."""
+    """Measures the panels and prints where the records lie."""
     chosen = SEEDS["quick" if options.quick else "full"]
     seeds = chosen if options.seeds is None else options.seeds
-    for record in measure(seeds, options.evidence, QUICK if options.quick else FULL):
+    settings = QUICK if options.quick else FULL
+    for record in measure(seeds, options.evidence, settings, panels=options.panels):
         print(options.evidence / record.filename)

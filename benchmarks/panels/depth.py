@@ -77,13 +77,15 @@ def probe_curve(rng: np.random.Generator, grid: Grid, settings: Settings) -> lis
     return [probe_error(*pair) for pair in _read(stack, settings, large, small, periodic=True)]
 
 
-def random_stack(rng: np.random.Generator, grid: Grid, settings: Settings) -> Stack:
-    """A stack of the largest depth on the grid's own scales."""
+def random_stack(
+    rng: np.random.Generator, grid: Grid, settings: Settings, depth: int | None = None
+) -> Stack:
+    """A stack of the largest depth, or of another, on the grid's own scales."""
     basis = grid.basis(grid.sigmas(grid.scales))
     # Filters that are not cut off are wide, and cheaper by transforms.
     functions = None if grid.cuts_off else [f.float() for f in wide_functions(basis)]
     generator = torch_generator(rng)
-    depth, channels = settings.depths[-1], settings.depth_channels
+    depth, channels = depth or settings.depths[-1], settings.depth_channels
     return Stack(basis, depth, channels, generator, functions=functions)
 
 

@@ -33,6 +33,7 @@ class Stack:
     basis: its scales are those of all layers. depth: L, at least 1. extent: K_S of the scale
     convolutions. generator: of the coefficients. functions: where given, [N_b, n, n] of each scale,
     used by Fourier transforms in place of the layers' own: the same sums, cheap for wide filters.
+    stride: of the first layer; may be changed.
 
     Raises ValueError for a depth below 1.
     """
@@ -50,6 +51,7 @@ class Stack:
             raise ValueError(f"depth={depth!r}: must be at least 1 layer")
         self.basis = basis
         self.functions = functions
+        self.stride = 1
         self.layers: list[Layer] = [LiftingConv2d(1, channels, basis, bias=False)]
         self.layers += [
             ScaleConv2d(channels, channels, basis, extent, bias=False) for _ in range(depth - 1)
@@ -88,11 +90,16 @@ class Stack:
     def responses(self, images: Tensor, periodic: bool = False) -> Iterator[Tensor]:
         """Response of each layer, before its ReLU: [B, 1, H, H] -> [B, C, S, H, H] float32."""
         x = images.float()
-        for layer in self.layers:
-            with torch.no_grad():
-                y = self._apply(layer, x, periodic)
+        for i in range(len(self.layers)):
+            y = self.respond(i, x, periodic)
             yield y
             x = y.relu()
+
+    def respond(self, i: int, x: Tensor, periodic: bool = False) -> Tensor:
+        """Response of layer number i to what reaches it, [B, (C,) S, H, W] float32."""
+        with torch.no_grad():
+            y = self._apply(self.layers[i], x, periodic)
+        return y[..., :: self.stride, :: self.stride] if i == 0 else y
 
     def _apply(self, layer: Layer, x: Tensor, periodic: bool) -> Tensor:
         if self.functions is not None:

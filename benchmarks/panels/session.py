@@ -25,12 +25,14 @@ Rows = dict[str, list[float]]
 class Session:
     """One run of `python -m benchmarks panels`, and the records it has written so far.
 
-    seeds: how many random networks, from seeds 0, 1, …; at least 1, else ValueError.
+    seeds: how many random networks, from seeds 0, 1, …; at least 1, else ValueError. panels: names
+    of those that are measured, if not all are.
     """
 
     seeds: int
     evidence: Path
     settings: Settings
+    panels: Sequence[str] = ()
     records: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -41,7 +43,8 @@ class Session:
     def command(self) -> str:
         """What repeats this run."""
         quick = " --quick" if self.settings == QUICK else ""
-        return f"python -m benchmarks panels --seeds {self.seeds}{quick}"
+        chosen = f" --panels {' '.join(self.panels)}" if self.panels else ""
+        return f"python -m benchmarks panels --seeds {self.seeds}{quick}{chosen}"
 
     def rngs(self, panel: str, grid: Grid) -> Iterator[np.random.Generator]:
         """A generator for each network of a panel on a grid."""
@@ -63,7 +66,7 @@ class Session:
     def probe(
         self, panel: str, grid: Grid, configuration: Mapping[str, Any]
     ) -> Iterator[Measurement]:
-        """The record of the same by exact probe: it explains, and no claim selects it."""
+        """The record of the same by exact probe; of the paper's panels it explains the others."""
         about = {**configuration, "padding": "periodic", "warp": "none: closed-form images"}
         with self._measuring(f"panel_{panel}_{grid.name}_probe", about) as measurement:
             yield measurement

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -65,6 +66,14 @@ def test_records_name_the_command_that_repeats_them(records):
     }
 
 
+def test_some_parts_may_be_measured(tmp_path):
+    (counts,) = {r.kind for r in theory.measure(2, 0, tmp_path, ["counts"])}
+    assert counts == "count"
+    assert Session(2, 0, tmp_path, ["counts"]).command.endswith("--seed 0 --parts counts")
+    with pytest.raises(ValueError, match="parts='all': must be some of counts"):
+        theory.measure(2, 0, tmp_path, ["all"])
+
+
 def test_a_broken_layer_refutes(tmp_path: Path, monkeypatch):
     """The negative control of the whole chain: layer, probe, record, verdict."""
 
@@ -103,6 +112,9 @@ def test_budget_records_hold_every_part_and_the_support_that_is_needed(records):
             assert pair["total"] <= pair["bound"] * (1 + 1e-9)
             assert pair["border"] > 0
             assert 0 < pair["precision"] < 1e-10 < bfloat16 < 1e-3
+        assert np.shape(numbers["share"]) == (budgets.LAYER_SEEDS, len(layer["pairs"]))
+        # What the border takes of the error, the filters do not.
+        assert all(0 < share < 1 for row in numbers["share"] for share in row)
         tried = numbers["supports_tried"]
         worst = dict(zip(tried["kernel_sizes"], tried["errors"], strict=True))
         assert worst[numbers["supports"][-1]] == pytest.approx(
@@ -124,10 +136,10 @@ def test_budget_records_hold_every_part_and_the_support_that_is_needed(records):
 
 def test_all_published_configurations_are_measured():
     found = {item.name: item for item in _ALL_CONFIGURATIONS}
-    assert len(found) == 12
+    assert len(found) == 13
     for name, item in found.items():
         assert item.basis().supports == item.arguments.supports
-        assert item.published is (name != "wide_support")
+        assert item.published is (name not in ("wide_support", "basis_a_21"))
     assert found["sesn_vector_56p"].image_size == 56
     assert [found[f"stl10_sesn_{x}"].scale_extent for x in "abc"] == [0, 0, 2]
 

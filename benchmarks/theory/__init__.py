@@ -8,7 +8,7 @@ scales that vary smoothly over the image.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -34,14 +34,17 @@ PARTS: dict[str, Callable[[Session], None]] = {
 }
 
 
-def measure(cases: int, seed: int, evidence: Path) -> list[Record]:
-    """Measure everything and write the records; returns them.
+def measure(cases: int, seed: int, evidence: Path, parts: Sequence[str] = ()) -> list[Record]:
+    """Measure the parts named, or all, and write the records; returns them.
 
     cases: random cases of each theorem, at least 1. seed: of all random cases, at least 0.
-    Raises ValueError for a number out of range.
+    parts: some of `PARTS`. Raises ValueError for a number out of range or an unknown part.
     """
-    session = Session(cases, seed, evidence)
-    for part in (progress := tqdm(PARTS, desc="theory", disable=None)):
+    for part in parts:
+        if part not in PARTS:
+            raise ValueError(f"parts={part!r}: must be some of {', '.join(PARTS)}")
+    session = Session(cases, seed, evidence, parts)
+    for part in (progress := tqdm(parts or PARTS, desc="theory", disable=None)):
         progress.set_postfix_str(part)
         PARTS[part](session)
     return session.records

@@ -56,7 +56,7 @@ WANTED = (0.01, 0.001)
 LAYER_CHANNELS = (4, 16)
 """Channels in and out of the real layers: enough for a mean over random coefficients."""
 LAYER_POINTS = 8
-LAYER_SEEDS = 3
+LAYER_SEEDS = 5
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Configuration:
     @property
     def published(self) -> bool:
         """Whether a network of the paper has it."""
-        return self.name != "wide_support"
+        return self.name not in ("wide_support", "basis_a_21")
 
     def basis(self) -> SteerableBasis:
         """The basis as the network has it."""
@@ -100,7 +100,7 @@ class Configuration:
 
 
 def configurations() -> list[Configuration]:
-    """The eight MNIST-scale and three STL-10 configurations, and one wide basis beside them."""
+    """The eight MNIST-scale and three STL-10 configurations, and two wide bases beside them."""
     found = []
     for name, given in SESN_CONFIGURATIONS.items():
         arguments = BasisArguments("b", given.kernel_size, given.scales, 7, given.mult)
@@ -110,9 +110,11 @@ def configurations() -> list[Configuration]:
         scales = tuple(smallest * 1.41**i for i in range(3))
         arguments = BasisArguments("a", 7, scales, 3)
         found.append(Configuration(f"stl10_sesn_{letter}", arguments, 96, extent))
-    scales = tuple(3.0 * 1.26**i for i in range(4))
-    wide = BasisArguments("b", 61, scales, 7)
-    return [*found, Configuration("wide_support", wide, 96)]
+    wide = BasisArguments("b", 61, tuple(3.0 * 1.26**i for i in range(4)), 7)
+    # To ±4 σ of the largest scale.
+    small = BasisArguments("a", 21, tuple(1.25 * 1.26**i for i in range(4)), 3)
+    names = {"wide_support": wide, "basis_a_21": small}
+    return [*found, *(Configuration(name, basis, 96) for name, basis in names.items())]
 
 
 def measure_budgets(session: Session) -> None:
@@ -138,8 +140,10 @@ def measure_budgets(session: Session) -> None:
                 pairs=[_numbers(mean_budget(column)) for column in zip(*rows, strict=True)],
             )
             if configuration.published:
+                layer, share = _layer(configuration, session.seed)
                 measurement.numbers.update(
-                    layer=_layer(configuration, session.seed),
+                    layer=layer,
+                    share=share,
                     supports_tried=_supports(configuration.arguments, draws),
                 )
 
@@ -149,22 +153,30 @@ def _draw(rng: np.random.Generator) -> Draw:
     return SignalKind(**{**SIGNALS, "widths": tuple(SIGNALS["widths"])}).draw(rng)
 
 
-def _layer(configuration: Configuration, seed: int) -> dict[str, Any]:
-    """Budgets of a real layer on images of the network's size, looked at all over the image."""
+def _layer(configuration: Configuration, seed: int) -> tuple[dict[str, Any], list[list[float]]]:
+    """Budgets of a real layer on images of the network's size, looked at all over the image.
+
+    And the share of its filters (sampling and truncation) in its squared error: [seeds][pairs].
+    """
     pairs = range(len(configuration.arguments.scales) - 1)
-    budgets = {
-        dtype: [
-            mean_budget(
-                [
-                    _layer_budget(configuration, fine, dtype, random_rng(seed, "layer budget", n))
-                    for n in range(LAYER_SEEDS if dtype == torch.float32 else 1)
-                ]
-            )
-            for fine in pairs
+
+    def found(dtype: torch.dtype, seeds: int) -> list[list[PairBudget]]:
+        return [
+            [
+                _layer_budget(configuration, fine, dtype, random_rng(seed, "layer budget", n))
+                for fine in pairs
+            ]
+            for n in range(seeds)
         ]
-        for dtype in (torch.float32, torch.bfloat16)
+
+    rows = {torch.float32: found(torch.float32, LAYER_SEEDS)}
+    rows[torch.bfloat16] = found(torch.bfloat16, 1)
+    budgets = {
+        dtype: [mean_budget(column) for column in zip(*row, strict=True)]
+        for dtype, row in rows.items()
     }
-    return {
+    share = [[_of_filters(budget) for budget in row] for row in rows[torch.float32]]
+    described = {
         "image_size": configuration.image_size,
         "padding": configuration.arguments.kernel_size // 2,
         "scale_extent": configuration.scale_extent,
@@ -174,6 +186,13 @@ def _layer(configuration: Configuration, seed: int) -> dict[str, Any]:
         "pairs": [_numbers(budget) for budget in budgets[torch.float32]],
         "bfloat16_precision": [budget.precision for budget in budgets[torch.bfloat16]],
     }
+    return described, share
+
+
+def _of_filters(budget: PairBudget) -> float:
+    """Share of sampling and truncation in the squared error."""
+    parts = budget.contributions
+    return (parts["sampling"] + parts["truncation"]) / budget.total
 
 
 def _layer_budget(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ class Session:
     cases: int
     seed: int
     evidence: Path
+    parts: Sequence[str] = ()
     records: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -29,7 +30,8 @@ class Session:
     @property
     def command(self) -> str:
         """What repeats this run."""
-        return f"python -m benchmarks theory --cases {self.cases} --seed {self.seed}"
+        chosen = f" --parts {' '.join(self.parts)}" if self.parts else ""
+        return f"python -m benchmarks theory --cases {self.cases} --seed {self.seed}{chosen}"
 
     @contextmanager
     def measuring(

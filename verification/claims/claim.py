@@ -167,7 +167,7 @@ class Trend(Claim):
 
     def selects(self, record: Record) -> bool:
         """Curves of one of the subjects: of trainings only where the protocol is one of theirs."""
-        kinds = ("equivariance", "budget") if self.protocol == "check" else ("training",)
+        kinds = ("equivariance", "budget" if self.protocol == "check" else "training")
         is_curve = {"x", self.values} <= set(record.numbers)
         return is_curve and record.kind in kinds and record.subject in self.subjects
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.comparison.errors import FIRST, TRUNK, Window, probe_answers
+from benchmarks.comparison.errors import Window, probe_answers
 from benchmarks.comparison.responses import block_response, first_response, seeded_model
 from benchmarks.comparison.settings import FACTORS, Settings
 from benchmarks.networks import command, measure, states
-from benchmarks.networks.states import SECOND
+from benchmarks.networks.states import WINDOWS
 from benchmarks.training.recipes import recipe_for
 from verification.claims.records import Record, read_records
 
@@ -48,6 +48,22 @@ def test_both_states_are_measured_on_every_block_and_factor(records: list[Record
         assert state["own_steps"] == {"error": [[], []], "chance": [[], []]}
 
 
+def test_the_error_before_and_after_is_a_curve_over_epochs(records: list[Record]) -> None:
+    numbers = records[0].numbers
+    assert numbers["x"] == [0, 1]
+    for row, state in enumerate(numbers["states"].values()):
+        means = np.mean(state["blocks"][-1]["error"], axis=1)
+        assert [curve[row] for curve in numbers["y"]] == pytest.approx(means)
+
+
+def test_the_protocol_of_the_trainings_is_that_of_the_records(tmp_path: Path) -> None:
+    chosen = states.NetworksSession(0, TINY, tmp_path, models=("cnn_28",), training="paper")
+    assert chosen.protocol == "paper"
+    assert chosen.command.endswith("--models cnn_28 --protocol paper")
+    with pytest.raises(ValueError, match="protocol='long': must be one of"):
+        measure(0, None, ("cnn_28",), TINY, "long")
+
+
 def test_training_changes_the_figures_and_repetitions_differ(records: list[Record]) -> None:
     untrained, trained = records[0].numbers["states"].values()
     assert untrained != trained
@@ -64,7 +80,7 @@ def test_the_table_has_a_row_for_each_state(records: list[Record]) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["cnn_56", "wrn_16_8", "nothing"])
+@pytest.mark.parametrize("name", ["wrn_16_8", "nothing"])
 def test_other_networks_are_named(name: str) -> None:
     with pytest.raises(ValueError, match=f"models='{name}': must be networks for images of 28×28"):
         measure(0, None, (name,), TINY)
@@ -89,9 +105,13 @@ class Ramp:
         return rows[None, :, None].expand(1, side, side)
 
 
-@pytest.mark.parametrize(("stride", "window"), [(1, FIRST), (2, SECOND), (4, TRUNK)])
-def test_windows_look_at_the_point(stride: int, window: Window) -> None:
-    pool = torch.nn.AvgPool2d(stride)
+@pytest.mark.parametrize("size", WINDOWS)
+@pytest.mark.parametrize("block", range(3))
+def test_windows_look_at_the_point(block: int, size: int) -> None:
+    window: Window = WINDOWS[size][block]
+    pool: torch.nn.Module = torch.nn.AvgPool2d(2**block)
+    if size == 56:
+        pool = torch.nn.Sequential(torch.nn.Upsample(scale_factor=2, mode="bilinear"), pool)
     seen = probe_answers(pool, Ramp(), (0.3, -0.7), 1.0, window)  # type: ignore[arg-type]
     assert seen[0, 0] == pytest.approx(0.3, abs=1e-5)
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from benchmarks import __main__ as command_line
-from benchmarks.panels import GRIDS, PANELS, QUICK, Session, command, down_scaling, measure
+from benchmarks.panels import GRIDS, QUICK, Session, command, down_scaling, measure
 from benchmarks.panels.comparing import Compared, compare
+from benchmarks.panels.mistakes import VARIANTS
 from benchmarks.panels.networks import Stack, wide_functions
 from benchmarks.panels.settings import MNIST, STL10, WIDE, Settings
 from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
@@ -45,7 +46,8 @@ def _assert_close(found, expected, share):
 def records(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evidence")
     written = measure(2, folder, TINY, SMALL_GRIDS)
-    assert len(read_records(folder)) == len(written) == 2 * len(PANELS) * len(SMALL_GRIDS)
+    # Two of each panel of the paper, one of padding and stride, three of mistakes on one grid.
+    assert len(read_records(folder)) == len(written) == 8 * len(SMALL_GRIDS) + 3
     return {record.subject: record for record in written}
 
 
@@ -93,6 +95,31 @@ def test_where_nothing_is_cut_off_the_probe_finds_the_resamplings_share(records)
     for panel in ("depth", "down_scaling"):
         seen, own = (records[f"panel_{panel}_wide{end}"].numbers["y"] for end in ("", "_probe"))
         assert np.mean(own, axis=0)[0] < np.mean(seen, axis=0)[0] / 10
+
+
+def test_padding_stride_and_a_wide_support_of_narrow_filters_are_measured(records):
+    """The wide grid, which nothing else disturbs, shows each of the two alone."""
+    for panel, ends in (("padding", ""), ("stride", "_probe")):
+        for grid in SMALL_GRIDS:
+            record = records[f"panel_{panel}_{grid.name}{ends}"]
+            assert np.shape(record.numbers["y"]) == (2, 2)
+            claims = [c.id for c in load_claims() if c.selects(record)]
+            assert claims == ([f"trend.later.{panel}"] if grid is SMALL_GRIDS[0] else [])
+        first, last = np.mean(records[f"panel_{panel}_wide{ends}"].numbers["y"], axis=0)
+        assert first < last
+
+
+def test_mistakes_are_compared_network_by_network(records):
+    errors = {
+        name: np.array(records[f"panel_mistakes_{name}_stl10_probe"].numbers["equivariance_error"])
+        for name in VARIANTS
+    }
+    assert {found.shape for found in errors.values()} == {(2,)}
+    assert (errors["sesn"] < errors["sesn_fixed_kernel"]).all()
+    assert (errors["sesn"] < errors["sesn_swapped_axes"]).all()
+    verdicts = {v.claim_id: v for v in judge_all(load_claims(), list(records.values()))}
+    assert verdicts["ranking.later.fixed_kernel"].measured["pairs"] == 2
+    assert verdicts["ranking.later.swapped_axes"].measured["difference"] > 0
 
 
 def test_records_are_judged(records):
@@ -237,6 +264,8 @@ def test_bad_settings_are_named(changes, message):
 def test_bad_calls_are_named(tmp_path):
     with pytest.raises(ValueError, match="seeds=0: must be at least 1"):
         measure(0, tmp_path)
+    with pytest.raises(ValueError, match="panels='length': must be some of depth"):
+        measure(1, tmp_path, panels=("length",))
     with pytest.raises(ValueError, match="depth=0: must be at least 1 layer"):
         _stack(depth=0)
     with pytest.raises(ValueError, match="margin=5: must be from 0 to below half of side=10"):
@@ -250,16 +279,20 @@ def test_the_command_repeats_itself(tmp_path, monkeypatch, capsys):
     assert (options.seeds, options.quick) == (None, False)
     session = Session(4, tmp_path, QUICK)
     assert session.command == "python -m benchmarks panels --seeds 4 --quick"
+    session = Session(4, tmp_path, QUICK, ["padding", "stride"])
+    assert (
+        session.command == "python -m benchmarks panels --seeds 4 --quick --panels padding stride"
+    )
     called = []
 
-    def note(*arguments):
-        called.append(arguments)
+    def note(*arguments, panels):
+        called.append((*arguments, panels))
         return []
 
     monkeypatch.setattr(command, "measure", note)
-    arguments = ["panels", "--quick", "--evidence", str(tmp_path)]
+    arguments = ["panels", "--quick", "--evidence", str(tmp_path), "--panels", "stride"]
     assert command_line.main(arguments) == 0
-    assert called == [(3, tmp_path, QUICK)]
+    assert called == [(3, tmp_path, QUICK, ["stride"])]
     monkeypatch.undo()
     assert command_line.main([*arguments, "--seeds", "0"]) == 2
     assert "error: seeds=0: must be at least 1" in capsys.readouterr().err

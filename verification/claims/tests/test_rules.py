@@ -101,14 +101,14 @@ def test_what_does_not_count_is_said(identifier: str, changes: dict[str, Any], r
         (COUNT, {"subject": "cnn_56p"}),
         (TREND, {"subject": "panel_depth_mnist"}),
         (COST, {"configuration": {"work": "forward"}}),
-        (COST, {"numbers": {"seconds": {"sesn_4_scales": [1.0] * 9}}}),
+        (COST, {"numbers": {"seconds": {"sesn_scalar_28": [1.0] * 9}}}),
     ],
 )
 def test_a_record_of_something_else_is_not_selected(
     identifier: str, changes: dict[str, Any]
 ) -> None:
     curve = {"x": [1, 50], "y": [[0.01, 0.02]] * 6}
-    seconds = {"sesn_4_scales": [1.9] * 9, "plain_cnn": [1.0] * 9}
+    seconds = {"sesn_scalar_28": [1.9] * 9, "cnn_28": [1.0] * 9}
     bases = {
         THEOREM: attempt(), CELL: trained("cnn_28", 2.5, 0), COUNT: counted(494_549),
         TREND: make(TREND, numbers=curve), COST: make(COST, numbers={"seconds": seconds}),

@@ -129,5 +129,5 @@ def test_a_cost_under_other_conditions_does_not(record: Record, reason: str) -> 
 
 def test_a_claim_without_conditions_takes_any_timing() -> None:
     claim = "cost.later.four_scales"
-    seconds = {"sesn_4_scales": [1.9, 1.9, 1.91, 1.9, 1.89], "plain_cnn": [1.0] * 5}
+    seconds = {"sesn_scalar_28": [1.9, 1.9, 1.91, 1.9, 1.89], "cnn_28": [1.0] * 5}
     assert verdict_of(claim, [make(claim, numbers={"seconds": seconds})]).status == SUPPORTED

@@ -190,8 +190,8 @@ def test_a_bound_is_rarely_judged_wrongly() -> None:
 def timed(ratio: float, spread: float = 0.01, **more: object) -> Record:
     rng = np.random.default_rng(2)
     seconds = {
-        "sesn_4_scales": (ratio * rng.normal(0.2, 0.2 * spread, 15)).tolist(),
-        "plain_cnn": rng.normal(0.2, 0.2 * spread, 15).tolist(),
+        "sesn_scalar_28": (ratio * rng.normal(0.2, 0.2 * spread, 15)).tolist(),
+        "cnn_28": rng.normal(0.2, 0.2 * spread, 15).tolist(),
     }
     return make(COST, numbers={"seconds": seconds}, **more)
 
@@ -219,9 +219,9 @@ def test_the_same_times_give_the_same_interval() -> None:
 
 @pytest.mark.parametrize(
     "seconds",
-    [{"sesn_4_scales": [1.0] * 9, "plain_cnn": one} for one in ([1.0] * 4, [1.0, -1.0] * 4, None)],
+    [{"sesn_scalar_28": [1.0] * 9, "cnn_28": one} for one in ([1.0] * 4, [1.0, -1.0] * 4, None)],
 )
 def test_times_that_are_too_few_or_missing_are_left_out(seconds: object) -> None:
     verdict = verdict_of(COST, [make(COST, numbers={"seconds": seconds})])
     assert verdict.status == NOT_RUN
-    assert "1 without 5 times of sesn_4_scales and plain_cnn" in verdict.reason
+    assert "1 without 5 times of sesn_scalar_28 and cnn_28" in verdict.reason
