@@ -28,11 +28,14 @@ __all__ = [
     "FLOOR",
     "FULL",
     "METHODS",
+    "PARTS",
     "QUICK",
     "REFERENCE",
     "Settings",
     "measure",
 ]
+
+PARTS = ("errors", "costs")
 
 
 def measure(
@@ -40,26 +43,31 @@ def measure(
     evidence: Path | None = None,
     settings: Settings = FULL,
     methods: Sequence[str] = METHODS,
+    only: str | None = None,
 ) -> list[Record]:
     """Compare methods by their networks for 28×28 images; returns the records.
 
     seed: of all images and weights, at least 0. evidence: folder that the records are written to;
-    None: nowhere. methods: some of `METHODS`.
+    None: nowhere. methods: some of `METHODS`. only: one of `PARTS`; None: both.
 
-    Raises ValueError for a negative seed or an unknown method.
+    Raises ValueError for a negative seed or an unknown method or part.
     """
     for method in methods:
         if method not in METHODS:
             raise ValueError(f"methods={method!r}: must be some of {', '.join(METHODS)}")
-    session = Session(seed, settings, evidence)
+    if only not in (None, *PARTS):
+        raise ValueError(f"only={only!r}: must be one of {', '.join(PARTS)}")
+    session = Session(seed, settings, evidence, only)
     names = [f"{method}_28" for method in methods]
     steps = len(names) * (settings.repetitions + settings.rounds + 2)
     # disable=None: no bar where standard error is not a terminal.
     with tqdm(total=steps, desc="comparison", disable=None) as progress:
-        measure_floor(session)
-        for name in names:
-            progress.set_postfix_str(f"errors of {name}")
-            measure_method(session, name, progress.update)
-        progress.set_postfix_str("costs")
-        measure_costs(session, names, progress.update)
+        if only != "costs":
+            measure_floor(session)
+            for name in names:
+                progress.set_postfix_str(f"errors of {name}")
+                measure_method(session, name, progress.update)
+        if only != "errors":
+            progress.set_postfix_str("costs")
+            measure_costs(session, names, progress.update)
     return session.records

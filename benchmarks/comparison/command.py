@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.comparison import FULL, QUICK, REFERENCE, measure
+from benchmarks.comparison import FULL, PARTS, QUICK, REFERENCE, measure
 from benchmarks.options import add_evidence
 from verification.claims.records import Record
 
@@ -21,7 +21,7 @@ NOTHING = "-"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --seed, --batch, --rounds and --quick."""
+    """Adds --seed, --batch, --rounds, --quick and --only."""
     parser.set_defaults(run=run)
     add_evidence(parser)
     parser.add_argument("--seed", type=int, default=0, help="of images and weights (default 0)")
@@ -29,6 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         full, quick = getattr(FULL, name), getattr(QUICK, name)
         parser.add_argument(f"--{name}", type=int, help=f"of timing ({full}; quick: {quick})")
     parser.add_argument("--quick", action="store_true", help="few images, small batches")
+    parser.add_argument("--only", choices=PARTS, help="one part alone (both)")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     base = QUICK if options.quick else FULL
     chosen = {name: getattr(options, name) for name in ("batch", "rounds")}
     settings = replace(base, **{name: n for name, n in chosen.items() if n is not None})
-    records = measure(options.seed, options.evidence, settings)
+    records = measure(options.seed, options.evidence, settings, only=options.only)
     print(summary(records))
     for record in records:
         print(options.evidence / record.filename)

@@ -47,13 +47,14 @@ class Sample:
 class Session:
     """One run of `python -m benchmarks compare`, and the records it has made so far.
 
-    evidence: folder of the records; None: they are not written. Raises ValueError for a negative
-    seed.
+    evidence: folder of the records; None: they are not written. only: the part measured, if one.
+    Raises ValueError for a negative seed.
     """
 
     seed: int
     settings: Settings = FULL
     evidence: Path | None = None
+    only: str | None = None
     records: list[Record] = field(default_factory=list)
     data: DataSet = field(default_factory=digits.digits)
 
@@ -68,6 +69,7 @@ class Session:
         base = QUICK if (quick := self.settings.of_errors == QUICK.of_errors) else FULL
         parts = ["python -m benchmarks compare", f"--seed {self.seed}"]
         parts += ["--quick"] if quick else []
+        parts += [f"--only {self.only}"] if self.only else []
         for name, value in self.settings.of_costs.items():
             parts += [f"--{name} {value}"] if value != getattr(base, name) else []
         return " ".join(parts)

@@ -49,7 +49,12 @@ def mistake_errors(rng: np.random.Generator, grid: Grid, settings: Settings) -> 
     """One set of coefficients: Δ of the second layer of every variant."""
     images = periodic_pair(random_patches(rng, 1, grid.sides[0]), grid.sides[1])
     stack = random_stack(rng, grid, settings, LAYERS)
-    return {name: probe_error(*respond(stack, images)) for name, respond in VARIANTS.items()}
+    return {name: probe_error(*_pair(respond(stack, images))) for name, respond in VARIANTS.items()}
+
+
+def _pair(responses: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
+    before, after = responses
+    return before, after
 
 
 def _as_published(stack: Stack, images: tuple[Tensor, Tensor]) -> Iterator[Tensor]:

@@ -66,8 +66,9 @@ def draw(found: Points, figure: Figure) -> None:
     left.axvspan(-found.margin, found.margin, color=PALE, linewidth=0, zorder=0)
     _lines(left, found.cells)
     _lines(right, found.pairs)
-    for row, place in zip(found.pairs, range(len(found.pairs)), strict=True):
-        right.plot(row.published, place, "v", color=ORANGE, markersize=7)
+    for place, row in enumerate(found.pairs):
+        inside = "white" if row.value is None else ORANGE
+        right.plot(row.published, place, "v", color=ORANGE, markerfacecolor=inside, markersize=7)
     left.set_title("Our error − published error")
     right.set_title("SESN − CNN, same data")
     for axes in (left, right):
@@ -77,7 +78,7 @@ def draw(found: Points, figure: Figure) -> None:
         Line2D([], [], color=VERMILION, marker="o", linestyle="none", label="60 epochs (paper)"),
         Line2D([], [], color=BLUE, marker="s", linestyle="none", label="5 epochs (short)"),
         Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linestyle="none",
-               label="not run"),
+               label="hollow: not run"),
         Line2D([], [], color=ORANGE, marker="v", linestyle="none", label="published difference"),
     ]  # fmt: skip
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
@@ -86,8 +87,8 @@ def draw(found: Points, figure: Figure) -> None:
 def _lines(axes: Axes, rows: Sequence[Row]) -> None:
     for place, row in enumerate(rows):
         if row.value is None:
-            axes.plot(0 if not row.published else row.published, place, "o", color=GREY,
-                      markerfacecolor="white")  # fmt: skip
+            if not row.published:
+                axes.plot(0, place, "o", color=GREY, markerfacecolor="white")
             continue
         colour, marker = (BLUE, "s") if row.protocol == SHORT else (VERMILION, "o")
         if row.low is not None and row.high is not None:

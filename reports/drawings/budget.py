@@ -24,9 +24,11 @@ from reports.writing.figures import (
     VERMILION,
     percent_axis,
 )
+from reports.writing.wording import configuration
 
 _ROW, _HEADING = 1.0, 1.4  # heights in the list of scale pairs
 _SMALLER: dict[str, Any] = {"marker": "<", "markersize": 6.0, "markerfacecolor": "white"}
+_SPAN = "smallest to largest total of the random images"
 _STROKE = {"marker": "|", "markeredgewidth": 2.2}
 _TOTAL: tuple[str, dict[str, Any], float] = (BLACK, {**_STROKE, "markersize": 14.0}, 0.0)
 _LOOKS: dict[str, tuple[str, dict[str, Any], float]] = {
@@ -98,11 +100,12 @@ def of_layers(layers: Sequence[tuple[str, Layer]]) -> list[Group]:
 
 def size(groups: Sequence[Group]) -> tuple[float, float]:
     """Inches that the groups need in two columns."""
-    return 9.5, 1.5 + 0.21 * max((_height(part) for part in _columns(groups)), default=1.0)
+    return 9.5, 2.0 + 0.21 * max((_height(part) for part in _columns(groups)), default=1.0)
 
 
-def draw(groups: Sequence[Group], figure: Figure) -> None:
+def draw(groups: Sequence[Group], title: str, figure: Figure) -> None:
     """Every pair of scales as a row of dots, down to the smallest total or rounding."""
+    figure.suptitle(title, fontweight="bold", fontsize=11)
     columns = _columns(groups)
     panels = figure.subplots(1, len(columns), sharex=True, squeeze=False)[0]
     tallest = max(_height(part) for part in columns)
@@ -121,9 +124,13 @@ def draw(groups: Sequence[Group], figure: Figure) -> None:
         for name, (colour, style, _) in _LOOKS.items()
         if any(name in row.values for row in rows)
     ]
-    figure.legend(
-        handles=handles, loc="outside upper center", ncols=len(handles), columnspacing=1.2
-    )
+    left_out = Line2D([], [], color=GREY, linestyle="none", **_SMALLER)
+    handles.append(left_out)
+    labels = [*(str(handle.get_label()) for handle in handles[:-1]), "smaller than shown"]
+    if any(row.span for row in rows):
+        handles.append(Line2D([], [], color=BLACK, linewidth=1.0))
+        labels.append(_SPAN)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, columnspacing=1.2)
 
 
 def _columns(groups: Sequence[Group]) -> list[list[Group]]:
@@ -146,7 +153,7 @@ def _column(axes: Axes, groups: Sequence[Group], smallest: float) -> None:
         if number % 2 == 0:
             axes.axhspan(top, top + height, color=PALE, linewidth=0, zorder=0)
         axes.text(
-            0.01, top + 0.75 * _HEADING, group.name, fontweight="bold", va="center",
+            0.01, top + 0.75 * _HEADING, configuration(group.name), fontweight="bold", va="center",
             transform=axes.get_yaxis_transform(),
         )  # fmt: skip
         for number_of_row, row in enumerate(group.rows):
@@ -170,14 +177,6 @@ def _row(axes: Axes, row: Row, place: float, smallest: float) -> None:
         axes.plot(shown, place + shift, color=colour, linestyle="none", **marker)
 
 
-def _method(name: str) -> str:
-    """The paper's name of a configuration: sesn_scalar_56p is SESN scalar in column 56+."""
-    if name.startswith("stl10_sesn_"):
-        return f"SESN-{name[-1].upper()}, STL-10"
-    family, _, column = name.rpartition("_")
-    return f"{family.replace('_', ' ').replace('sesn', 'SESN')}, {column.replace('p', '+')}"
-
-
 def worst_pairs(published: Sequence[Budget], figure: Figure) -> None:
     """The worst pair of each configuration, largest error first, with its two parts."""
     ordered = sorted(published, key=lambda item: -item.worst.total)
@@ -187,12 +186,13 @@ def worst_pairs(published: Sequence[Budget], figure: Figure) -> None:
         axes.barh(place, pair.total, height=0.62, color=PALE, edgecolor=GREY, linewidth=0.8)
         axes.plot(pair.sampling, place, color=BLUE, marker="o", linestyle="none")
         axes.plot(pair.truncation, place, color=ORANGE, marker="D", linestyle="none")
-    names = [f"{_method(item.name)}, σ {item.worst.name} px" for item in ordered]
+    names = [f"{configuration(item.name)}, σ {item.worst.name} px" for item in ordered]
     axes.set_yticks(range(len(ordered)), names)
     axes.set_ylim(len(ordered) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("relative squared equivariance error, %")
+    axes.set_xlabel("relative squared equivariance error, % (logarithmic)")
+    axes.set_title("Worst pair of neighbouring scales")
     percent_axis(axes, "x")
     smallest = min(item.worst.total for item in ordered)
     axes.set_xlim(0.02 * smallest, None)

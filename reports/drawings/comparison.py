@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from reports.drawings.results import STYLES
 from reports.readers.comparison import REFERENCE, Comparison
 from reports.writing.figures import BLACK, GREY
 
-SIZE = (11.5, 5.2)
+SIZE = (11.5, 5.5)
 PANELS = (
     ("probe", "First layer, exact probe"),
     ("trunk", "All layers before the last pool"),
@@ -74,6 +75,12 @@ def draw(comparison: Comparison, names: Mapping[str, str], figure: Figure) -> No
         axes.set_ylim(*limits[1])
         _number(axes, limits)
         _panel(axes, points, limits, names.get(REFERENCE, REFERENCE))
+    handles = [
+        Line2D([], [], color=GREY, linewidth=1.0, linestyle=(0, (5, 3)), label="error of the CNN"),
+        Line2D([], [], color=GREY, marker="|", linewidth=1.2,
+               label="bars: quartiles of the time, range of the error over repetitions"),
+    ]  # fmt: skip
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     grid[0].set_ylabel("equivariance error, % of that of unrelated responses")
 
 

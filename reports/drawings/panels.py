@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.writing.figures import BLACK, BLUE, ORANGE, PURPLE, VERMILION, percent_axis
-
-if TYPE_CHECKING:
-    from reports.sections.panels import Panel
+from reports.readers.panels import Panel
+from reports.writing.figures import BLACK, BLUE, GREY, ORANGE, PURPLE, VERMILION, percent_axis
 
 STYLES = {
     "ceiling": ("one fixed scale (ceiling)", VERMILION, "s", (0, (5, 2))),
@@ -20,9 +18,11 @@ STYLES = {
     "complete": ("network, complete scales only", PURPLE, "v", (0, (5, 2))),
     "probe": ("exact probe", ORANGE, "D", "solid"),
     "floor": ("not cut off (floor)", BLUE, "^", (0, (2, 1.5))),
+    "limit": ("limits of the published statements (5 %, factor 16)", GREY, "", ":"),
 }
 """Label, colour, marker and line of each curve; those with a band show it over the networks."""
 BANDS = ("y", "probe")
+_LINE: dict[str, Any] = {"color": GREY, "linewidth": 1.0, "linestyle": ":"}
 
 
 def size(panels: Sequence[Panel]) -> tuple[float, float]:
@@ -34,7 +34,7 @@ def size(panels: Sequence[Panel]) -> tuple[float, float]:
 def draw(panels: Sequence[Panel], titles: Mapping[str, str], figure: Figure) -> None:
     """Every panel on every grid, all with one axis of errors and one legend."""
     grids, names = _grids(panels), _names(panels)
-    axes = figure.subplots(len(grids), len(names), sharey=True, squeeze=False)
+    axes = figure.subplots(len(grids), len(names), sharey="row", squeeze=False)
     handles: dict[str, Line2D] = {}
     drawn = set()
     for panel in panels:
@@ -47,13 +47,15 @@ def draw(panels: Sequence[Panel], titles: Mapping[str, str], figure: Figure) -> 
             if (row, column) not in drawn:
                 axes[row, column].set_axis_off()
         axes[row, 0].set_ylabel("relative squared error, %")
-    percent_axis(axes[0, 0], "y")
+        percent_axis(axes[row, 0], "y")
+    handles["limit"] = Line2D([], [], **_LINE)
     ordered = [name for name in STYLES if name in handles]
     figure.legend(
         [handles[name] for name in ordered],
         [STYLES[name][0] for name in ordered],
         loc="outside upper center",
-        ncols=5,
+        ncols=3,
+        title="Medians of random networks; bands hold 95 % of them",
     )
 
 
@@ -70,6 +72,10 @@ def _panel(axes: Axes, panel: Panel) -> dict[str, Line2D]:
     axes.set_xlabel(panel.variable)
     if panel.x[-1] / panel.x[0] > 10:
         axes.set_xscale("log")
+    if panel.name == "depth":
+        axes.axhline(0.05, **_LINE)
+    if panel.name == "down_scaling":
+        axes.axvline(16, **_LINE)
     ticks = _ticks(panel.x)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from reports.readers.measurements import Bin, RasterWarps
 from reports.readers.trainings import Curve, Panel
@@ -30,6 +31,7 @@ Size = tuple[float, float]
 
 CELLS_SIZE: Size = (9.5, 7.0)
 MOST_WITH_BARS = 4
+ERROR_TICKS = (0.5, 1, 2, 3, 5, 10, 20, 50)
 EMPHASISED = ("CNN", "SESN scalar", "SESN vector")
 _SPREAD = 0.03  # of the methods about the middle of a bin, so that bars do not hide one another
 _WILSON = 1.96
@@ -72,7 +74,8 @@ def raster(found: Sequence[RasterWarps], figure: Figure) -> None:
     panels[0].set_ylabel("relative squared error, %")
     percent_axis(panels[0], "y")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    title = "Lifting layer on rescaled photographs"
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, title=title)
 
 
 def by_scale_size(panels: Sequence[Panel]) -> Size:
@@ -84,7 +87,8 @@ def by_scale_size(panels: Sequence[Panel]) -> Size:
 def by_scale(panels: Sequence[Panel], names: Mapping[str, str], figure: Figure) -> None:
     """Test error of each method against the object scale, with Wilson intervals."""
     columns = min(2, len(panels))
-    grid = figure.subplots(math.ceil(len(panels) / columns), columns, squeeze=False)
+    rows = math.ceil(len(panels) / columns)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     handles: dict[str, Artist] = {}
     for axes, panel in zip(grid.flat, panels, strict=False):
         for position, curve in enumerate(panel.curves):
@@ -94,15 +98,20 @@ def by_scale(panels: Sequence[Panel], names: Mapping[str, str], figure: Figure) 
             handles[method] = _curve(axes, curve, method, shift, crowded=crowded)
         axes.set_title(panel.title)
         axes.set_xlabel("object scale")
-        axes.set_ylabel("test error, %")
-        axes.set_ylim(bottom=-0.025 * axes.get_ylim()[1])
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(FixedLocator(ERROR_TICKS))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+    for axes in grid[:, 0]:
+        axes.set_ylabel("test error, % (logarithmic)")
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
     shown = [name for name in STYLES if name in handles] + sorted(handles.keys() - STYLES.keys())
     columns = min(5, len(shown))
     figure.legend(
-        [handles[method] for method in shown], shown, loc="outside upper center", ncols=columns
-    )
+        [handles[method] for method in shown], shown, loc="outside upper center", ncols=columns,
+        title="Test error by object scale, with 95 % intervals",
+    )  # fmt: skip
 
 
 def cells(claims: Sequence[Cell], verdicts: Mapping[str, Verdict], figure: Figure) -> None:
@@ -116,19 +125,26 @@ def cells(claims: Sequence[Cell], verdicts: Mapping[str, Verdict], figure: Figur
                 _cell(axes, claim, verdicts[claim.id].measured, methods.index(claim.method))
         for row in range(0, len(methods), 2):
             axes.axhspan(row - 0.5, row + 0.5, color=PALE, linewidth=0, zorder=0)
-        axes.set_title(f"column {column}")
+        axes.set_title(f"MNIST-scale, column {column}")
         axes.set_yticks(range(len(methods)), methods)
         axes.set_ylim(len(methods) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("test error, %")
     for axes in grid.flat[len(columns) :]:
         axes.set_axis_off()
-    kinds = (("published", GREY, "s"), ("earlier re-run", SKY, "D"), ("ours", VERMILION, "o"))
+    kinds = (
+        ("published, mean ± std", GREY, "s"),
+        ("earlier re-run by others", SKY, "D"),
+        ("ours, mean ± std", VERMILION, "o"),
+    )
     handles = [
         grid[0, 0].plot([], [], color=colour, marker=marker, linestyle="none", label=label)[0]
         for label, colour, marker in kinds
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
+
+
+LAYERS = {"lifting_raster_cut": "Filters cut off", "lifting_raster_wide": "Filters not cut off"}
 
 
 def _raster_title(item: RasterWarps) -> str:
@@ -139,7 +155,8 @@ def _raster_title(item: RasterWarps) -> str:
         for name, text in (("kernel_size", "kernel"), ("sigma", "σ"))
         if isinstance(configuration.get(name), int | float)
     ]
-    return "\n".join([item.record.subject, ", ".join(parts)] if parts else [item.record.subject])
+    name = LAYERS.get(item.record.subject, item.record.subject)
+    return "\n".join([name, ", ".join(parts)] if parts else [name])
 
 
 STYLES = {

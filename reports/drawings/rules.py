@@ -57,7 +57,10 @@ def power(numbers: Mapping[str, Any], figure: Figure) -> None:
         label = f"{runs} {'runs' if rule == 'cell' else 'pairs'}"
         shown = label if status == SUPPORTED else None
         _line(axes, effects, values, runs, shown, dashed=status == REFUTED)
-    left.axvline(numbers["cells"][0]["margin"], color=BLACK, linestyle=":", linewidth=1.2)
+    margin = numbers["cells"][0]["margin"]
+    left.axvline(margin, color=BLACK, linestyle=":", linewidth=1.2)
+    left.text(margin + 0.01, 60, f"margin of {margin:g} points", rotation=90, va="center")
+    right.text(0.5, 6, "5 %: wrong verdicts allowed", ha="right")
     left.set_title("Cells: supported (—) or refuted (- -)")
     right.set_title("Rankings: supported")
     left.set_ylabel("share of draws, %")

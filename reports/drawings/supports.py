@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from reports.readers.budgets import Supports
 from reports.writing.figures import BLACK, BLUE, GREY, VERMILION, percent_axis
+from reports.writing.wording import configuration, percent
 
 SIZE_OF_PANEL = (2.4, 1.9)
 _COLUMNS = 4
@@ -38,15 +39,17 @@ def draw(panels: Sequence[Panel], figure: Figure) -> None:
         axes.set_visible(False)
     percent_axis(places[0], "y")
     smallest = min(min(_shown(panel).values()) for panel in panels)
-    places[0].set_ylim(0.5 * max(smallest, 1e-6), None)
+    places[0].set_ylim(0.5 * max(smallest, 1e-5), None)
+    wanted = " or ".join(percent(error) for error in panels[0][2].recommended)
     figure.supxlabel("support at the largest scale V, pixels", fontsize=10)
     figure.supylabel("error of the worst pair, %", fontsize=10)
     handles = [
         Line2D([], [], color=BLUE, marker="o", markersize=3.5, label="error of the worst pair"),
         Line2D([], [], color=VERMILION, marker="o", markersize=8.0, linestyle="none",
-               markerfacecolor="none", markeredgewidth=1.8, label="published"),
-        Line2D([], [], color=BLACK, linestyle="--", linewidth=1.0, label="sampling alone"),
-        Line2D([], [], color=GREY, linewidth=0.9, label="wanted"),
+               markerfacecolor="none", markeredgewidth=1.8, label="published support"),
+        Line2D([], [], color=BLACK, linestyle="--", linewidth=1.0,
+               label="unlimited support (sampling alone)"),
+        Line2D([], [], color=GREY, linewidth=0.9, label=f"wanted: {wanted}"),
     ]  # fmt: skip
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
@@ -62,7 +65,7 @@ def _panel(axes: Axes, panel: Panel) -> None:
         published, supports.errors[published], color=VERMILION, marker="o", markersize=8.0,
         markerfacecolor="none", markeredgewidth=1.8,
     )  # fmt: skip
-    axes.set_title(name, fontsize=9.5)
+    axes.set_title(configuration(name), fontsize=9.5)
 
 
 def _shown(panel: Panel) -> dict[int, float]:

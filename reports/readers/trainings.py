@@ -11,6 +11,9 @@ from reports.readers.measurements import Bin, Training
 from verification.claims.records import Record
 from verification.claims.validity import check
 
+DATA = {"mnist_scale": "MNIST-scale", "stl10": "STL-10", "digits": "digits"}
+TRAININGS = {"paper": "published training", "short": "short training", "smoke": "smoke test"}
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -34,9 +37,8 @@ class Panel:
     @property
     def title(self) -> str:
         """Say what the curves have in common."""
-        what = f"{self.data} {self.column}".strip()
-        worth = " (supports nothing)" if self.protocol == "smoke" else ""
-        return f"{what}, protocol {self.protocol}{worth}"
+        what = f"{DATA.get(self.data, self.data)} {self.column}".strip()
+        return f"{what}, {TRAININGS.get(self.protocol, self.protocol)}"
 
 
 def by_scale(material: Material) -> list[Panel]:

@@ -14,6 +14,7 @@ from reports.writing.figures import render
 from reports.writing.markdown import bullets, code, folded, paragraphs, picture, plain, table
 from reports.writing.wording import NOTHING, listing, share
 
+TITLE_OF_FIGURE = "What the filters alone lose at each pair of scales (σ in pixels)"
 EXPLANATION = (
     "A real filter is sampled on pixels and cut to a small grid, which the theory does not know. "
     "Between two neighbouring scales the error of the filters alone, without any network, splits "
@@ -60,7 +61,9 @@ def _figure(published: Sequence[Budget]) -> dict[str, bytes]:
     if not published:
         return {}
     groups = budget_plot.of_filters(published)
-    return render("budget", partial(budget_plot.draw, groups), budget_plot.size(groups))
+    return render(
+        "budget", partial(budget_plot.draw, groups, TITLE_OF_FIGURE), budget_plot.size(groups)
+    )
 
 
 def _figure_text(published: Sequence[Budget]) -> str:

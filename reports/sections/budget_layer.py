@@ -12,6 +12,9 @@ from reports.writing.figures import render
 from reports.writing.markdown import bullets, code, paragraphs, picture, table
 from reports.writing.wording import NOTHING, percent, plural, share
 
+TITLE_OF_FIGURE = (
+    "What a layer loses at each pair of scales, on images of its network's size (σ in pixels)"
+)
 EXPLANATION = (
     "A layer in its network has three causes more. *Image border*: what lies outside the image "
     "counts as zero. *End of the scale axis*: a scale convolution over more than one scale finds "
@@ -41,7 +44,9 @@ def write(published: Sequence[Budget]) -> Section:
         ),
         _table(layers),
     )
-    figures = render("budget_layer", partial(budget_plot.draw, groups), budget_plot.size(groups))
+    figures = render(
+        "budget_layer", partial(budget_plot.draw, groups, TITLE_OF_FIGURE), budget_plot.size(groups)
+    )
     return Section(text, figures)
 
 

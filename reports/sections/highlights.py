@@ -66,9 +66,9 @@ def _too_few_realisations(material: Material) -> str:
     if not beyond:
         return ""
     return (
-        f"{beyond} of {plural(len(claims), 'open ranking')} need more than the {PUBLISHED} "
-        "published data realisations for a verdict with a chance of 80 %, even if the published "
-        "difference is right ([plan](#what-open-claims-need))."
+        f"{beyond} of the {plural(len(claims), 'open ranking')} on MNIST-scale need more than the "
+        f"{PUBLISHED} published data realisations for a verdict with a chance of 80 %, even if the "
+        "published difference is right ([plan](#what-open-claims-need))."
     )
 
 

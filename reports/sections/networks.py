@@ -11,12 +11,12 @@ from reports.readers import measurements
 from reports.readers.material import Material, Section
 from reports.readers.measurements import finite
 from reports.writing.markdown import paragraphs, table
-from reports.writing.wording import NOTHING
+from reports.writing.wording import NOTHING, plural
 from verification.claims.records import Record
 
 TITLE = "## Before and after training"
 EXPLANATION = (
-    "The same network as initialised and as trained on digits (protocol `smoke`): errors of what "
+    "The same network as initialised and as trained on digits: errors of what "
     "reaches each pool, by the exact probe at factors of 0.5 to 2, and of the first layer along "
     "its own steps of scale, as shares of the error between unrelated responses (chance, 100 %); "
     "predictions for digits rescaled by kornia that stay what they were, and errors of "
@@ -96,9 +96,16 @@ def _findings(found: Sequence[Network]) -> str:
         first = network.trained.blocks[0] / network.untrained.blocks[0]
         last = network.trained.blocks[-1] / network.untrained.blocks[-1]
         sentences.append(
-            f"`{network.record.subject}`: first layer {_change(first)}, last block {_change(last)}"
+            f"`{network.record.subject}`, {_epochs(network, STATES[-1])}: first layer "
+            f"{_change(first)}, last block {_change(last)}"
         )
     return f"**Finding.** What training does to the error: {'; '.join(sentences)}."
+
+
+def _epochs(network: Network, state: str) -> str:
+    """How long a state was trained, as far as the record says it."""
+    epochs = network.record.configuration.get("training", {}).get("epochs")
+    return state if state != STATES[-1] or epochs is None else plural(epochs, "epoch")
 
 
 def _change(ratio: float) -> str:
@@ -115,7 +122,7 @@ def _table(material: Material, found: Sequence[Network]) -> str:
             blocks = [*map(_percent, state.blocks), *[NOTHING] * (3 - len(state.blocks))][:3]
             rows.append(
                 [
-                    f"`{network.record.subject}`, {name}",
+                    f"`{network.record.subject}`, {_epochs(network, name)}",
                     *blocks,
                     _percent(state.own_steps),
                     f"{_percent(state.unchanged)} ({_percent(state.unchanged_by_chance)})",

@@ -267,10 +267,13 @@ def _rank_plan(material: Material, rankings: Sequence[Ranking]) -> str:
 def error_rates(material: Material) -> str:
     """Say in words how often the rules err, for the first screen; empty if that was not tried."""
     for record in material.newest("simulation")[:1]:
-        rates = [_rate(condition, status) for _, status, condition in worst(record.numbers)]
+        _, status, most = max(worst(record.numbers), key=lambda entry: _rate(entry[2], entry[1]))
+        low, high = _interval(most[status], most["repetitions"])
+        conditions = sum(len(items) for items in record.numbers.values())
         return (
             "In simulations with known truth, a rule gave a wrong verdict in at most "
-            f"{100 * max(rates):.1f} % of the draws, in the worst of all conditions; "
+            f"{100 * _rate(most, status):.1f} % of {most['repetitions']:,} draws (95 % interval "
+            f"{100 * low:.1f} to {100 * high:.1f} %), in the worst of {conditions} conditions; "
             f"{100 * LEVEL:.0f} % are allowed ([rates](#how-often-a-rule-is-wrong), "
             f"{code('python -m verification simulate')})."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from functools import partial
@@ -23,6 +24,7 @@ EXPLANATION = (
     "interval. The layer chooses for each size whether it convolves or multiplies frequencies."
 )
 NOT_MEASURED = "**Not run.** `python -m benchmarks scaling` measures it in minutes."
+COLUMNS = 3
 LABELS = {
     "image": "image side, px",
     "scales": "scales",
@@ -50,14 +52,17 @@ def write(material: Material) -> Section:
         "Time of a forward and backward pass over that of the plain convolution of the same size.",
     )
     text = paragraphs(TITLE, EXPLANATION, _findings(found), shown, _table(material, found))
-    size = (2.6 * len(found) + 0.7, 3.4)
+    size = (9.5, 0.8 + 2.6 * math.ceil((len(found) + 1) / COLUMNS))
     return Section(text, render("scaling", partial(draw, found), size))
 
 
 def draw(found: Sequence[Scaling], figure: Figure) -> None:
     """One panel per size: time over the plain convolution's."""
-    panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
-    for axes, item in zip(panels, found, strict=True):
+    rows = math.ceil((len(found) + 1) / COLUMNS)
+    grid = figure.subplots(rows, COLUMNS, sharey=True, squeeze=False)
+    for axes in grid.flat[len(found) :]:
+        axes.set_axis_off()
+    for axes, item in zip(grid.flat, found, strict=False):
         for form, label, colour, marker, line in FORMS:
             ratios = [statistics.median(pair) for pair in item.over_plain(form)]
             axes.plot(item.sizes, ratios, color=colour, marker=marker, linestyle=line, label=label)
@@ -67,9 +72,10 @@ def draw(found: Sequence[Scaling], figure: Figure) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlabel(LABELS[item.varied])
-    panels[0].set_ylabel("time / plain convolution's")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    figure.suptitle("Time of one layer over that of a plain 7×7 convolution", fontweight="bold")
+    figure.supylabel("time / plain convolution's", fontsize=10)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    grid.flat[-1].legend(handles, labels, loc="center")
 
 
 def _findings(found: Sequence[Scaling]) -> str:

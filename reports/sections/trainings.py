@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter, defaultdict
 from functools import partial
 
 from reports.drawings import results as plots
@@ -34,6 +35,7 @@ def write(material: Material) -> Section:
         title,
         _protocols(records),
         _means(material),
+        _hours(material),
         folded(len(records), _list(material, records)),
     )
     panels = [panel for panel in by_scale(material) if panel.protocol != "smoke"]
@@ -73,6 +75,33 @@ def _means(material: Material) -> str:
         "Model", "Data", "Column", "Protocol", "Runs", "Test error, %", "From … to, %", "Evidence",
     ]  # fmt: skip
     return table(header, "llllrrrl", rows) if rows else ""
+
+
+def _hours(material: Material) -> str:
+    """Core-hours and GPU-hours of each method, by protocol, sessions that were cut off included."""
+    spent: dict[str, dict[tuple[str, bool], float]] = defaultdict(lambda: defaultdict(float))
+    runs: Counter[str] = Counter()
+    for record in material.of_kind("training"):
+        seconds = sum(s.get("seconds", 0.0) for s in record.numbers.get("sessions", []))
+        on_gpu = record.provenance.device != "cpu"
+        cores = 1 if on_gpu else record.provenance.threads
+        method = material.method_names.get(record.subject, record.subject)
+        runs[method] += 1
+        for name in (method, "**All**"):
+            spent[name][record.protocol, on_gpu] += seconds * cores / 3600
+    runs["**All**"] = sum(runs.values())
+    places = [(p, g) for p in ("paper", "short", "smoke") for g in (False, True)]
+    shown = [place for place in places if spent["**All**"].get(place)]
+    rows = [
+        [plain(name) if name in material.method_names.values() else name, str(runs[name])]
+        + [f"{spent[name][place]:.2f}" if place in spent[name] else NOTHING for place in shown]
+        for name in [*(n for n in spent if n != "**All**"), "**All**"]
+    ]
+    header = ["Method", "Runs", *(f"{p}, {'process' if g else 'core'}-hours" for p, g in shown)]
+    return paragraphs(
+        "**Time spent on them**: core-hours on CPUs, and hours of processes that shared an H100.",
+        table(header, "l" + "r" * (len(header) - 1), rows),
+    )
 
 
 def _protocols(records: list[Record]) -> str:

@@ -18,6 +18,7 @@ from reports.drawings import results as plots
 from reports.readers.budgets import budget
 from reports.tests.synthetic import budgets
 from reports.writing.figures import percent_axis, render
+from reports.writing.wording import configuration
 
 
 def _axes(figure: Figure) -> None:
@@ -68,12 +69,12 @@ def test_a_logarithmic_axis_is_numbered_in_percent() -> None:
 def test_a_budget_shows_every_pair_and_nothing_twice() -> None:
     groups = budget_plot.of_filters([budget(record) for record in budgets()[:4]])
     figure = Figure(figsize=budget_plot.size(groups))
-    budget_plot.draw(groups, figure)
+    budget_plot.draw(groups, "title", figure)
     shown = [row for group in groups for row in group.rows]
     labels = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
     assert sorted(labels) == sorted(row.name for row in shown)
     names = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert names == [group.name for group in groups]
+    assert names == [configuration(group.name) for group in groups]
     lines = [line for axes in figure.axes for line in axes.lines]
     assert len(lines) == sum(1 + len(row.values) for row in shown)  # the range, and all values
 

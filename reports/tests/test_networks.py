@@ -24,8 +24,11 @@ def test_nothing_measured_is_said() -> None:
 
 def test_figures_and_finding_are_those_of_the_records() -> None:
     found = text(synthetic.networks())
-    assert "`cnn_28`: first layer grows to 2.00 times, last block grows to 2.00 times" in found
-    assert "`sesn_scalar_28`: first layer stays (1.00 times)" in found
+    assert (
+        "`cnn_28`, trained: first layer grows to 2.00 times, last block grows to 2.00 times"
+        in found
+    )
+    assert "`sesn_scalar_28`, trained: first layer stays (1.00 times)" in found
     (rows,) = tables(found)
     plain, trained = rows[2], rows[3]
     assert plain[:7] == ["`cnn_28`, untrained", "10", "20", "40", "–", "60 (10)", "5 (30)"]

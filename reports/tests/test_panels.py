@@ -10,6 +10,7 @@ from PIL import Image
 
 from reports.document.report import Report
 from reports.readers.material import Material
+from reports.readers.panels import read_panels
 from reports.sections import panels
 from reports.tests.conftest import text_of
 from reports.tests.synthetic import CLAIMS
@@ -68,7 +69,7 @@ def test_a_probe_of_other_points_is_left_out() -> None:
     records = invented()
     numbers = {"x": [1, 2], "y": [[0.01, 0.02]]}
     records[1] = dataclasses.replace(records[1], numbers=numbers)
-    assert "probe" not in panels.read_panels(_gather(records))[0].rows
+    assert "probe" not in read_panels(_gather(records))[0].rows
 
 
 def test_a_damaged_record_is_named() -> None:

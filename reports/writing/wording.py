@@ -12,6 +12,7 @@ __all__ = [
     "MARKS",
     "NOTHING",
     "STATUS_WORDS",
+    "configuration",
     "duration",
     "listing",
     "mean_and_spread",
@@ -32,6 +33,14 @@ STATUS_WORDS = {
     NOT_RUN: "not run",
 }
 NOTHING = "–"
+
+
+def configuration(name: str) -> str:
+    """Return the paper's name of a configuration: sesn_scalar_56p is SESN scalar, 56+."""
+    if name.startswith("stl10_sesn_"):
+        return f"SESN-{name[-1].upper()}, STL-10"
+    family, _, column = name.rpartition("_")
+    return f"{family.replace('_', ' ').replace('sesn', 'SESN')}, {column.replace('p', '+')}"
 
 
 def verdict_text(status: str) -> str:

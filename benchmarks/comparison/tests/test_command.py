@@ -125,19 +125,22 @@ def test_table_without_what_was_not_told(records: list[Record]) -> None:
 def test_options_choose_the_settings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seen: list[tuple[int, Settings]] = []
+    seen: list[tuple[int, Settings, str | None]] = []
 
-    def noted(seed: int, evidence: Path, settings: Settings) -> list[Record]:
-        seen.append((seed, settings))
+    def noted(seed: int, evidence: Path, settings: Settings, *, only: str | None) -> list[Record]:
+        seen.append((seed, settings, only))
         return []
 
     monkeypatch.setattr(command, "measure", noted)
-    for arguments in ([], ["--quick"], ["--seed", "3", "--batch", "16", "--rounds", "1"]):
+    some = ["--seed", "3", "--batch", "16", "--rounds", "1", "--only", "costs"]
+    for arguments in ([], ["--quick"], some):
         options = parsed(*arguments)
         options.evidence = Path("nowhere")
         command.run(options)
     assert capsys.readouterr().out.startswith("method")
-    assert seen == [(0, FULL), (0, QUICK), (3, replace(FULL, batch=16, rounds=1))]
+    assert seen == [
+        (0, FULL, None), (0, QUICK, None), (3, replace(FULL, batch=16, rounds=1), "costs"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

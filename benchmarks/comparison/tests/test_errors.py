@@ -76,9 +76,9 @@ def test_no_rescaling_no_error(scenes: GaborImage, few_digits: Tensor) -> None:
 def test_windows_look_at_the_point(scenes: GaborImage, window: Window) -> None:
     """A response of stride 4 averages the four samples around the point, along both axes."""
     place = (POINT[0] - window.offset, POINT[1] - window.offset)
-    seen = F.avg_pool2d(views(scenes, place, window.side), window.stride)
+    seen = F.avg_pool2d(views(scenes, place, window.side), int(window.stride))
     middle = 0.5 if window.stride == 4 else 0.0  # a grid of 4 lies half a pixel before its centre
-    around = scenes.sample(window.stride, (POINT[0] + middle, POINT[1] + middle))
+    around = scenes.sample(int(window.stride), (POINT[0] + middle, POINT[1] + middle))
     expected = around.mean(dim=(-1, -2)).float()
     torch.testing.assert_close(seen[:, 0, window.index, window.index], expected)
 
