@@ -166,7 +166,7 @@ def test_numbers_in_words(text: str, expected: str) -> None:
 
 def test_tables_by_scale_have_a_row_for_each_method_and_none_of_smoke_runs(full: Report) -> None:
     tables = text_of(full).split("### By scale: ")[1:]
-    assert [text.split("protocol ")[1].split()[0] for text in tables] == ["paper", "short"]
+    assert [text.split(", ")[1].split()[0] for text in tables] == ["published", "short"]
     for text in tables:
         header, _, *rows = [
             line for line in text.split("Evidence:")[0].splitlines() if line.startswith("|")
