@@ -1,67 +1,71 @@
-"""Error of the pixels that zero padding reaches, beside that of the others.
+"""Error of whole responses with zero padding, beside that without padding.
 
 Users report that equivariance degrades through padding. A random stack of three layers, as many as
-the published MNIST networks have, pads with zeros and keeps the size. Its response to a photograph
-patch is shrunk by one step of the scale grid and compared with its response to the shrunken patch:
-x = 0, over the pixels that no padding reaches in either image; x = 1, over all others. Both kinds
-of pixel see the same resampling, so that their difference is the padding's.
+the published MNIST networks have, sees photographs in a frame of about its network's size, which
+stays the same when the photograph is shrunk by one step of the scale grid: as in those networks,
+where objects change their size and images do not. (A frame that shrinks with its image takes its zeros
+along, and loses nothing.) The response to the photograph is shrunk and compared with the middle of
+the response to the shrunken one: x = 0, where the photograph goes on beyond the frame; x = 1, where
+zeros surround it. Pixels, coefficients and resampling are the same, so that the difference is the
+padding's.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import ceil
-
 import numpy as np
-import torch
+from torch import Tensor
 
-from benchmarks.panels.comparing import Compared, neighbours
+from benchmarks.panels.comparing import neighbours
 from benchmarks.panels.depth import random_stack
+from benchmarks.panels.networks import Stack
 from benchmarks.panels.session import Rows, Session, collect
 from benchmarks.panels.settings import Grid, Settings
-from verification.reference.errors import equivariance_error
 from verification.signals.warps import random_patches, rescale
 
-PANEL = "padding"
+PANEL = "zero_padding"
 LAYERS = 3
+BLOCKS = {"mnist": 2, "stl10": 4, "wide": 4}
+"""Frames of 26 and 96 pixels, nearest to the networks' own of 28 and 96."""
+AROUND = 3
+"""Side of the photograph over that of the frame: no padding of it reaches the frame."""
 
 
 def measure_padding(session: Session, grid: Grid) -> None:
-    """One record; x is the share of the pixels compared that padding reaches."""
-    settings, grid = session.settings, _large_enough(grid)
+    """One record; x is 0 without and 1 with padding."""
+    settings = session.settings
     about = {
-        **settings.described("depth_channels"), "sides": list(grid.sides), "layers": LAYERS,
-        **grid.described(grid.sigmas(grid.scales)), "scale_extent": 1,
+        **settings.described("depth_channels"), "sides": list(frame_sides(grid)), "layers": LAYERS,
+        **grid.described(grid.sigmas(grid.scales)), "scale_extent": 1, "around": AROUND,
     }  # fmt: skip
     with session.raster(PANEL, grid, about) as measurement:
-        rows = [border_curves(rng, grid, settings) for rng in session.rngs(PANEL, grid)]
+        rows = [padding_curves(rng, grid, settings) for rng in session.rngs(PANEL, grid)]
         measurement.numbers.update(x=[0.0, 1.0], **collect(rows))
 
 
-def border_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> Rows:
-    """One network: y, over the pixels out of reach of padding and over those within."""
-    large = random_patches(rng, 1, grid.sides[0])
-    small = rescale(large, grid.sides[1]).image
+def frame_sides(grid: Grid) -> tuple[int, int]:
+    """Of the frame, and of what was in it after a rescaling by one step, in pixels."""
+    return grid.step[0] * BLOCKS[grid.name], grid.step[1] * BLOCKS[grid.name]
+
+
+def padding_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> Rows:
+    """One network: y, without padding and with."""
+    sides = frame_sides(grid)
+    photograph = random_patches(rng, 1, AROUND * sides[0])
+    images = photograph, rescale(photograph, AROUND * sides[1]).image
     stack = random_stack(rng, grid, settings, LAYERS)
-    stack.calibrate(large)
-    *_, before = stack.responses(large)
-    *_, after = stack.responses(small)
-    found = neighbours(before, after)
-    return {"y": [found.interior(_reach(grid)), _frame(found, _reach(grid))]}
+    stack.calibrate(photograph)
+    pairs = list(zip(images, sides, strict=True))
+    without = [_middle(_last(stack, image), side) for image, side in pairs]
+    padded = [_middle(_last(stack, _middle(image, sides[0])), side) for image, side in pairs]
+    return {"y": [neighbours(*without).whole, neighbours(*padded).whole]}
 
 
-def _reach(grid: Grid) -> int:
-    """How many pixels padding reaches; resampling by one step reads two more."""
-    return LAYERS * (grid.basis(grid.sigmas(grid.scales)).kernel_size // 2) + 2
+def _last(stack: Stack, images: Tensor) -> Tensor:
+    *_, response = stack.responses(images)
+    return response
 
 
-def _large_enough(grid: Grid) -> Grid:
-    """The grid with images that hold at least 8 pixels a side which no padding reaches."""
-    return replace(grid, blocks=max(grid.blocks, ceil((2 * _reach(grid) + 8) / grid.step[1])))
-
-
-def _frame(compared: Compared, margin: int) -> float:
-    """Δ over the pixels less than `margin` away from a side."""
-    frame = torch.ones(compared.expected.shape[-2:], dtype=torch.bool)
-    frame[margin:-margin, margin:-margin] = False
-    return equivariance_error(compared.expected[..., frame], compared.found[..., frame])
+def _middle(values: Tensor, side: int) -> Tensor:
+    """The pixels about the middle: [..., H, W] -> [..., side, side]."""
+    start = (values.shape[-1] - side) // 2
+    return values[..., start : start + side, start : start + side]

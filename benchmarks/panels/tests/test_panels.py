@@ -99,12 +99,14 @@ def test_where_nothing_is_cut_off_the_probe_finds_the_resamplings_share(records)
 
 def test_padding_stride_and_a_wide_support_of_narrow_filters_are_measured(records):
     """The wide grid, which nothing else disturbs, shows each of the two alone."""
-    for panel, ends in (("padding", ""), ("stride", "_probe")):
+    for panel, ends in (("zero_padding", ""), ("stride", "_probe")):
         for grid in SMALL_GRIDS:
             record = records[f"panel_{panel}_{grid.name}{ends}"]
             assert np.shape(record.numbers["y"]) == (2, 2)
             claims = [c.id for c in load_claims() if c.selects(record)]
-            assert claims == ([f"trend.later.{panel}"] if grid is SMALL_GRIDS[0] else [])
+            assert claims == (
+                [f"trend.later.{panel.removeprefix('zero_')}"] if grid is SMALL_GRIDS[0] else []
+            )
         first, last = np.mean(records[f"panel_{panel}_wide{ends}"].numbers["y"], axis=0)
         assert first < last
 
