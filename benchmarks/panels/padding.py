@@ -3,14 +3,16 @@
 Users report that equivariance degrades through padding. A random stack of three layers, as many as
 the published MNIST networks have, sees photographs in a frame of about its network's size, which
 stays the same when the photograph is shrunk by one step of the scale grid: as in those networks,
-where objects change their size and images do not. (A frame that shrinks with its image takes its zeros
-along, and loses nothing.) The response to the photograph is shrunk and compared with the middle of
-the response to the shrunken one: x = 0, where the photograph goes on beyond the frame; x = 1, where
-zeros surround it. Pixels, coefficients and resampling are the same, so that the difference is the
-padding's.
+where objects change their size and images do not. (A frame that shrinks with its image takes its
+zeros along, and loses nothing.) The response to the photograph is shrunk and compared with the
+middle of the response to the shrunken one: x = 0, where the photograph goes on beyond the frame;
+x = 1, where zeros surround it. Pixels, coefficients and resampling are the same, so that the
+difference is the padding's.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
@@ -54,10 +56,16 @@ def padding_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> 
     images = photograph, rescale(photograph, AROUND * sides[1]).image
     stack = random_stack(rng, grid, settings, LAYERS)
     stack.calibrate(photograph)
-    pairs = list(zip(images, sides, strict=True))
-    without = [_middle(_last(stack, image), side) for image, side in pairs]
-    padded = [_middle(_last(stack, _middle(image, sides[0])), side) for image, side in pairs]
-    return {"y": [neighbours(*without).whole, neighbours(*padded).whole]}
+    framed = tuple(_middle(image, sides[0]) for image in images)
+    return {"y": [_error(stack, images, sides), _error(stack, framed, sides)]}
+
+
+def _error(stack: Stack, images: Sequence[Tensor], sides: Sequence[int]) -> float:
+    """Δ between what two images show in the middle, with these sides."""
+    before, after = (
+        _middle(_last(stack, image), side) for image, side in zip(images, sides, strict=True)
+    )
+    return neighbours(before, after).whole
 
 
 def _last(stack: Stack, images: Tensor) -> Tensor:
