@@ -11,7 +11,11 @@ from benchmarks.studies.bases import studied_bases
 REALISATIONS = 6
 FEW = 3
 """Realisations of a basis that is there for the correlation alone."""
-DECIDING = ("published", "calibrated", "calibrated_twice")
+DECIDING = (
+    "published", "calibrated", "calibrated_twice",
+    "narrow_supports", "one_support", "own_norm", "no_power",
+)  # fmt: skip
+"""Bases that rankings are about, which need all realisations."""
 UNSEEN_MODELS = (
     ("cnn_28", False), ("sesn_scalar_28", False), ("sesn_vector_28", False),
     ("si_convnet_28", False), ("dss_vector_28", False), ("cnn_28", True),

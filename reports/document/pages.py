@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from reports.readers.material import Material, Section
 from reports.sections import (
     accuracy,
+    bases,
     broken_layers,
     budget,
     claims,
@@ -27,6 +28,7 @@ from reports.sections import (
     rules,
     theory,
     trainings,
+    unseen,
 )
 
 REPORT = "REPORT.md"
@@ -74,6 +76,8 @@ PAGES = (
         leads.accuracy,
         (accuracy.write, rankings.write, trainings.write, rejects.write),
     ),
+    Page(f"{FOLDER}/bases.md", "Error against accuracy", leads.bases, (bases.write,)),
+    Page(f"{FOLDER}/unseen.md", "Unseen scales", leads.unseen, (unseen.write,)),
     Page(f"{FOLDER}/methods.md", "All methods side by side", leads.methods, (comparison.write,)),
     Page(f"{FOLDER}/cost.md", "Cost", leads.cost, (cost.write,)),
     Page(f"{FOLDER}/checks.md", "Broken layers", leads.checks, (broken_layers.write,)),

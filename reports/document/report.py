@@ -29,6 +29,8 @@ FIGURE_NAMES = (
     "panels",
     "cells",
     "by_scale",
+    "bases",
+    "unseen_scales",
     "comparison",
     "scaling",
 )

@@ -96,6 +96,8 @@ def by_scale(panels: Sequence[Panel], names: Mapping[str, str], figure: Figure) 
             crowded = len(panel.curves) > MOST_WITH_BARS and method not in EMPHASISED
             shift = _SPREAD * ((position + 0.5) / len(panel.curves) - 0.5)
             handles[method] = _curve(axes, curve, method, shift, crowded=crowded)
+        if panel.trained:
+            axes.axvspan(*panel.trained, color=PALE, linewidth=0, zorder=0)
         axes.set_title(panel.title)
         axes.set_xlabel("object scale")
         axes.set_yscale("log")

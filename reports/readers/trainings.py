@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.readers import measurements
 from reports.readers.material import Material
 from reports.readers.measurements import Bin, Training
+from verification.claims.claim import Ranking
 from verification.claims.records import Record
 from verification.claims.validity import check
 
@@ -26,13 +27,17 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves that may be compared: same data, column of the paper's table, and protocol."""
+    """Curves that may be compared: same data, column of the paper's table, and protocol.
+
+    trained: the object scales in training, where they are not those of the test.
+    """
 
     data: str
     column: str
     protocol: str
     curves: tuple[Curve, ...]
     records: tuple[Record, ...]
+    trained: tuple[float, ...] = ()
 
     @property
     def title(self) -> str:
@@ -60,17 +65,48 @@ def by_scale(material: Material) -> list[Panel]:
 def runs_by_group(material: Material) -> dict[tuple[str, str, str], list[Training]]:
     """Runs that may be compared, by data, column of the paper's table and protocol.
 
-    Runs that the checker rejects stay out: they have other recipes than their protocol's.
+    Without those of the studies beyond the paper, of other bases and restricted training scales.
     """
-    latest = material.latest("training")
-    rejected = {record.digest for record, _ in check(latest).rejected}
-    accepted = [record for record in latest if record.digest not in rejected]
     groups: dict[tuple[str, str, str], list[Training]] = defaultdict(list)
-    for run in measurements.read(accepted, "test_error", measurements.training):
+    for run in _accepted(material):
+        if "basis" in run.record.configuration or run.data in _trained(material):
+            continue
         column = material.columns.get((run.model, run.augmentation), "")
         groups[run.data, column, run.record.protocol].append(run)
     order = sorted(groups, key=lambda group: (group[2] == "smoke", *group))
     return {group: groups[group] for group in order}
+
+
+def unseen_scales(material: Material) -> list[Panel]:
+    """Runs with restricted training scales, pooled as in `by_scale`, augmented ones by themselves.
+
+    Under the heaviest protocol that each data set has; none that supports nothing.
+    """
+    panels = []
+    runs = [run for run in _accepted(material) if run.by_scale]
+    for data, trained in _trained(material).items():
+        for protocol in ("paper", "short"):
+            mine = [r for r in runs if (r.data, r.record.protocol) == (data, protocol)]
+            if mine:
+                title = f"trained on {trained[0]:g} to {trained[1]:g}"
+                records = tuple(run.record for run in mine)
+                named = [replace(r, model=f"{r.model}{'+' * r.augmentation}") for r in mine]
+                panels.append(Panel(data, title, protocol, _curves(named), records, trained))
+                break
+    return panels
+
+
+def _trained(material: Material) -> dict[str, tuple[float, ...]]:
+    """Object scales in training, of the data sets on which they are restricted."""
+    return {claim.data: claim.trained for claim in material.select(Ranking) if claim.trained}
+
+
+def _accepted(material: Material) -> list[Training]:
+    """Runs but those that the checker rejects, of other recipes than their protocol's."""
+    latest = material.latest("training")
+    rejected = {record.digest for record, _ in check(latest).rejected}
+    accepted = [record for record in latest if record.digest not in rejected]
+    return measurements.read(accepted, "test_error", measurements.training)
 
 
 def _curves(runs: list[Training]) -> tuple[Curve, ...]:

@@ -14,6 +14,7 @@ HEADINGS = {
     "cell": "All table cells",
     "ranking": "All rankings",
     "trend": "All trends",
+    "correlation": "All correlations",
     "cost": "All costs",
 }
 EXPLANATION = (

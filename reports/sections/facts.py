@@ -46,7 +46,8 @@ def _counts(material: Material) -> str:
 
 
 def _trends(material: Material) -> str:
-    return claim_table(material, [c for c in material.select(Trend) if c.origin != "later"])
+    claims = [c for c in material.select(Trend) if c.origin != "later" and not c.trained]
+    return claim_table(material, claims)
 
 
 def _values(values: list[Exact | None]) -> str:

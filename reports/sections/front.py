@@ -23,6 +23,7 @@ from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, STATUSES, 
 
 CONTENTS = (
     "**Pages.** [Theory and budget](pages/theory.md) · [Accuracy](pages/accuracy.md) · "
+    "[Error against accuracy](pages/bases.md) · [Unseen scales](pages/unseen.md) · "
     "[Methods](pages/methods.md) · [Cost](pages/cost.md) · [Broken layers](pages/checks.md) · "
     "[Findings](pages/findings.md) · [Later measurements](pages/later.md) · "
     "[Rules](pages/rules.md) · [Every claim](pages/claims.md) · [Records](pages/records.md)"

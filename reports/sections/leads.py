@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from reports.readers.comparison import read_comparison
 from reports.readers.material import Material
 from reports.sections import answers
+from reports.writing.markdown import code
 from reports.writing.wording import STATUS_WORDS, listing, percent, plural
-from verification.claims.claim import Cell, Claim, Cost, Count, Theorem
+from verification.claims.claim import Cell, Claim, Correlation, Cost, Count, Ranking, Theorem
 from verification.claims.rules import NOT_RUN, STATUSES, SUPPORTED
 
 
@@ -32,6 +33,45 @@ def accuracy(material: Material) -> str:
         f"{judged} of {len(cells)} published test errors {'was' if judged == 1 else 'were'} "
         f"measured under the published recipe: {counted(material, cells)}. Five epochs on the same "
         "data (`short`) compare methods, and support no published error."
+    )
+
+
+def bases(material: Material) -> str:
+    """Whether a smaller predicted error pays."""
+    claims = material.select(Correlation, "correlation.bases")
+    run = [claim for claim in claims if "rho" in material.verdict(claim).measured]
+    if not run:
+        return (
+            "Not run: no basis but the published ones was trained yet. What is predicted for each "
+            "stands below, written before the data."
+        )
+    parts = [
+        f"{material.verdict(c).measured['rho']:+.2f} for {code(c.points[0].model)} "
+        f"({material.verdict(c).status})"
+        for c in run
+    ]
+    rankings = material.select(Ranking, "ranking.bases")
+    return (
+        "The rank correlation between predicted equivariance error and test error is "
+        f"{listing(parts)}. Of the comparisons with the published bases: "
+        f"{counted(material, rankings)}."
+    )
+
+
+def unseen(material: Material) -> str:
+    """Whether SESN is better at scales that were not trained."""
+    rankings = material.select(Ranking, "ranking.unseen")
+    sesn = [claim for claim in rankings if claim.better.startswith("sesn")]
+    if all(material.verdict(claim).status == NOT_RUN for claim in sesn):
+        return (
+            "Not run: no network was trained on a part of the scales yet. What is predicted stands "
+            "below, written before the data."
+        )
+    curves = material.select(Correlation, "correlation.unseen")
+    return (
+        "That SESN has a lower error than the CNN at scales outside those of training, in three "
+        f"splits and two networks: {counted(material, sesn)}. That the ends of the scale axis "
+        f"predict where it breaks down: {counted(material, curves)}."
     )
 
 

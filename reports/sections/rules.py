@@ -39,6 +39,11 @@ RULES = (
         "one bound is surely not met",
     ),
     (
+        "correlation",
+        "a positive rank correlation, by exchange of the predictions, one-sided",
+        "a negative one, by the same test",
+    ),
+    (
         "cost",
         "the 95 % bootstrap interval of the ratio lies inside the range, in every record",
         "outside it, in every record",

@@ -122,7 +122,8 @@ class Ranking(Claim):
     """Model `better` has a lower `quantity` than every model in `worse`, on the same `data`.
 
     Protocol "check": of untrained networks, on the same images and seeds.  All claims of one
-    `family` share a Holm correction.
+    `family` share a Holm correction.  `trained`: a range of object scales; judged are the errors
+    in percent on the others alone.
     """
 
     data: str
@@ -132,6 +133,7 @@ class Ranking(Claim):
     worse: tuple[str, ...]
     quantity: str
     family: str
+    trained: tuple[float, ...] = ()
 
     def selects(self, record: Record) -> bool:
         """Trainings of one of the models; under "check", measurements of the quantity on them."""
@@ -149,7 +151,9 @@ class Trend(Claim):
     are those of the records that speak about it, and all must have been measured; `values` names
     their numbers, a row for each seed.  `readings` are ids of trends that say the same for stated
     settings, where the statement leaves them open: it is judged by them.  `published`: whether
-    the configuration of a reading is one that was published.
+    the configuration of a reading is one that was published.  `trained`: a range of object scales;
+    the curve is then that of the errors in percent of trainings on `data`, by the distance from it
+    (`rules.object_scales`).
     """
 
     variable: str
@@ -164,12 +168,48 @@ class Trend(Claim):
     change: float | None = None
     lower: float | None = None
     upper: float | None = None
+    trained: tuple[float, ...] = ()
+    data: str = ""
 
     def selects(self, record: Record) -> bool:
         """Curves of one of the subjects: of trainings only where the protocol is one of theirs."""
+        if self.trained:
+            return any(_is_training(record, name, self.data) for name in self.subjects)
         kinds = ("equivariance", "budget" if self.protocol == "check" else "training")
         is_curve = {"x", self.values} <= set(record.numbers)
         return is_curve and record.kind in kinds and record.subject in self.subjects
+
+
+@dataclass(frozen=True)
+class Point:
+    """A training, or its test images of one range of object scales, and what is predicted of it.
+
+    scale: where the range of width 0.1 begins; None: all test images.  cost: pixels of a filter,
+    summed over scales; None: not stated.
+    """
+
+    model: str
+    data: str
+    predicted: float
+    scale: float | None = None
+    cost: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correlation(Claim):
+    """Over `points`, what was predicted for them ranks their test errors.
+
+    The networks are trained without augmentation.  `runs`: so many realisations of every point are
+    needed.
+    """
+
+    quantity: str
+    points: tuple[Point, ...]
+    runs: int
+
+    def selects(self, record: Record) -> bool:
+        """Trainings of one of the points."""
+        return any(_is_training(record, point.model, point.data) for point in self.points)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +237,15 @@ class Cost(Claim):
 
 _WORKS = ("step", "comparison")
 """Work of the timings that hold training steps."""
+
+
+def _is_training(record: Record, model: str, data: str) -> bool:
+    found = record.configuration
+    return (
+        record.kind == "training"
+        and (found.get("model"), found.get("augmentation")) == (model, False)
+        and (record.data or {}).get("name") == data
+    )
 
 
 def models_of(claim: Cell | Ranking) -> tuple[str, ...]:

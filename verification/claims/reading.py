@@ -11,9 +11,11 @@ from pathlib import Path
 from verification.claims.claim import (
     Cell,
     Claim,
+    Correlation,
     Cost,
     Count,
     Exact,
+    Point,
     Ranking,
     Rerun,
     Theorem,
@@ -46,6 +48,7 @@ KINDS: dict[str, type[Claim]] = {
     "cell": Cell,
     "ranking": Ranking,
     "trend": Trend,
+    "correlation": Correlation,
     "cost": Cost,
 }
 _PROTOCOLS = {
@@ -54,6 +57,7 @@ _PROTOCOLS = {
     "cell": ("paper",),
     "ranking": ("check", "short", "paper"),
     "trend": ("check", "short", "paper"),
+    "correlation": ("short", "paper"),
     "cost": ("timing",),
 }
 _ID = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
@@ -147,6 +151,8 @@ def _check_together(what: str, claim: Claim) -> None:
             raise ClaimError(f"{what}: direction {claim.direction!r} needs change, and no bounds")
     if isinstance(claim, Cost) and claim.lower >= claim.upper:
         raise ClaimError(f"{what}: lower {claim.lower} must be below upper {claim.upper}")
+    if isinstance(claim, Trend) and bool(claim.trained) != bool(claim.data):
+        raise ClaimError(f"{what}: trained and data must be given together")
     if isinstance(claim, Ranking) and claim.better in claim.worse:
         raise ClaimError(f"{what}: {claim.better!r} cannot be better than itself")
     if isinstance(claim, Cell) and claim.std is not None and claim.runs == 1:
@@ -237,6 +243,27 @@ def _configuration(value: object) -> dict[str, str]:
     return {name: as_text(item) for name, item in value.items()}
 
 
+def _range(value: object) -> tuple[float, ...]:
+    if not isinstance(value, list) or len(value) != 2 or as_number(value[0]) >= as_number(value[1]):
+        raise ValueError(f"must be two growing numbers, got {value!r}")
+    return tuple(map(float, value))
+
+
+def _points(value: object) -> tuple[Point, ...]:
+    if not isinstance(value, list) or len(value) < 4:
+        raise ValueError(f"must be four points or more, got {value!r}")
+    found = []
+    for item in value:
+        check_names("a point", item, ("model", "data", "predicted"), ("scale", "cost"))
+        scale = as_number(item["scale"]) if "scale" in item else None
+        cost = as_positive_integer(item["cost"]) if "cost" in item else None
+        model, data = as_text(item["model"]), as_text(item["data"])
+        found.append(Point(model, data, as_not_negative(item["predicted"]), scale, cost))
+    if len({(point.model, point.data, point.scale) for point in found}) < len(found):
+        raise ValueError(f"must be different points, got {value!r}")
+    return tuple(found)
+
+
 def _rerun(value: object) -> Rerun:
     if not isinstance(value, dict):
         raise ValueError(f"must be a table of mean, std and runs, got {value!r}")
@@ -261,6 +288,8 @@ _CONVERTERS: dict[str, Callable[[object], object]] = {
     "rerun": _rerun,
     "augmentation": _augmentation,
     "worse": _names,
+    "trained": _range,
+    "points": _points,
     "subjects": _names,
     "readings": _names,
     "expected": _expected,

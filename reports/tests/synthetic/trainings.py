@@ -77,7 +77,25 @@ def trainings() -> list[Record]:
         trained("sesn_vector_28", float("nan"), 2, outcome="diverged"),
         trained("cnn_28", 2.2, 0, provenance=provenance(started=day(9))),
     ]
-    return [*full, *short, *smoke, *unhappy]
+    return [*full, *short, *smoke, *unhappy, *beyond()]
+
+
+def beyond() -> list[Record]:
+    """Of the studies beyond the paper: another basis, and training on large objects alone."""
+    model, recipe = "sesn_vector_28_calibrated", load_protocols()["short", "mnist_scale"].recipe
+    basis = {
+        "model": model, "augmentation": False, "data": "mnist_scale", **recipe,
+        "basis": {"kernel_size": 13},
+    }  # fmt: skip
+    return [
+        trained(model, 2.9, protocol="short", configuration=basis),
+        *(
+            trained(name, error, protocol="short", data="mnist_scale_large", augmentation=plus)
+            for name, error, plus in (
+                ("cnn_28", 20.0, False), ("cnn_28", 12.0, True), ("sesn_vector_28", 9.0, False),
+            )
+        ),
+    ]  # fmt: skip
 
 
 def networks() -> list[Record]:

@@ -9,10 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from verification.claims.claim import Cell, Claim, Cost, Count, Ranking, Theorem, Trend
+from verification.claims.claim import (
+    Cell,
+    Claim,
+    Correlation,
+    Cost,
+    Count,
+    Ranking,
+    Theorem,
+    Trend,
+)
 from verification.claims.records import Record
 from verification.claims.rules.admission import admit
 from verification.claims.rules.cells import judge_cell
+from verification.claims.rules.correlations import judge_correlation
 from verification.claims.rules.costs import judge_cost
 from verification.claims.rules.exact import judge_count, judge_theorem
 from verification.claims.rules.rankings import judge_ranking
@@ -42,7 +52,9 @@ __all__ = [
 ]
 
 
-def judge(claim: Claim, records: Sequence[Record], claims: Sequence[Claim]) -> Verdict:
+def judge(  # noqa: PLR0911 (one for each kind)
+    claim: Claim, records: Sequence[Record], claims: Sequence[Claim]
+) -> Verdict:
     """Judge one claim by the records that bear on it.
 
     `claims` are all claims: a ranking is corrected for its family, and readings are claims.
@@ -59,6 +71,8 @@ def judge(claim: Claim, records: Sequence[Record], claims: Sequence[Claim]) -> V
             return judge_ranking(claim, findings, records, claims)
         case Trend():
             return judge_trend(claim, findings, claims)
+        case Correlation():
+            return judge_correlation(claim, findings)
         case Cost():
             return judge_cost(claim, findings)
         case _:

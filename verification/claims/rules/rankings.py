@@ -15,6 +15,7 @@ from verification.claims.claim import Claim, Ranking
 from verification.claims.fields import is_number
 from verification.claims.records import Record
 from verification.claims.rules.admission import TRAINING_PROTOCOLS, admit, heavy_enough
+from verification.claims.rules.object_scales import error_outside
 from verification.claims.rules.units import Unit, unit_of
 from verification.claims.rules.verdict import (
     INCONCLUSIVE,
@@ -171,6 +172,8 @@ def _differences(claim: Ranking, records: Sequence[Record]) -> dict[str, Pairs]:
 def _values(record: Record, claim: Ranking) -> list[tuple[Unit, float]]:
     """What a record says of the claim's quantity, by unit; empty if it says nothing."""
     found = record.numbers.get(claim.quantity)
+    if claim.trained:
+        found = error_outside(record, claim.trained)
     if is_number(found):
         return [(unit_of(record), float(found))]
     if isinstance(found, list) and all(map(is_number, found)):

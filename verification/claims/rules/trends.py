@@ -18,6 +18,7 @@ from scipy import stats
 from verification.claims.claim import Claim, Trend
 from verification.claims.fields import is_number
 from verification.claims.records import Record
+from verification.claims.rules.object_scales import error_by_distance
 from verification.claims.rules.verdict import (
     INCONCLUSIVE,
     LEVEL,
@@ -29,6 +30,7 @@ from verification.claims.rules.verdict import (
 )
 
 Array = npt.NDArray[np.float64]
+Curve = tuple[tuple[float, ...], list[list[float]]]
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,10 @@ def _judged(claim: Trend, findings: Findings, level: float) -> Verdict:
     Supported: every demand is met, the ends of the range and all subjects were measured.
     Refuted: one demand is surely not met.  Otherwise inconclusive.
     """
-    usable = [record for record in findings.counted if _is_curve(record, claim.values)]
+    curves = {record.digest: _curve(record, claim) for record in findings.counted}
+    usable = [record for record in findings.counted if curves[record.digest]]
     findings.keep(usable, f"x and rows {claim.values} of the same length")
-    found = _series(findings.counted, claim.values)
+    found = _series([(r.subject, *c) for r in usable if (c := curves[r.digest])])
     series = [part for whole in found if (part := _within(whole, claim))]
     if not series:
         return findings.not_run()
@@ -120,20 +123,25 @@ def _judged(claim: Trend, findings: Findings, level: float) -> Verdict:
     return findings.verdict(SUPPORTED, reason, measured)
 
 
-def _is_curve(record: Record, values: str) -> bool:
-    x, y = record.numbers.get("x"), record.numbers.get(values)
+def _curve(record: Record, claim: Trend) -> Curve | None:
+    """The points of a record and a row for each seed; None where it has no such curve."""
+    if claim.trained:
+        distances, errors = error_by_distance(record, claim.trained)
+        return (tuple(distances), [errors]) if distances else None
+    x, y = record.numbers.get("x"), record.numbers.get(claim.values)
     if not (isinstance(x, list) and isinstance(y, list) and x and y and all(map(is_number, x))):
-        return False
+        return None
     if sorted(set(x)) != x:
-        return False
-    return all(isinstance(r, list) and len(r) == len(x) and all(map(is_number, r)) for r in y)
+        return None
+    whole = all(isinstance(r, list) and len(r) == len(x) and all(map(is_number, r)) for r in y)
+    return (tuple(x), y) if whole else None
 
 
-def _series(records: Sequence[Record], values: str) -> list[Series]:
-    """Stack the rows of records with the same subject and points."""
+def _series(curves: Sequence[tuple[str, tuple[float, ...], list[list[float]]]]) -> list[Series]:
+    """Stack the rows of the same subject and points."""
     rows: dict[tuple[str, tuple[float, ...]], list[list[float]]] = defaultdict(list)
-    for record in records:
-        rows[record.subject, tuple(record.numbers["x"])].extend(record.numbers[values])
+    for subject, points, values in curves:
+        rows[subject, points].extend(values)
     return [
         Series(subject, np.array(x, dtype=float), np.array(rows[subject, x], dtype=float))
         for subject, x in sorted(rows)

@@ -1,0 +1,63 @@
+"""Figure of the bases: test error against predicted equivariance error, cost as size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from reports.readers.material import Material
+from reports.writing.figures import BLUE, VERMILION, percent_axis
+from verification.claims.claim import Correlation
+
+AREA = 0.25
+"""Square points for each tap."""
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One basis: predicted relative squared error, mean test error in percent, taps."""
+
+    name: str
+    predicted: float
+    error: float
+    spread: float
+    taps: int
+
+
+def points(material: Material, claim: Correlation) -> list[Dot]:
+    """What was measured of a claim, in the order of the claim; the published basis is the first."""
+    found = {item["model"]: item for item in material.verdict(claim).measured.get("points", ())}
+    return [
+        Dot(
+            point.model.removeprefix(claim.points[0].model).strip("_") or "published",
+            point.predicted, found[point.model]["error"], found[point.model]["spread"],
+            point.cost or 1,
+        )
+        for point in claim.points
+        if point.model in found
+    ]  # fmt: skip
+
+
+def size(drawn: Mapping[str, Sequence[Dot]]) -> tuple[float, float]:
+    """Inches for the panels side by side."""
+    return (9.5 if len(drawn) > 1 else 5.5), 4.2
+
+
+def draw(drawn: Mapping[str, Sequence[Dot]], figure: Figure) -> None:
+    """A panel for each network."""
+    grid = figure.subplots(1, len(drawn), squeeze=False)
+    for axes, (title, dots) in zip(grid.flat, drawn.items(), strict=True):
+        for dot in dots:
+            colour = VERMILION if dot.name == "published" else BLUE
+            axes.errorbar(dot.predicted, dot.error, yerr=dot.spread, color=colour, linewidth=1.0)
+            axes.scatter(dot.predicted, dot.error, s=AREA * dot.taps, color=colour, alpha=0.6)
+            axes.annotate(
+                dot.name, (dot.predicted, dot.error), xytext=(4, 4), textcoords="offset points",
+                fontsize=7,
+            )  # fmt: skip
+        percent_axis(axes, "x")
+        axes.set_title(title)
+        axes.set_xlabel("predicted equivariance error, %")
+        axes.set_ylabel("test error, %")
