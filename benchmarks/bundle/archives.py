@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
+import json
 import os
 import re
 import tarfile
@@ -21,7 +23,8 @@ CHECKPOINT_ARCHIVES = 4
 _PART = ".part"  # one name, so that a killed process leaves one file at the most
 _NAME = re.compile(r"(records|logs|checkpoints)/[A-Za-z0-9][A-Za-z0-9._+-]*")
 _BLOCK = 512  # bytes: each file of an archive begins at a multiple, after a header of one
-_END = 20 * _BLOCK
+_SUMS = "sums.json"  # the last file of an archive: 192 bytes or less for each other one
+_END = 24 * _BLOCK
 
 
 class ArchiveError(CommandError):
@@ -55,25 +58,49 @@ def archives(out: Path) -> list[Path]:
 
 
 def contents(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every file of an archive that `leave` made.
+    """Name and content of every file of an archive that `leave` made, as it was left.
 
-    Raises ArchiveError for one that is damaged, or holds anything else.
+    Raises ArchiveError for one that is damaged, or holds anything else, behind what is whole of it.
     """
+    files: dict[str, bytes] = {}
     try:
-        data = archive.read_bytes()
-        if archive.name == RESULTS:
-            data = gzip.decompress(data)  # as a whole: reading on demand never checks its sum
-        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-            for member in tar:
-                file = tar.extractfile(member) if member.isfile() else None
-                if file is None or not _NAME.fullmatch(member.name):
-                    raise ArchiveError(f"{archive}: holds {member.name!r}, which is none of ours")
-                content = file.read()
-                if len(content) != member.size:
-                    raise ArchiveError(f"{archive}: cut off within {member.name}")
-                yield member.name, content
+        faults = _read_into(files, archive)
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
-        raise ArchiveError(f"{archive}: damaged ({type(error).__name__}: {error})") from error
+        faults = f"damaged ({type(error).__name__}: {error})"
+    yield from files.items()
+    if faults:
+        raise ArchiveError(f"{archive}: {faults}")
+
+
+def _read_into(files: dict[str, bytes], archive: Path) -> str:
+    """Put what is whole into `files`; return what is wrong with the rest."""
+    data = archive.read_bytes()
+    if archive.name == RESULTS:
+        data = gzip.decompress(data)  # as a whole: reading on demand never checks its sum
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.isfile() else None
+            if file is None or not (_NAME.fullmatch(member.name) or member.name == _SUMS):
+                return f"holds {member.name!r}, which is none of ours"
+            content = file.read()
+            if len(content) != member.size:
+                return f"cut off within {member.name}"
+            if member.name == _SUMS:
+                return _keep_unchanged(files, json.loads(content))
+            files[member.name] = content
+    return "cut off: its sums are missing"
+
+
+def _keep_unchanged(files: dict[str, bytes], left: dict[str, str]) -> str:
+    changed = {name for name, content in files.items() if _sum(content) != left.get(name)}
+    for name in changed:
+        del files[name]
+    lost = sorted(changed | (left.keys() - files.keys()))
+    return f"damaged: {', '.join(lost)} changed or missing" if lost else ""
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _checkpoints(out: Path, index: int) -> Path:
@@ -93,8 +120,9 @@ def _read(kind: str, paths: Iterable[Path]) -> list[tuple[str, bytes]]:
 
 def _tar(files: Sequence[tuple[str, bytes]]) -> bytes:
     buffer = io.BytesIO()
+    sums = {name: _sum(content) for name, content in files}
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, content in files:
+        for name, content in [*files, (_SUMS, json.dumps(sums).encode())]:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
@@ -118,7 +146,7 @@ def _grouped(paths: Sequence[Path]) -> tuple[list[list[Path]], list[Path]]:
     rest = []
     for path in paths:
         try:
-            needed = -(-path.stat().st_size // _BLOCK) * _BLOCK + _BLOCK
+            needed = -(-path.stat().st_size // _BLOCK) * _BLOCK + _BLOCK + 192
         except FileNotFoundError:
             continue
         free = next((k for k, left in enumerate(room) if left >= needed), None)

@@ -23,6 +23,7 @@ import torch
 from benchmarks.bundle.archives import ArchiveError, archives, contents, leave
 from benchmarks.bundle.start import PARTS
 from benchmarks.campaign.pool import cores
+from benchmarks.training.checkpoint import CheckpointError, load_checkpoint, steps_of
 from verification.claims.provenance import current_provenance
 
 EVERY = 15.0  # seconds between two times that what there is goes to OUT
@@ -46,6 +47,7 @@ class Node:
         for folder in (self.evidence, self.checkpoints, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
         self._leaving = threading.Lock()
+        self.left_all = True  # whether OUT could be written the last time
         self._known = {path.name for path in (scratch / "state").glob("records/*")}
 
     @property
@@ -54,7 +56,10 @@ class Node:
         return self.end - RESERVE - time.time()
 
     def restore(self) -> None:
-        """Take records and checkpoints from the bundle, and from an earlier call's archives."""
+        """Take records and checkpoints from the bundle, and from an earlier call's archives.
+
+        What is in the scratch folder already stays, but for a checkpoint that is not as far.
+        """
         for path in sorted((self.scratch / "state").glob("*/*")):
             self._put(f"{path.parent.name}/{path.name}", path.read_bytes())
         for archive in archives(self.out):
@@ -75,7 +80,9 @@ class Node:
                 )  # fmt: skip
             except OSError as error:
                 print(f"note: {self.out} cannot be written: {error}", flush=True)
+                self.left_all = False
                 return
+            self.left_all = True
             for line in missing:
                 print(f"note: {line}", flush=True)
 
@@ -121,13 +128,15 @@ class Node:
         return code
 
     def _put(self, name: str, content: bytes) -> None:
-        """What is there already is newer."""
         folders = {"records": self.evidence, "checkpoints": self.checkpoints, "logs": self.logs}
         kind, _, file = name.partition("/")
-        if kind in folders and not (folders[kind] / file).exists():
-            part = self.scratch / "part"
-            part.write_bytes(content)
-            part.replace(folders[kind] / file)
+        if kind not in folders:
+            return
+        part, target = self.scratch / "part", folders[kind] / file
+        part.write_bytes(content)
+        if not target.exists() or (kind == "checkpoints" and _steps(part) > _steps(target)):
+            part.replace(target)
+        part.unlink(missing_ok=True)
 
 
 def main() -> int:
@@ -161,7 +170,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("ended from outside; what there is has been left", flush=True)
         return 143
-    return 0
+    return 0 if node.left_all else 1
 
 
 def _parts(node: Node, options: argparse.Namespace, manifest: dict[str, str], gpus: int) -> None:
@@ -254,6 +263,14 @@ def _end_with_parent() -> None:
     """In a new process: end, in its own way, when this one is gone."""
     if _prctl:
         _prctl(_DIE_WITH_PARENT, signal.SIGTERM)
+
+
+def _steps(checkpoint: Path) -> int:
+    """How far a run is; 0 for a file that is no checkpoint."""
+    try:
+        return steps_of(load_checkpoint(checkpoint) or {})
+    except CheckpointError:
+        return 0
 
 
 def _name(device: str) -> str:

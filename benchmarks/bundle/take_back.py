@@ -9,7 +9,8 @@ from pathlib import Path
 from benchmarks import CommandError
 from benchmarks.bundle.archives import ArchiveError, archives, contents
 from benchmarks.campaign.ledger import FINAL, final, run_of
-from benchmarks.training.checkpoint import CheckpointError, load_checkpoint
+from benchmarks.training.checkpoint import is_uncommitted, load_checkpoint, steps_of
+from benchmarks.training.train import checkpoint_of
 from verification.claims.records import (
     Record,
     RecordError,
@@ -35,33 +36,42 @@ def take_back(out: Path, evidence: Path, checkpoints: Path) -> Taken:
     """Check the archives in `out` and put what is sound into the two folders; logs beside `out`.
 
     A record is refused that is damaged, of uncommitted sources, breaks its protocol, or is of a run
-    that is finished here. A checkpoint is refused that is damaged, or not further than the one
-    here. Raises ArchiveError where there is no archive, or one is damaged: then what was read
-    before it has been taken.
+    that is finished here. A checkpoint is refused that is damaged, of uncommitted sources or of
+    another run than its name says, or not further than the one here. Of a damaged archive, and
+    where a file cannot be written, the rest is taken. ArchiveError where there is no archive.
     """
     found = archives(out)
     if not found:
         raise ArchiveError(f"{out}: holds no archive of a bundle ({', '.join(_expected())})")
     taken = Taken()
     present = read_records(evidence) if evidence.exists() else []
+
+    def take(name: str, path: Path) -> None:
+        kind, _, file = name.partition("/")
+        if kind == "records":
+            present.append(_take_record(path, present, evidence))
+            taken.records.append(file)
+        elif kind == "checkpoints":
+            _take_checkpoint(path, checkpoints)
+            taken.checkpoints.append(file)
+        else:
+            write_atomically(out / file, path.read_bytes())
+            taken.logs.append(file)
+
     with tempfile.TemporaryDirectory() as temporary:
         for archive in found:
-            for name, content in contents(archive):
-                kind, _, file = name.partition("/")
-                path = Path(temporary) / file
-                path.write_bytes(content)
-                try:
-                    if kind == "records":
-                        present.append(_take_record(path, present, evidence))
-                        taken.records.append(file)
-                    elif kind == "checkpoints":
-                        _take_checkpoint(path, checkpoints)
-                        taken.checkpoints.append(file)
-                    else:
-                        write_atomically(out / file, content)
-                        taken.logs.append(file)
-                except (_RefusedError, RecordError, CheckpointError) as error:
-                    taken.refused[name] = str(error).replace(f"{temporary}/", "")
+            try:
+                for name, content in contents(archive):
+                    path = Path(temporary) / Path(name).name
+                    path.write_bytes(content)
+                    try:
+                        take(name, path)
+                    except Exception as error:  # checking what anybody may have made
+                        text = str(error).replace(f"{temporary}/", "")
+                        known = isinstance(error, CommandError | RecordError | OSError)
+                        taken.refused[name] = text if known else f"{type(error).__name__}: {text}"
+            except ArchiveError as error:
+                taken.refused[archive.name] = str(error)
     return taken
 
 
@@ -89,21 +99,16 @@ def _take_record(path: Path, present: list[Record], evidence: Path) -> Record:
 
 def _take_checkpoint(path: Path, checkpoints: Path) -> None:
     target = checkpoints / path.name
-    new, old = _position(load_checkpoint(path)), -1
-    if target.exists():
-        old = _position(load_checkpoint(target))
+    state = load_checkpoint(path) or {}
+    new, old = steps_of(state), steps_of(load_checkpoint(target) or {}) if target.exists() else -1
+    if is_uncommitted(state):
+        raise _RefusedError("left by uncommitted or unknown sources")
+    if checkpoint_of(state, path.name) != path.name:
+        raise _RefusedError("is of another run than its name says")
     if new <= old:
         raise _RefusedError(f"not further than the checkpoint here ({new} and {old} steps)")
     checkpoints.mkdir(parents=True, exist_ok=True)
     write_atomically(target, path.read_bytes())
-
-
-def _position(state: object) -> int:
-    """Steps of a run so far, as its checkpoint counts them."""
-    try:
-        return len(state["progress"]["step_seconds"])  # type: ignore[index]
-    except (KeyError, TypeError):
-        raise _RefusedError("not a checkpoint of this version of the program") from None
 
 
 def _expected() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from benchmarks import CommandError
 from verification.files import write_atomically
 
 # torch.load reports a damaged file by any of these, depending on where the damage lies.
-_DAMAGE = (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError)
+_DAMAGE = (
+    RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 class CheckpointError(CommandError):
@@ -39,6 +42,9 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     that is damaged or holds anything else.
     """
     try:
+        with zipfile.ZipFile(path) as file:
+            if changed := file.testzip():  # torch itself does not look at the sums
+                raise zipfile.BadZipFile(f"{changed} has changed")
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
@@ -50,6 +56,19 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     if not isinstance(state, dict):
         raise CheckpointError(f"{path}: holds {type(state).__name__}, not the state of a run")
     return state
+
+
+def steps_of(state: dict[str, Any]) -> int:
+    """Steps of a run so far. Raises CheckpointError for a state that does not count them."""
+    try:
+        return len(state["progress"]["step_seconds"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError("not a checkpoint of this version of the program") from error
+
+
+def is_uncommitted(state: dict[str, Any]) -> bool:
+    """Whether sources that belong to no commit had a part in a run: it counts for nothing."""
+    return any(session["dirty"] is not False for session in state["progress"].get("sessions", ()))
 
 
 def remove_checkpoint(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -66,20 +66,51 @@ def prepare(
 
     float32: "ieee" for products of float32 as they are on a CPU; "tf32", ten bits of mantissa in
     products on newer GPUs, for comparisons alone. On CUDA algorithms are set to those whose results
-    repeat. Before the first product on the device. On a CPU there is nothing to set.
+    repeat. Before the first product on the device. On a CPU nothing is set: what the process was
+    told by its caller is returned, as is the caller's autocast on any device ("bf16").
     """
     if device.type != "cuda":
-        return {"float32": IEEE}
+        return {"float32": _autocast(device) or _cpu_products()}
     os.environ.setdefault(WORKSPACE_VARIABLE, _WORKSPACE)
     _set_products(float32)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     return {
-        "float32": float32,
+        "float32": _autocast(device) or float32,
         "deterministic": torch.backends.cudnn.deterministic,
         "cublas_workspace": os.environ[WORKSPACE_VARIABLE],
         "cudnn": _cudnn_version(),
         "cuda": torch.version.cuda or "",
     }
+
+
+@contextmanager
+def computing_on(device: torch.device) -> Iterator[dict[str, str | bool | int]]:
+    """What a training needs around it; gives what `prepare` returns.
+
+    The device is the current one (graphs are captured there, wherever their tensors are), global
+    random states are left as they were, and its faults are named.
+    """
+    arithmetic = prepare(device)
+    cuda = device.type == "cuda"
+    current = torch.cuda.device(device) if cuda else nullcontext()
+    with named_faults(device), torch.random.fork_rng(devices=[device] if cuda else []), current:
+        yield arithmetic
+
+
+def _autocast(device: torch.device) -> str:
+    if not torch.is_autocast_enabled(device.type):
+        return ""
+    return str(torch.get_autocast_dtype(device.type)).removeprefix("torch.").replace("bfloat", "bf")
+
+
+def _cpu_products() -> str:
+    """What oneDNN may do with products of float32."""
+    mkldnn: Any = torch.backends.mkldnn
+    for kind in ("conv", "matmul"):  # of torch 2.9 and later
+        precision = getattr(getattr(mkldnn, kind, None), "fp32_precision", "none")
+        if precision not in ("none", IEEE):
+            return str(precision)
+    return {"highest": IEEE, "high": "tf32"}.get(torch.get_float32_matmul_precision(), "bf16")
 
 
 def _cudnn_version() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from benchmarks.data import DataSet
-from benchmarks.training.devices import prepare
+from benchmarks.training.devices import computing_on
 from benchmarks.training.recipes import recipe_for
 from benchmarks.training.run import Run
 from benchmarks.training.train import check
@@ -29,8 +29,7 @@ def first_epoch(
     check(model_name, data.name, seed)
     device = torch.device(device)
     recipe = recipe_for(protocol, data.name)
-    prepare(device)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with computing_on(device):
         run = Run(model_name, data, recipe, augmentation=augmentation, seed=seed, device=device)
         for _ in run.advance():
             if run.progress.epoch:

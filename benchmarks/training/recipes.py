@@ -1,7 +1,7 @@
 """Training recipes: what the protocols `paper`, `short` and `smoke` mean for each data set.
 
 The paper's recipes are those of the authors' released code; every number of a run that is not its
-model, data, augmentation or seed stands here and nowhere else.
+model, data, augmentation or seed stands here, and beside them dropout, which the networks have.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from benchmarks.data import DataSet
 from benchmarks.studies.bases import studied_models, trainable
 from benchmarks.training.checkpoint import (
     CheckpointError,
+    is_uncommitted,
     load_checkpoint,
     remove_checkpoint,
     save_checkpoint,
 )
-from benchmarks.training.devices import device_name, named_faults, prepare
+from benchmarks.training.devices import computing_on, device_name
 from benchmarks.training.graph import EAGER, REPLAYED
 from benchmarks.training.recipes import recipe_for
 from benchmarks.training.run import Run
@@ -86,12 +87,10 @@ def train(
     }
     checkpoint = checkpoint_dir and checkpoint_dir / checkpoint_name(model_name, identity)
     seconds = CHECKPOINT_SECONDS if checkpoint_seconds is None else checkpoint_seconds
-    arithmetic = prepare(device)
-    cuda = [device] if device.type == "cuda" else []
-    with named_faults(device), torch.random.fork_rng(devices=cuda), _current(device):
+    with computing_on(device) as arithmetic:
         run = Run(model_name, data, recipe, augmentation=augmentation, seed=seed, device=device)
         if checkpoint:
-            _resume(run, checkpoint, arithmetic)
+            _resume(run, checkpoint, arithmetic, identity)
         with measuring(
             "training",
             model_name,
@@ -101,7 +100,7 @@ def train(
             **identity,
         ) as measurement:
             measurement.numbers["arithmetic"] = arithmetic
-            _work(run, arithmetic, checkpoint, seconds, stop, progress=progress)
+            _work(run, arithmetic, checkpoint, identity, seconds, stop, progress=progress)
             measurement.numbers.update(run.numbers(lambda: _check_time(run, stop)))
             measurement.outcome = "diverged" if run.diverged else "finished"
     if checkpoint and evidence:
@@ -137,17 +136,16 @@ def forget_checkpoint(record: Record, checkpoint_dir: Path) -> None:
     remove_checkpoint(checkpoint_dir / checkpoint_name(model_name, identity))
 
 
-def _current(device: torch.device) -> AbstractContextManager[object]:
-    """Graphs are captured on the current CUDA device, whatever device their tensors are on."""
-    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
-
-
-def _resume(run: Run, checkpoint: Path, arithmetic: dict[str, Any]) -> None:
+def _resume(
+    run: Run, checkpoint: Path, arithmetic: dict[str, Any], identity: dict[str, Any]
+) -> None:
     state = load_checkpoint(checkpoint)
     if state is None:
         return
+    if checkpoint_of(state, checkpoint.name) != checkpoint.name:
+        raise CheckpointError(f"{checkpoint}: is of another run; remove it to start this one")
     try:
-        if current_provenance().dirty is False and _is_uncommitted(state):
+        if current_provenance().dirty is False and is_uncommitted(state):
             print(
                 f"{checkpoint}: left by uncommitted sources, whose runs count for nothing; "
                 "beginning anew",
@@ -189,14 +187,11 @@ def _check_device(
             )
 
 
-def _is_uncommitted(state: dict[str, Any]) -> bool:
-    return any(session["dirty"] is not False for session in state["progress"]["sessions"])
-
-
 def _work(
     run: Run,
     arithmetic: dict[str, Any],
     checkpoint: Path | None,
+    identity: dict[str, Any],
     checkpoint_seconds: float,
     stop: Callable[[], bool] | None,
     *,
@@ -226,7 +221,7 @@ def _work(
             postponed = stop is not None and stop() and not run.finished
             due = run.finished or now - saved >= checkpoint_seconds or postponed
             if checkpoint and due:
-                state = run.state()
+                state = {**run.state(), "run": identity}
                 if not run.diverged:
                     save_checkpoint(state, checkpoint)
                 saved = time.perf_counter()
@@ -286,6 +281,13 @@ def checkpoint_name(model_name: str, identity: dict[str, Any]) -> str:
     """Name by what is run, so that no two runs share a checkpoint and a changed recipe has none."""
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     return f"{model_name}-{digest.hexdigest()[:16]}.pt"
+
+
+def checkpoint_of(state: dict[str, Any], name: str) -> str:
+    """Name of the checkpoint of the run that a state is of; `name` for those that do not say."""
+    if "run" not in state:  # of earlier versions
+        return name
+    return checkpoint_name(str(state["run"]["configuration"]["model"]), state["run"])
 
 
 def _command(identity: dict[str, Any], device: torch.device) -> str:

@@ -55,7 +55,7 @@ def objections(record: Record) -> list[str]:
     demands = load_protocols().get((record.protocol, data.get("name", "")))
     if demands is None:
         return [f"of no known protocol ({record.protocol} on {data.get('name')})"]
-    rules = [_sources, _clock, _recipe, _data]
+    rules = [_sources, _clock, _arithmetic, _recipe, _data]
     if record.outcome != "diverged":
         rules += [_parts, _epochs, _selection, _errors]
     return [text for rule in rules if (text := rule(record, demands))]
@@ -99,6 +99,14 @@ def _sources(record: Record, _: Protocol) -> str:
     sessions = record.numbers.get("sessions", ())
     dirty = any(session.get("dirty") is not False for session in sessions)
     return UNCOMMITTED if dirty or record.provenance.dirty is not False else ""
+
+
+def _arithmetic(record: Record, _: Protocol) -> str:
+    """Records of earlier versions do not say: they are of CPUs, where nothing else was set."""
+    sessions = [record.numbers, *record.numbers.get("sessions", ())]
+    found = {part.get("arithmetic", {}).get("float32", "ieee") for part in sessions}
+    others = sorted(str(kind) for kind in found - {"ieee"})
+    return f"with products in {', '.join(others)} in place of float32" if others else ""
 
 
 def _clock(record: Record, _: Protocol) -> str:

@@ -22,7 +22,8 @@ from benchmarks.bundle.node import Node
 from benchmarks.bundle.take_back import take_back
 from benchmarks.bundle.wheels import pure_distributions, write_wheel
 from benchmarks.campaign.tests.conftest import TASK, make_provenance, make_record
-from benchmarks.training.checkpoint import save_checkpoint
+from benchmarks.training.checkpoint import load_checkpoint, save_checkpoint, steps_of
+from benchmarks.training.train import checkpoint_name
 from verification.claims.records import Record, read_records, write_record
 
 
@@ -166,8 +167,13 @@ def test_a_damaged_archive_is_named_and_leaves_nothing_half(tmp_path: Path, dama
         (tmp_path / "x").write_text("x")
         with tarfile.open(archive, "w:gz") as tar:
             tar.add(tmp_path / "x", "../x" if damage == "outside" else "records")
-    with pytest.raises(ArchiveError, match=r"holds no archive|out/results.tar.gz: (damaged|holds)"):
-        take_back(out, tmp_path / "e", tmp_path / "r")
+    if damage == "nothing":
+        with pytest.raises(ArchiveError, match="holds no archive"):
+            take_back(out, tmp_path / "e", tmp_path / "r")
+    else:
+        refused = take_back(out, tmp_path / "e", tmp_path / "r").refused
+        assert refused.keys() == {archives.RESULTS}
+        assert "out/results.tar.gz: " in refused[archives.RESULTS]
     assert not (tmp_path / "e").exists() or all(read_records(tmp_path / "e"))
 
 
@@ -257,3 +263,89 @@ def test_a_node_goes_on_from_an_earlier_call_and_gives_back_what_is_new(tmp_path
         f"records/{new.filename}"
     ]
     assert node.do("campaign", ["-c", ""], 10.0) is None  # no time is left
+
+
+def state_at(steps: int, **more: Any) -> dict[str, Any]:
+    sessions = [{"dirty": more.pop("dirty", False)}]
+    return {"progress": {"step_seconds": [0.1] * steps, "sessions": sessions}, **more}
+
+
+IDENTITY = {"configuration": {"model": "cnn_28"}, "seeds": {"seed": 0}}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (state_at(3, dirty=True), "left by uncommitted or unknown sources"),
+        (state_at(3, dirty=None), "left by uncommitted or unknown sources"),
+        (state_at(3, run=IDENTITY), "is of another run than its name says"),
+        ({"model": {}}, "not a checkpoint of this version"),
+        (state_at(3, run={}), "KeyError: 'configuration'"),
+    ],
+)
+def test_checkpoints_that_are_refused(tmp_path: Path, state: dict[str, Any], reason: str) -> None:
+    own = checkpoint_name("cnn_28", IDENTITY)
+    save_checkpoint(state, tmp_path / "runs" / "a.pt")
+    save_checkpoint(state_at(3, run=IDENTITY), tmp_path / "runs" / own)
+    (tmp_path / "out").mkdir()
+    leave(tmp_path / "out", [], [], (tmp_path / "runs").iterdir())
+    taken = take_back(tmp_path / "out", tmp_path / "e", tmp_path / "r")
+    assert taken.checkpoints == [own]
+    assert reason in taken.refused["checkpoints/a.pt"]
+
+
+@pytest.mark.parametrize("damaged", [archives.RESULTS, "checkpoints-1.tar"])
+def test_of_several_archives_the_whole_ones_are_taken(tmp_path: Path, damaged: str) -> None:
+    out = tmp_path / "out"
+    save_checkpoint(state_at(3), tmp_path / "runs" / "a.pt")
+    results(out, make_record())
+    (tmp_path / "log.log").write_text("log")
+    leave(out, (tmp_path / "out-made").iterdir(), [tmp_path / "log.log"], [tmp_path / "runs/a.pt"])
+    whole = (out / damaged).read_bytes()
+    (out / damaged).write_bytes(whole[: len(whole) // 8])
+    taken = take_back(out, tmp_path / "e", tmp_path / "r")
+    assert taken.refused.keys() == {damaged}
+    assert bool(taken.records) == (damaged != archives.RESULTS) != bool(taken.checkpoints)
+
+
+def test_an_unwritable_log_and_a_malformed_record_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, odd = tmp_path / "campaign.log", make_record(numbers={"sessions": [3]})
+    log.write_text("log")
+    good = make_record(replace(TASK, realisation=1))
+    results(tmp_path / "out", odd, good)
+    leave(tmp_path / "out", (tmp_path / "out-made").iterdir(), [log], [])
+
+    def write(path: Path, content: bytes) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("benchmarks.bundle.take_back.write_atomically", write)
+    taken = take_back(tmp_path / "out", tmp_path / "e", tmp_path / "r")
+    assert taken.records == [good.filename]
+    assert "Permission denied" in taken.refused["logs/campaign.log"]
+    assert taken.refused[f"records/{odd.filename}"].startswith("AttributeError")
+
+
+@pytest.mark.parametrize(("in_bundle", "in_out"), [(3, 5), (5, 3)])
+def test_a_node_goes_on_from_the_checkpoint_that_is_further(
+    tmp_path: Path, in_bundle: int, in_out: int
+) -> None:
+    save_checkpoint(state_at(in_bundle), tmp_path / "scratch" / "state" / "checkpoints" / "a.pt")
+    save_checkpoint(state_at(in_out), tmp_path / "runs" / "a.pt")
+    (tmp_path / "out").mkdir()
+    leave(tmp_path / "out", [], [], [tmp_path / "runs" / "a.pt"])
+    node = Node(tmp_path / "scratch", tmp_path / "out", 0.0, "cpu")
+    node.restore()
+    assert steps_of(load_checkpoint(node.checkpoints / "a.pt") or {}) == 5
+    node.leave()
+    assert node.left_all
+
+
+def test_a_node_that_cannot_write_says_so_at_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = Node(tmp_path / "scratch", tmp_path / "none", 0.0, "cpu")
+    node.leave()
+    assert not node.left_all
+    assert "cannot be written" in capsys.readouterr().out

@@ -77,3 +77,13 @@ def test_file_that_holds_something_else(tmp_path: Path) -> None:
     torch.save(torch.zeros(3), path)
     with pytest.raises(CheckpointError, match=r"run\.pt: holds Tensor, not the state of a run"):
         load_checkpoint(path)
+
+
+def test_one_changed_byte_of_a_tensor(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    save_checkpoint({"weights": torch.full((1000,), 1.5)}, path)
+    content = path.read_bytes()
+    place = content.index(torch.full((9,), 1.5).numpy().tobytes()) + 400
+    path.write_bytes(content[:place] + b"\x07" + content[place + 1 :])
+    with pytest.raises(CheckpointError, match=r"run\.pt: not a readable checkpoint \(BadZipFile"):
+        load_checkpoint(path)

@@ -220,3 +220,17 @@ def test_checkpoint_of_another_program(tiny: DataSet, tmp_path: Path) -> None:
         CheckpointError, match=rf"{path.name}: written by another version .* remove"
     ):
         train("cnn_28", tiny, "smoke", checkpoint_dir=tmp_path)
+
+
+def test_checkpoint_of_another_run(tiny: DataSet, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        train("cnn_28", tiny, "smoke", seed=seed, checkpoint_dir=tmp_path / f"{seed}")
+    (own,), (other,) = ((tmp_path / f"{seed}").iterdir() for seed in (0, 1))
+    other.replace(own)
+    with pytest.raises(CheckpointError, match=rf"{own.name}: is of another run; remove it"):
+        train("cnn_28", tiny, "smoke", checkpoint_dir=own.parent)
+    state = load_checkpoint(own)
+    assert state is not None
+    del state["run"]  # as of earlier versions
+    save_checkpoint(state, own)
+    train("cnn_28", tiny, "smoke", checkpoint_dir=own.parent)

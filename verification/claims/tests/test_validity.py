@@ -57,6 +57,11 @@ def test_a_clock_that_was_ahead_supersedes_nothing() -> None:
         (dirty(RIGHT), "trained from uncommitted or unknown sources"),
         (dirty(RIGHT, None), "trained from uncommitted or unknown sources"),
         (numbered(sessions=[{"dirty": True}, {"dirty": False}]), "trained from uncommitted"),
+        (numbered(arithmetic={"float32": "tf32"}), "with products in tf32 in place of float32"),
+        (
+            numbered(sessions=[{"dirty": False, "arithmetic": {"float32": "bf16"}}]),
+            "with products in bf16 in place of float32",
+        ),
         (change(RIGHT, provenance=FUTURE), "under a clock that was ahead (2106-02-07T06:28:15Z)"),
         (configured(batch=64), "with other settings than the protocol's (batch)"),
         (configured(optimiser={"name": "adam", "rate": 0.1}), "(optimiser)"),
