@@ -8,28 +8,25 @@ from dataclasses import dataclass
 
 from reports.readers.material import Material, Section
 from reports.sections import (
-    accuracy,
     bases,
     broken_layers,
-    budget,
     claims,
-    comparison,
     cost,
     facts,
     findings,
-    front,
-    leads,
-    networks,
     panels,
-    rankings,
     raster,
     records,
-    rejects,
     rules,
     theory,
-    trainings,
     unseen,
 )
+from reports.sections.accuracy import cells as accuracy
+from reports.sections.accuracy import rankings, rejects, trainings
+from reports.sections.budget import filters as budget
+from reports.sections.front import leads
+from reports.sections.front import page as front
+from reports.sections.methods import comparison, networks
 
 REPORT = "REPORT.md"
 FOLDER = "pages"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reports.readers.material import Material
 from reports.readers.trainings import by_scale, runs_by_group, unseen_scales
-from reports.sections import bases, leads, unseen
+from reports.sections import bases, unseen
+from reports.sections.front import leads
 from reports.tests.synthetic import CLAIMS
 from reports.tests.synthetic.trainings import beyond, trained, trainings
 from reports.writing.figures import undrawn

@@ -11,8 +11,10 @@ from reports.readers import budgets as budget_records
 from reports.readers.budgets import Budget, budgets
 from reports.readers.material import Material
 from reports.readers.measurements import read
-from reports.sections import budget, budget_layer, budget_supports
-from reports.sections.budget_findings import findings
+from reports.sections.budget import filters as budget
+from reports.sections.budget import layers as budget_layer
+from reports.sections.budget import supports as budget_supports
+from reports.sections.budget.findings import findings
 from reports.tests import synthetic
 from reports.tests.conftest import text_of
 from reports.tests.synthetic import CLAIMS, OLD_BUDGET

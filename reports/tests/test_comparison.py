@@ -15,7 +15,7 @@ from reports.document.report import Report
 from reports.drawings import comparison as comparison_plot
 from reports.readers.comparison import FLOOR, read_comparison
 from reports.readers.material import Material
-from reports.sections import comparison
+from reports.sections.methods import comparison
 from reports.tests.conftest import text_of
 from reports.tests.reading import table_problems
 from reports.tests.synthetic import CLAIMS, COMPARED, provenance, trained

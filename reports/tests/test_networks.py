@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from reports.readers.material import Material
-from reports.sections import networks
+from reports.sections.methods import networks
 from reports.tests import synthetic
 from reports.tests.reading import tables
 from reports.tests.synthetic import CLAIMS, make

@@ -11,7 +11,7 @@ from reports.drawings.rules import curves
 from reports.readers.material import Material
 from reports.readers.needs import cell_need, ranking_need
 from reports.sections import rules
-from reports.sections.front import on_all_claims as first_screen
+from reports.sections.front.page import on_all_claims as first_screen
 from reports.tests.synthetic import CLAIMS, make, trainings
 from verification.claims.claim import Cell, Ranking
 from verification.claims.records import Record, read_records

@@ -11,10 +11,10 @@ from reports.readers.budgets import budget
 from reports.readers.material import Material
 from reports.readers.measurements import read, training
 from reports.readers.trainings import by_scale
-from reports.sections import rejects
-from reports.sections.answers import on_experiments, on_theory
-from reports.sections.budget_findings import findings
-from reports.sections.trainings import write as write_trainings
+from reports.sections.accuracy import rejects
+from reports.sections.accuracy.trainings import write as write_trainings
+from reports.sections.budget.findings import findings
+from reports.sections.front.answers import on_experiments, on_theory
 from reports.tests.conftest import text_of
 from reports.tests.synthetic import (
     CLAIMS,

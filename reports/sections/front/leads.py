@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from reports.readers.comparison import read_comparison
 from reports.readers.material import Material
-from reports.sections import answers
+from reports.sections.front import answers
 from reports.writing.markdown import code
 from reports.writing.wording import STATUS_WORDS, listing, percent, plural
 from verification.claims.claim import Cell, Claim, Correlation, Cost, Count, Ranking, Theorem

@@ -7,8 +7,8 @@ from functools import partial
 from reports.drawings import comparison as comparison_plot
 from reports.readers.comparison import FLOOR, Comparison, Method, Price, interval, read_comparison
 from reports.readers.material import Material, Section
-from reports.sections import comparison_findings
 from reports.sections.claim_table import claim_table
+from reports.sections.methods import findings as comparison_findings
 from reports.writing.figures import render
 from reports.writing.markdown import code, paragraphs, picture, plain, table
 from reports.writing.wording import NOTHING, listing, plural, share

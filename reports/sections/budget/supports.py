@@ -8,7 +8,7 @@ from functools import partial
 from reports.drawings import supports as budget_supports_plot
 from reports.readers.budgets import Budget, Choice, Supports
 from reports.readers.material import Section
-from reports.sections.budget_findings import support_and_cost, wanted_error
+from reports.sections.budget.findings import support_and_cost, wanted_error
 from reports.writing.figures import render
 from reports.writing.markdown import code, paragraphs, picture, table
 from reports.writing.wording import NOTHING, share

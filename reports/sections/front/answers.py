@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from reports.readers.budgets import budgets
 from reports.readers.material import Material
-from reports.sections.budget_findings import place
+from reports.sections.budget.findings import place
 from reports.writing.markdown import code
 from reports.writing.wording import listing, percent, plural, small
 from verification.claims.claim import Cell, Count, Ranking, Theorem

@@ -9,7 +9,7 @@ from reports.readers.budgets import Budget, budgets
 from reports.readers.material import Material, claim_link
 from reports.readers.needs import PUBLISHED, ranking_need
 from reports.readers.trainings import by_scale, runs_by_group
-from reports.sections.budget_layer import findings as layer_findings
+from reports.sections.budget.layers import findings as layer_findings
 from reports.writing.markdown import code, plain
 from reports.writing.wording import NOTHING, percent, plural
 from verification.claims.claim import Count, Ranking

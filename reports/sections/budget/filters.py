@@ -8,8 +8,9 @@ from functools import partial
 from reports.drawings import budget as budget_plot
 from reports.readers.budgets import Budget, budgets
 from reports.readers.material import Material, Section
-from reports.sections import budget_layer, budget_supports
-from reports.sections.budget_findings import findings
+from reports.sections.budget import layers as budget_layer
+from reports.sections.budget import supports as budget_supports
+from reports.sections.budget.findings import findings
 from reports.writing.figures import render
 from reports.writing.markdown import bullets, code, folded, paragraphs, picture, plain, table
 from reports.writing.wording import NOTHING, listing, share

@@ -1,0 +1,1 @@
+"""Test errors, rankings and trainings."""

@@ -1,0 +1,1 @@
+"""The error budget: of filters, of layers, and of other supports."""

@@ -1,0 +1,1 @@
+"""The front page, and what it says in words."""

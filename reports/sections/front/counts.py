@@ -1,0 +1,150 @@
+"""What does not hold, all claims counted, the limits, and what the rest would take."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from reports.readers.material import Material, claim_link
+from reports.readers.remaining import remaining
+from reports.writing.markdown import bullets, paragraphs, plain, table
+from reports.writing.wording import MARKS, NOTHING, plural, verdict_text
+from verification.claims.claim import Trend
+from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, STATUSES
+
+ORIGINS = {
+    "paper": "Published in the paper",
+    "code": "In or about the released code and data",
+    "reading": "Our readings of published statements",
+    "own": "Our own expectations and aims",
+    "later": "Measured later by others",
+}
+REFUTED_LISTS = (
+    ("Published statements", ("paper", "code")),
+    ("Our readings of a published figure, each for one grid of scales", ("reading",)),
+    ("Our own expectations and aims, which nobody published", ("own",)),
+    ("Reported by others since, tried here in our own setting", ("later",)),
+)
+
+
+def refuted(material: Material) -> str:
+    """What does not hold, by who stated it."""
+    parts = []
+    for title, origins in REFUTED_LISTS:
+        claims = [c for c in material.claims if c.origin in origins]
+        wrong = [c for c in claims if material.verdict(c).status == REFUTED]
+        if wrong:
+            items = [f"Refuted: “{plain(c.statement)}” ({claim_link(c, 'why')})" for c in wrong]
+            parts += [f"**{title}** ({len(wrong)} of {len(claims)}):", bullets(items)]
+        else:
+            parts.append(f"**{title}**: none of {len(claims)} is refuted so far.")
+        if "paper" in origins:
+            parts.append(_contradicted(material))
+    return paragraphs(*parts)
+
+
+def _contradicted(material: Material) -> str:
+    """Name the published trends that no published configuration tried here shows."""
+    trends = {claim.id: claim for claim in material.select(Trend)}
+    items = []
+    for claim in trends.values():
+        readings = [trends[name] for name in claim.readings if trends[name].published]
+        failed = [r for r in readings if material.verdict(r).status == REFUTED]
+        if failed and material.verdict(claim).status != REFUTED:
+            items.append(
+                f"{plain(claim.statement)} † It fails on {len(failed)} of {len(readings)} "
+                "published grids that we tried "
+                f"({claim_link(claim, material.verdict(claim).status)}: the paper does not say "
+                "which network and scales its curve is of)."
+            )
+    if not items:
+        return ""
+    return paragraphs("Undecided, but contradicted by what we measured:", bullets(items))
+
+
+def scoreboard(material: Material) -> str:
+    """All claims by origin and verdict."""
+    rows = []
+    for origin, title in ORIGINS.items():
+        claims = [claim for claim in material.claims if claim.origin == origin]
+        found = Counter(material.statuses(claims))
+        numbers = [str(found[status]) if found[status] else NOTHING for status in STATUSES]
+        rows.append([title, *numbers, str(len(claims))])
+    found = Counter(material.statuses(material.claims))
+    total = [str(found[status]) if found[status] else NOTHING for status in STATUSES]
+    rows.append(["**All**", *total, str(len(material.claims))])
+    header = ["Claims", *(f"{MARKS[status]} {status}" for status in STATUSES), "All"]
+    trained = [c for c in material.claims if c.protocol in ("short", "paper")]
+    waiting = sum(material.verdict(c).status == NOT_RUN for c in trained)
+    text = (
+        f"{waiting} of the {found[NOT_RUN]} claims that were not run need trainings under `short` "
+        f"or `paper`. ({verdict_text('by reading')}: read in the released code, at the file and "
+        "line given.)"
+    )
+    return paragraphs(table(header, "l" + "r" * (len(header) - 1), rows), text)
+
+
+def limits(material: Material) -> list[str]:
+    """State what limits all of this, with numbers."""
+    memory = [c for c in material.claims if c.transcription == "unverified"]
+    second = [c for c in material.claims if c.transcription == "secondary"]
+    unfinished = [r for r in material.records if r.outcome != "finished"]
+    unclean = [r for r in material.records if r.provenance.dirty is not False]
+    items = [
+        f"{len(memory)} claims (†) are transcribed from memory, {len(second)} (‡) are taken from "
+        "secondary sources. None was compared with the paper.",
+        "“Supported” needs evidence; that no difference was found is never enough. The rules from "
+        "records to verdicts were fixed before the data, except the one for published trends. It "
+        "was made more cautious on 27 November 2026, after two trends had been supported by it "
+        "([rules](#how-published-trends-are-judged)).",
+    ]
+    if unfinished:
+        items.append(
+            f"{plural(len(unfinished), 'record')} of runs that did not finish support nothing."
+        )
+    if unclean:
+        items.append(
+            f"{plural(len(unclean), 'record')} come from sources with uncommitted or unknown "
+            "changes. Trainings among them are not counted."
+        )
+    return items
+
+
+def rest(material: Material) -> str:
+    """What is missing, and the hours that it takes."""
+    left = remaining(material)
+    gpu = (
+        f"**{left.gpu_hours:,.1f} hours on one H100**, which made {left.gpu_runs} of those that "
+        f"are there, {left.gpu_rate:.1f} a minute, several side by side"
+        if left.gpu_hours is not None
+        else "on one H100 unknown: none was made there"
+    )
+    unknown = (
+        f", not counting {plural(left.untimed, 'run')} without a timing" if left.untimed else ""
+    )
+    waiting = [
+        claim
+        for claim in material.claims
+        if material.verdict(claim).status in (NOT_RUN, INCONCLUSIVE)
+        and claim.protocol in ("check", "timing")
+        and claim.origin != "later"
+    ]
+    later = sum(
+        claim.origin == "later" and material.verdict(claim).status == NOT_RUN
+        for claim in material.claims
+    )
+    return bullets(
+        [
+            f"**The MNIST-scale table**: {plural(left.runs, 'training')} of 60 epochs are "
+            f"missing, {left.trained} are there. They take about **{left.hours:,.0f} hours on two "
+            f"cores**{unknown}, or {gpu}. Methods that were not trained count as the CNN times the "
+            "ratio of their training steps on a CPU ([methods](pages/methods.md)), networks of 56 "
+            "pixels without a timing as four of 28. The authors report two days for 288 runs on "
+            "one GTX 1080 Ti.",
+            "**STL-10**: the data are not part of this project, and each network trains for 1,000 "
+            "epochs; no time was measured.",
+            f"**Other measurements**: {plural(len(waiting), 'claim')} need a measurement of "
+            "minutes that was not made or did not decide ([every claim](#all-theorems)).",
+            f"**Later statements by others**: {later} need networks, data or hardware that are not "
+            "part of this project, as each [claim](#all-theorems) says.",
+        ]
+    )
