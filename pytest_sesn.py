@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 _FACTORY, _EXPECTED, _SEED = "--sesn-impl", "--sesn-expect-failure", "--sesn-seed"
+OPTIONS = (
+    "scales", "ratio", "layout", "select", "in_channels", "lifts", "takes_scale", "scale_extent",
+    "ends", "stride", "window", "fixed_size", "dtype", "device", "output", "tolerance", "name",
+)  # fmt: skip
+"""Those of `verification.layer.options.Options`, by name alone: nothing is loaded for them."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,13 +40,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a check that the layer is known to fail (may be repeated)",
     )  # fmt: skip
     group.addoption(_SEED, type=int, metavar="N", help="of random inputs (0)")
+    for name in OPTIONS:
+        group.addoption(_flag(name), help="as of `python -m verification judge`; yes or no")
+
+
+def _flag(option: str) -> str:
+    return f"--sesn-{option.replace('_', '-')}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Raises UsageError for options that would have no effect."""
-    given = config.getoption(_EXPECTED) or config.getoption(_SEED) is not None
+    given = [_EXPECTED] if config.getoption(_EXPECTED) else []
+    flags = [_SEED, *map(_flag, OPTIONS)]
+    given += [flag for flag in flags if config.getoption(flag) is not None]
     if given and config.getoption(_FACTORY) is None:
-        raise pytest.UsageError(f"{_EXPECTED} and {_SEED} need {_FACTORY} package.module:factory")
+        told = " and ".join(given)
+        raise pytest.UsageError(f"{told} need {_FACTORY} package.module:factory")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -59,17 +73,20 @@ def pytest_collection_modifyitems(
     _find_verification()
     from verification.checks.registry import CHECKS, named  # noqa: PLC0415
     from verification.layer.loading import declared, expectations, load  # noqa: PLC0415
+    from verification.layer.options import as_arguments, read_arguments  # noqa: PLC0415
     from verification.runner.engine import warn_unmatched  # noqa: PLC0415
     from verification.runner.front import Judgement  # noqa: PLC0415
 
     try:
         layer, options = load(origin, seed)
-        described, expected = declared({"name": origin.partition(":")[2], **options})
+        given = read_arguments({name: config.getoption(_flag(name)) for name in OPTIONS})
+        described, expected = declared({"name": origin.partition(":")[2], **options, **given})
         expected |= expectations(config.getoption(_EXPECTED))
     except ValueError as error:
         raise pytest.UsageError(f"{_FACTORY}: {error}") from error
     warn_unmatched(expected)
-    judgement = Judgement(layer, described, seed, origin=origin)
+    replayed = f"{origin} {as_arguments(given)}".strip()
+    judgement = Judgement(layer, described, seed, origin=replayed)
     items[:] = [_item(session, judgement, check, expected) for check in named(None, CHECKS)]
 
 

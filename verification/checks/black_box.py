@@ -27,7 +27,7 @@ from verification.diagnosis.pairs import pairs_of
 from verification.diagnosis.ratios import estimate_ratios
 from verification.diagnosis.resized import match_of
 from verification.diagnosis.supports import out_of_proportion
-from verification.layer.probe import Probe, complete_pairs, random_probe, responses
+from verification.layer.probe import Probe, at_centre, complete_pairs, random_probe, responses
 from verification.layer.reading import NotAffineError, ReadFilters, read_filters
 from verification.layer.targets import Target
 from verification.reference.errors import relative_change
@@ -108,7 +108,7 @@ def supports(target: Target, seed: int) -> CheckResult:
     filters = read_filters(target, seed)
     reaches = filters.reaches
     out = out_of_proportion(filters, target.scales)
-    sides = ", ".join(str(2 * reach + 1) for reach in reaches)
+    sides = ", ".join(f"{2 * reach + 1:g}" for reach in reaches)
     return CheckResult(
         "supports",
         target.name,
@@ -206,13 +206,9 @@ def _by_own_filters(
 
 
 def _answers(target: Target, probe: Probe, scale: int, taps: FloatArray) -> FloatArray:
-    """Σ f(p + u) g(u) for filters [C_out, I, W, W], without bias: [P, C_out]."""
-    first = 0 if target.lifts else scale
-    images = probe.signal[first : first + target.scale_extent]
-    patches = np.concatenate(
-        [image.sample_around(probe.points, target.window).numpy() for image in images], axis=1
-    )
-    return np.asarray(np.einsum("pcyx,ocyx->po", patches, taps, optimize=True))
+    """Σ f(p + u) g(u) for filters [C_out, I, W, …], without bias: [P, C_out]."""
+    patches = probe.around(0 if target.lifts else scale, target.scale_extent, taps.shape[-1])
+    return patches.reshape(len(patches), -1) @ taps[:, : patches.shape[1]].reshape(len(taps), -1).T
 
 
 def _against_ignoring_scale(
@@ -315,11 +311,9 @@ def scale_invariance(target: Target, seed: int) -> CheckResult:
 
 def _plain_error(probe: Probe, moved: Probe, target: Target) -> float:
     """What a plain convolution with random kernels of 3 pixels would show: it ignores scale."""
-    kernels = np.random.default_rng(probe.seed).standard_normal((8, target.in_channels, 3, 3))
-    near, far = (
-        np.einsum("pcyx,ocyx->po", p.sampled(replace(target, lifts=True), 3).numpy(), kernels)
-        for p in (probe, moved)
-    )
+    shape = (8, target.in_channels * 3**target.dims)
+    kernels = np.random.default_rng(probe.seed).standard_normal(shape)
+    near, far = (p.around(0, 1, 3).reshape(len(p.points), -1) @ kernels.T for p in (probe, moved))
     return varying_error(near, far, near.mean(axis=0))
 
 
@@ -345,12 +339,12 @@ def _map_answers(target: Target, probe: Probe) -> FloatArray:
     """[P, C_out] at the centre pixel of each window."""
     with torch.no_grad():
         y = target.layer(probe.sampled(target).to(target.dtype)).double()
-    if y.ndim != 4 or not y.shape[-1] % 2 or not y.shape[-2] % 2:
+    if y.ndim != 2 + target.dims:
         raise ValueError(
-            f"output of {target.name} of shape {tuple(y.shape)}: must be [B, C, H', W'] with odd "
-            "sides, so that it has a centre pixel"
+            f"output of {target.name} of shape {tuple(y.shape)}: must be [B, C] and {target.dims} "
+            "axes of space"
         )
-    return y[..., y.shape[-2] // 2, y.shape[-1] // 2].numpy()
+    return at_centre(target, y).numpy()
 
 
 def class_invariance(target: Target, seed: int) -> CheckResult:
@@ -361,7 +355,7 @@ def class_invariance(target: Target, seed: int) -> CheckResult:
     factors = _factors(target)
     probe = replace(
         random_probe(target, seed, points=32), points=np.random.default_rng(seed).uniform(
-            -12, 12, (32, 2)
+            -12, 12, (32, target.dims)
         ),
     )  # fmt: skip
     before = _scores(target, probe)

@@ -11,6 +11,7 @@ from verification.budget.layers import predict_pair
 from verification.checks.context import about
 from verification.checks.result import CheckResult
 from verification.diagnosis import explain
+from verification.layer.layouts import pixels
 from verification.layer.probe import (
     PairMeasurement,
     Probe,
@@ -24,25 +25,24 @@ from verification.reference.errors import equivariance_error
 from verification.tolerances import bound_and_rounding, tolerance
 
 
-def check_integer_translation(target: Target, probe: Probe, offset: tuple[int, int]) -> CheckResult:
+def check_integer_translation(target: Target, probe: Probe, offset: tuple[int, ...]) -> CheckResult:
     """Shifting the input by whole strides shifts the output by as many pixels, up to rounding.
 
-    offset: (row, column) in input pixels, multiples of the target's stride. A layer of stride t
+    offset: along each axis in input pixels, multiples of the target's stride. A layer of stride t
     keeps the responses of stride 1 at every t-th pixel, so it commutes with those shifts alone.
 
     Raises ValueError for an offset that is no multiple of the stride.
     """
     if any(shift % target.stride for shift in offset):
         raise ValueError(f"offset={offset!r}: must be multiples of the stride, {target.stride}")
-    reach = max(abs(offset[0]), abs(offset[1]))
+    reach = max(map(abs, offset))
     x = probe.sampled(target, target.window + 2 * reach)
     with torch.no_grad():
         y = target.layer(x.to(target.dtype))
-    row, column = (
-        side // 2 + shift // target.stride for side, shift in zip(y.shape[-2:], offset, strict=True)
-    )
+    sides = y.shape[-len(offset) :]
+    there = [n // 2 + shift // target.stride for n, shift in zip(sides, offset, strict=True)]
     moved = replace(probe, points=probe.points + np.asarray(offset))
-    error = equivariance_error(responses(target, moved), y[..., row, column].double())
+    error = equivariance_error(responses(target, moved), pixels(y, there).double())
     return CheckResult(
         "integer_translation",
         target.name,

@@ -103,8 +103,9 @@ def check_exported(module: nn.Module, x: Tensor, name: str) -> CheckResult:
 
 
 def _layouts(x: Tensor) -> Iterator[Tensor]:
-    last = torch.channels_last if x.ndim == 4 else torch.channels_last_3d
-    yield x.contiguous(memory_format=last)
+    last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.ndim)
+    if last is not None:
+        yield x.contiguous(memory_format=last)
     yield x.mT.contiguous().mT
     wide = x.new_ones((*x.shape[:-1], 2 * x.shape[-1]))
     wide[..., ::2] = x

@@ -22,6 +22,7 @@ from verification.checks import black_box
 from verification.checks.needs import Need, padding_window, whole_ratio_pairs
 from verification.checks.power import ignoring_scale
 from verification.checks.result import CheckResult, NotApplicableError, worst
+from verification.layer.layouts import SPACES
 from verification.layer.probe import (
     complete_pairs,
     known_filters,
@@ -31,6 +32,7 @@ from verification.layer.probe import (
 from verification.layer.receptive_field import steerable_window
 from verification.layer.scenes import Scene, random_scene
 from verification.layer.targets import Target
+from verification.layer.windows import noise
 from verification.reference.errors import relative_change
 from verification.tolerances import bound_and_rounding, tolerance
 
@@ -38,12 +40,9 @@ _BATCH = 3
 
 
 def random_input(target: Target, seed: int, batch: int = _BATCH, wider: int = 2) -> Tensor:
-    """Noise that fits the target: [batch, C_in, (S,) n, n], n its window and `wider` strides."""
-    side = target.window + wider * target.stride
-    inner = () if target.lifts else (len(target.scales),)
-    generator = torch.Generator().manual_seed(seed)
-    shape = (batch, target.in_channels, *inner, side, side)
-    return torch.randn(shape, generator=generator, dtype=torch.float64).to(target.dtype)
+    """Noise that fits the target: [batch, C_in, (S,) n, …], n its window and `wider` strides."""
+    side = target.window + (0 if target.one_size else wider * target.stride)
+    return noise(target, side, batch, seed)
 
 
 # --- Any callable ---------------------------------------------------------------------------------
@@ -65,7 +64,8 @@ def _wrong_with(y: object, x: Tensor, target: Target) -> Iterable[str]:
     if not isinstance(y, Tensor):
         yield f"the output is a {type(y).__name__}, not a tensor: an adapter is needed"
         return
-    layout = {"scales": "[B, C, S, H, W]", "map": "[B, C, H, W]", "classes": "[B, classes]"}
+    space = ", ".join(SPACES[target.dims - 1])
+    layout = {"scales": f"[B, C, S, {space}]", "map": f"[B, C, {space}]", "classes": "[B, classes]"}
     rank = layout[target.output].count(",") + 1
     if y.ndim != rank:
         yield f"the output of shape {tuple(y.shape)} must be {layout[target.output]}"
@@ -243,7 +243,7 @@ def compiled(target: Target, seed: int) -> CheckResult:
 
 def integer_translation(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_integer_translation`; by two strides down and one left."""
-    offset = (2 * target.stride, -target.stride)
+    offset = (2 * target.stride, -target.stride, target.stride)[: target.dims]
     return checks.check_integer_translation(target, random_probe(target, seed), offset)
 
 

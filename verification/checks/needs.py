@@ -67,8 +67,7 @@ def padding_window(target: Target) -> Window | None:
     if target.stride != 1:
         return None
     side = target.window + 4
-    inner = () if target.lifts else (len(target.scales),)
-    x = torch.zeros((1, target.in_channels, *inner, side, side), dtype=target.dtype)
+    x = torch.zeros((1, *target.shape(side)), dtype=target.dtype)
     with torch.no_grad():
         gained = int(target.layer(x).shape[-1]) - (side - target.window + 1)
     # Padding adds the same on both sides; a layer that crops is no window with padding.
@@ -110,6 +109,8 @@ class Need(enum.Enum):
     BASIS = "the layer has no attribute `basis` that says what it is"
     WHOLE_BASIS_RATIO = "no two scales of the basis have a whole ratio"
     PIXELS = "the outputs of the scales are of unequal sizes, so only their centres are read"
+    SIZES = "the layer takes inputs of one size only"
+    PLANE = "it is made for two axes of space"
     PADDING = "its output sizes are not those of one window with padding at stride 1"
     PADDED = "the layer does not pad"
     DERIVED = "a tolerance was given, so the answers alone are judged"
@@ -143,7 +144,9 @@ _MET: dict[Need, Callable[[Target], bool]] = {
     Need.DOUBLE: lambda t: t.dtype == torch.float64,
     Need.BASIS: _has_basis,
     Need.WHOLE_BASIS_RATIO: _basis_has_whole_ratio,
-    Need.PIXELS: lambda t: not getattr(t.layer, "centre_only", False),
+    Need.PIXELS: lambda t: not t.centre_only,
+    Need.SIZES: lambda t: not t.one_size,
+    Need.PLANE: lambda t: t.dims == 2,
     Need.PADDING: lambda t: padding_window(t) is not None,
     Need.DERIVED: lambda t: t.tolerance is None,
     Need.INEXACT: lambda t: not exact(t),

@@ -117,21 +117,21 @@ CHECKS: tuple[Check, ...] = (
         "an input moved by whole strides gives the output moved",
         "gains or filters that depend on position, resampling inside the layer",
         judged.integer_translation,
-        (_N.SCALES, _N.PIXELS),
+        (_N.SCALES, _N.PIXELS, _N.SIZES),
     ),
     Check(
         "border",
         "only outputs whose filters reach over the border depend on it",
         "filters that look farther than they are said to, wrap-around, padding of another size",
         judged.border,
-        (_N.SCALES, _N.PIXELS, _N.PADDING),
+        (_N.SCALES, _N.PIXELS, _N.SIZES, _N.PLANE, _N.PADDING),
     ),
     Check(
         "padding",
         "all scales go on in the same way beyond the border of the image",
         "padding by reflection, repetition or wrap-around at one scale, by zeros at another",
         judged.padding,
-        (_N.SCALES, _N.PIXELS, _N.PADDING, _N.PADDED),
+        (_N.SCALES, _N.PIXELS, _N.SIZES, _N.PLANE, _N.PADDING, _N.PADDED),
     ),
     Check(
         "zero_border",
@@ -256,7 +256,7 @@ CHECKS: tuple[Check, ...] = (
         "objects too far apart to meet in one filter do not change each other's responses",
         "a norm over the whole image, a layer that looks beyond its window",
         judged.isolation,
-        (_N.SCALES, _N.LIFTS, _N.GRID),
+        (_N.SCALES, _N.LIFTS, _N.PLANE, _N.GRID),
     ),
     Check(
         "gradient_equivariance",

@@ -2,7 +2,7 @@
 
 The coarse filter is the better sampled of the two: with s = σ_coarse/σ_fine, the fine one should be
 
-    g_fine(u) = s² g_coarse(s·u)      wherever both supports reach,
+    g_fine(u) = s² g_coarse(s·u)      wherever both supports reach   (s^D in D dimensions),
 
 and the coarse one is known at whole pixels only. A spline through its taps gives the rest. How far
 to trust it says the change from a spline two degrees lower, which errs more: a few times that is
@@ -28,9 +28,9 @@ _SLACK = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Copy:
-    """What the coarse filters say of the fine ones: arrays [C_out, I, W, W].
+    """What the coarse filters say of the fine ones: arrays [C_out, I, W, …].
 
-    wanted: s² g_coarse(s·u); doubt: how far it may be off; both are zero outside `common` [W, W],
+    wanted: s² g_coarse(s·u); doubt: how far it may be off; both are zero outside `common` [W, …],
     the pixels of the fine scale that both supports reach.
     """
 
@@ -52,50 +52,50 @@ class Copy:
 
 def copy_of(
     coarse: FloatArray,
-    reach: int,
+    reach: float,
     ratio: float,
-    shift: tuple[float, float] = (0.0, 0.0),
+    shift: tuple[float, ...] | None = None,
     limit: float | None = None,
 ) -> Copy:
-    """The fine filters that would be copies of the coarse ones [C_out, I, W, W].
+    """The fine filters that would be copies of the coarse ones [C_out, I, W, …].
 
-    reach: of the coarse filters, in pixels. ratio: s = σ_coarse/σ_fine; below 1 the "fine" one is
-    the wider. shift: by how many pixels the coarse filters are off centre. limit: reach of the fine
-    filters in pixels, if it ends the common pixels.
+    reach: of the coarse filters, in pixels; half a number if their middle lies between pixels.
+    ratio: s = σ_coarse/σ_fine; below 1 the "fine" one is the wider. shift: by how many pixels the
+    coarse filters are off centre. limit: reach of the fine filters, if it ends the common pixels.
     """
-    side = coarse.shape[-1]
-    middle = side // 2
-    inside = slice(middle - reach, middle + reach + 1)
-    own = coarse[..., inside, inside]
+    side, dims = coarse.shape[-1], coarse.ndim - 2
+    middle = (side - 1) / 2
+    inside = slice(round(middle - reach), round(middle + reach) + 1)
+    own = coarse[np.index_exp[...] + (inside,) * dims]
     pixels = np.arange(side) - middle
     results = []
-    axes = [ratio * pixels + offset for offset in shift]
+    axes = [ratio * pixels + offset for offset in shift or [0.0] * dims]
     admitted = [np.abs(axis) <= reach + _SLACK for axis in axes]
     if limit is not None:
         admitted = [inside & (np.abs(pixels) <= limit) for inside in admitted]
     for degree in degrees(reach):
-        rows, columns = (
-            _interpolation(reach, degree, tuple(np.clip(axis, -reach, reach))) * valid[:, None]
-            for axis, valid in zip(axes, admitted, strict=True)
-        )
-        results.append(ratio**2 * np.einsum("ya,oiab,xb->oiyx", rows, own, columns, optimize=True))
+        values = own
+        for axis, valid in zip(axes, admitted, strict=True):
+            at = _interpolation(reach, degree, tuple(np.clip(axis, -reach, reach))) * valid[:, None]
+            values = np.tensordot(values, at, (2, 1))  # takes one axis away and appends another
+        results.append(ratio**dims * values)
     doubt = DOUBT * (results[0] - results[1])
-    return Copy(results[0], doubt, np.logical_and.outer(*admitted))
+    return Copy(results[0], doubt, functools.reduce(np.logical_and.outer, admitted))
 
 
-def degrees(reach: int) -> tuple[int, int]:
+def degrees(reach: float) -> tuple[int, int]:
     """Degrees of the spline and of its control: 5 and 3, less where there are too few taps."""
-    high = min(_DEGREE, 2 * reach)
+    high = min(_DEGREE, int(2 * reach))
     high -= 1 - high % 2 if high > 1 else 0
     return high, max(high - 2, 0)
 
 
 @functools.lru_cache(maxsize=4096)
-def _interpolation(reach: int, degree: int, positions: tuple[float, ...]) -> FloatArray:
+def _interpolation(reach: float, degree: int, positions: tuple[float, ...]) -> FloatArray:
     """From the taps at −reach … reach to values at positions: [positions, 2·reach + 1]."""
-    taps = 2 * reach + 1
+    taps = round(2 * reach) + 1
     if degree == 0:
-        nearest = np.clip(np.rint(positions).astype(int) + reach, 0, taps - 1)
+        nearest = np.clip(np.rint(np.add(positions, reach)).astype(int), 0, taps - 1)
         return np.asarray(np.eye(taps)[nearest])
-    spline = make_interp_spline(np.arange(-reach, reach + 1), np.eye(taps), k=degree)
+    spline = make_interp_spline(np.arange(taps) - reach, np.eye(taps), k=degree)
     return np.asarray(spline(np.asarray(positions)))

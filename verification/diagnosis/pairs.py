@@ -24,7 +24,7 @@ _RESOLVED = 2
 
 @dataclass(frozen=True)
 class Pair:
-    """Two scales that should be copies: their filters [C_out, I, W, W], reaches and claimed ratio.
+    """Two scales that should be copies: their filters [C_out, I, W, …], reaches and claimed ratio.
 
     fine, coarse: indices of the scales.
     """
@@ -33,7 +33,7 @@ class Pair:
     coarse: int
     found: FloatArray
     source: FloatArray
-    reaches: tuple[int, int]
+    reaches: tuple[float, float]
     ratio: float
 
     @property
@@ -50,7 +50,7 @@ class Pair:
     def copied(
         self,
         ratio: float | None = None,
-        shift: tuple[float, float] = (0.0, 0.0),
+        shift: tuple[float, ...] | None = None,
         source: FloatArray | None = None,
     ) -> Copy:
         """What a copy would be; by default by the claimed ratio, centred."""

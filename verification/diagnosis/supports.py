@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from verification.diagnosis.catalogue import Hypothesis
-from verification.layer.reading import ReadFilters
+from verification.layer.reading import ReadFilters, distances
 
 _CUT = 0.1
 """Share of a filter's largest value at its edge from which cutting it is a mistake of its own."""
@@ -32,10 +32,8 @@ def cut_short(filters: ReadFilters, scales: Sequence[float]) -> list[Hypothesis]
     """Filters that are still large where they end, so that cutting them changes their sum."""
     edges = []
     for taps, reach in zip(filters.taps, filters.reaches, strict=True):
-        middle = taps.shape[-1] // 2
-        inside = slice(middle - reach, middle + reach + 1)
-        weights = np.abs(taps[..., inside, inside]).max(axis=(0, 1))
-        edge = max(weights[0].max(), weights[:, 0].max())
+        weights = np.abs(taps).max(axis=(0, 1))
+        edge = weights[distances(filters.taps) == reach].max()
         edges.append(float(edge / weights.max()) if weights.any() else 0.0)
     if max(edges) < _CUT or np.ptp(edges) < _CUT / 2:
         return []
@@ -48,7 +46,7 @@ def cut_short(filters: ReadFilters, scales: Sequence[float]) -> list[Hypothesis]
 
 
 def _sides(filters: ReadFilters) -> str:
-    return ", ".join(str(2 * reach + 1) for reach in filters.reaches)
+    return ", ".join(f"{2 * reach + 1:g}" for reach in filters.reaches)
 
 
 def _widths(filters: ReadFilters, scales: Sequence[float]) -> str:
@@ -67,9 +65,7 @@ def _in_proportion(filters: ReadFilters, step: float, fine: int, coarse: int) ->
         return True
     wider, pixel = (fine, 1.0) if reaches[0] > reaches[1] else (coarse, step)
     common = min(reaches) * pixel
-    side = filters.taps.shape[-1]
-    distance = np.abs(np.arange(side) - side // 2)
-    farther = np.maximum.outer(distance, distance)
+    farther = distances(filters.taps)
     energy = (filters.taps[wider] ** 2).sum(axis=(0, 1))
     beyond = float(energy[farther > common].sum())
     last = float(energy[(farther <= common) & (farther > common - pixel)].sum())

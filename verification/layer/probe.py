@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verification.layer.layouts import pixels
 from verification.layer.targets import KnownFilters, Target
 from verification.reference.continuum import sampled_filters
 from verification.reference.errors import equivariance_error
@@ -25,7 +26,7 @@ Signal = tuple[GaborImage, ...]
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A signal, P points [P, 2] to look at, and what enters at the fine end when it is rescaled.
+    """A signal, P points [P, D] to look at, and what enters at the fine end when it is rescaled.
 
     seed: what it was drawn from, if known.
     """
@@ -42,16 +43,27 @@ class Probe:
             moved = (*self.entering[:steps], *moved[: len(moved) - steps])
         return Probe(moved, self.points * factor, self.entering, self.seed)
 
-    def sampled(self, target: Target, window: int | None = None) -> Tensor:
-        """Inputs of the target around each point: [P, C_in, (S,) window, window] float64.
+    def sampled(self, target: Target, window: int | None = None, scale: int = 0) -> Tensor:
+        """Inputs whose centre pixel looks at each point: [P, C_in, (S,) window, window] float64.
 
-        window: in pixels, by default the target's own.
+        window: in pixels, by default the target's own. scale: whose centre pixel it is, where the
+        scales have centres of their own.
         """
         side = target.window if window is None else window
-        # Samples lie at p + i − side//2: half a pixel more for the centre of an even window.
-        points = self.points + (0.0 if side % 2 else 0.5)
+        centre = np.asarray(target.centre_of(scale)) + (side - target.window) / 2
+        # Samples lie at p + i − side//2.
+        points = self.points + (side // 2 - centre)
         images = [image.sample_around(points, side) for image in self.signal]
         return images[0] if target.lifts else torch.stack(images, dim=2)
+
+    def around(self, first: int, count: int, side: int) -> FloatArray:
+        """Images first … first + count − 1, side by side, about each point: [P, count·C, side, …].
+
+        The point is the middle of the samples, between two of them if their number is even.
+        """
+        points = self.points + (side // 2 - (side - 1) / 2)
+        images = self.signal[first : first + count]
+        return np.concatenate([image.sample_around(points, side).numpy() for image in images], 1)
 
 
 @dataclass(frozen=True)
@@ -64,29 +76,45 @@ class PairMeasurement:
     error: float
 
 
-def responses(target: Target, probe: Probe) -> Tensor:
-    """The layer's answers at the probe's points: [P, C_out, S] float64.
+def at_centre(target: Target, y: Tensor) -> Tensor:
+    """The centre pixel of an output: [B, C, (S)]; of two the later, if the target says where it is.
 
-    Raises ValueError for an output of another rank, number of points or scales, with an even side
-    (which has no centre), or that is not finite.
+    Raises ValueError for even sides of which no centres are known.
     """
-    x = probe.sampled(target)
-    with torch.no_grad():
-        y = target.layer(x.to(target.dtype))
-    expected = (len(probe.points), len(target.scales))
-    if y.ndim != 5 or (y.shape[0], y.shape[2]) != expected:
-        raise ValueError(
-            f"output of {target.name} of shape {tuple(y.shape)}: "
-            f"must be [B={expected[0]}, C_out, S={expected[1]}, H', W']"
-        )
-    if y.shape[-1] % 2 == 0 or y.shape[-2] % 2 == 0:
+    sides = y.shape[y.ndim - target.dims :]
+    if not target.centres and any(side % 2 == 0 for side in sides):
         raise ValueError(
             f"output of {target.name} of shape {tuple(y.shape)} for an input of side "
             f"{target.window}: must have odd sides, so that it has a centre pixel"
         )
+    return pixels(y, [side // 2 for side in sides])
+
+
+def responses(target: Target, probe: Probe) -> Tensor:
+    """The layer's answers at the probe's points: [P, C_out, S] float64.
+
+    Raises ValueError for an output of another rank, number of points or scales, without a centre
+    pixel, or that is not finite.
+    """
+    scales = range(len(target.scales))
+    if len(set(target.centres)) < 2:
+        return _answers(target, probe.sampled(target))
+    of_each = [_answers(target, probe.sampled(target, scale=scale))[..., scale] for scale in scales]
+    return torch.stack(of_each, dim=-1)
+
+
+def _answers(target: Target, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        y = target.layer(x.to(target.dtype))
+    expected = (len(x), len(target.scales))
+    if y.ndim != 3 + target.dims or (y.shape[0], y.shape[2]) != expected:
+        raise ValueError(
+            f"output of {target.name} of shape {tuple(y.shape)}: must be [B={expected[0]}, C_out, "
+            f"S={expected[1]}, {'DHW'[-target.dims :] if target.dims > 1 else 'L'}]"
+        )
     if not torch.isfinite(y).all():
         raise ValueError(f"output of {target.name}: must be finite everywhere")
-    return y[..., y.shape[-2] // 2, y.shape[-1] // 2].double()
+    return at_centre(target, y).double()
 
 
 def measure_pair(target: Target, probe: Probe, fine: int, coarse: int) -> PairMeasurement:
@@ -150,12 +178,12 @@ def random_probe(
 
     def image() -> GaborImage:
         return random_gabor_image(
-            rng, target.in_channels, bumps, widths=widths, max_frequency=max_frequency
+            rng, target.in_channels, bumps, 8.0, widths, max_frequency, target.dims
         )
 
     return Probe(
         signal=tuple(image() for _ in range(count)),
-        points=rng.uniform(-4, 4, (points, 2)),
+        points=rng.uniform(-4, 4, (points, target.dims)),
         entering=tuple(image() for _ in range(count - 1)),
         seed=seed,
     )

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verification.layer.probe import at_centre
 from verification.layer.targets import Target
 from verification.signals.analytic import FloatArray
 from verification.tolerances import rounding_error
@@ -31,8 +32,9 @@ class NotAffineError(ValueError):
 class ReadFilters:
     """The filters of a layer, whatever they are made of.
 
-    taps: [S, C_out, I, W, W]; I counts input channels, and for a layer on scale and space the K_S
-    input scales that an output scale sums over: I = K_S·C_in, slowest first. bias: [S, C_out].
+    taps: [S, C_out, I, W, …] about the point they look at; I counts input channels, and for a layer
+    on scale and space the K_S input scales that an output scale sums over: I = K_S·C_in, slowest
+    first. bias: [S, C_out].
     elsewhere: share of the filters' energy on input scales that no output scale should see.
     by_gradient: whether the gradient gave them, so that it is right.
     precision: relative size below which a tap is rounding. whole: of all input scales, also those
@@ -47,26 +49,38 @@ class ReadFilters:
     whole: FloatArray | None = None
 
     @property
-    def reaches(self) -> tuple[int, ...]:
-        """Of each scale: pixels from the centre to the farthest tap that is not rounding."""
-        side = self.taps.shape[-1]
-        distance = np.abs(np.arange(side) - side // 2)
-        farther = np.maximum.outer(distance, distance)
+    def reaches(self) -> tuple[float, ...]:
+        """Of each scale: pixels from the centre to the farthest tap that is not rounding.
+
+        Half numbers where the centre lies between pixels.
+        """
+        distance = distances(self.taps)
         found = []
         for taps in np.abs(self.taps):
             seen = taps.max(axis=(0, 1)) > self.precision * taps.max(initial=0.0)
-            found.append(int(farther[seen].max(initial=0)))
+            found.append(float(distance[seen].max(initial=distance.min())))
         return tuple(found)
+
+
+def distances(taps: FloatArray) -> FloatArray:
+    """Of each pixel of filters [S, C_out, I, W, …], from the middle along the farther axis."""
+    side = taps.shape[-1]
+    offsets = np.indices((side,) * (taps.ndim - 3)) - (side - 1) / 2
+    return np.asarray(np.abs(offsets).max(axis=0))
 
 
 def read_filters(target: Target, seed: int = 0) -> ReadFilters:
     """The filters at the centre pixel of the target's window.
 
-    Raises NotAffineError if no filters give the layer's answers, and ValueError for an output
-    without a centre pixel.
+    Raises NotAffineError if no filters give the layer's answers, or centres of its scales lie
+    between pixels for some and not for others, and ValueError for an output without a centre pixel.
     """
-    inner = () if target.lifts else (len(target.scales),)
-    shape = (target.in_channels, *inner, target.window, target.window)
+    if len({2 * x % 2 for centre in target.centres for x in centre}) > 1:
+        raise NotAffineError(
+            f"layer {target.name}: some scales look at pixels and some between them, so their "
+            "filters have no common grid"
+        )
+    shape = target.shape()
     bias = _centre(target, torch.zeros((1, *shape), dtype=target.dtype))[0]
     for by_gradient, read in ((True, _by_gradient), (False, _by_impulses)):
         if not by_gradient and not _is_additive(target, shape, bias, seed):
@@ -83,12 +97,12 @@ def _centre(target: Target, x: Tensor) -> Tensor:
     """Answers at the centre pixel: [B, C_out, S]."""
     y = target.layer(x)
     expected = len(target.scales)
-    if y.ndim != 5 or y.shape[2] != expected or not y.shape[-1] % 2 or not y.shape[-2] % 2:
+    if y.ndim != 3 + target.dims or y.shape[2] != expected:
         raise ValueError(
-            f"output of {target.name} of shape {tuple(y.shape)}: must be [B, C_out, S={expected}, "
-            "H', W'] with odd sides, so that it has a centre pixel"
+            f"output of {target.name} of shape {tuple(y.shape)}: must be [B, C_out, S={expected}] "
+            f"and {target.dims} axes of space"
         )
-    return y[..., y.shape[-2] // 2, y.shape[-1] // 2]
+    return at_centre(target, y)
 
 
 def _by_gradient(target: Target, shape: tuple[int, ...], bias: Tensor) -> Tensor | None:
@@ -145,7 +159,7 @@ def _gives_the_answers(target: Target, taps: Tensor, bias: Tensor, seed: int) ->
 
 
 def _arranged(target: Target, taps: Tensor, bias: Tensor, by_gradient: bool) -> ReadFilters:
-    """[C_out, S, C_in, (S,) W, W] -> [S, C_out, K_S·C_in, W, W]."""
+    """[C_out, S, C_in, (S,) W, …] -> [S, C_out, K_S·C_in, W, …], about the centre of each scale."""
     filters = taps.numpy().swapaxes(0, 1)
     every = filters[:, :, :, None] if target.lifts else filters
     elsewhere = 0.0
@@ -153,6 +167,9 @@ def _arranged(target: Target, taps: Tensor, bias: Tensor, by_gradient: bool) -> 
         whole = float((filters**2).sum())
         filters = _own_inputs(filters, target.scale_extent)
         elsewhere = 1 - float((filters**2).sum()) / whole if whole else 0.0
+    if target.centres:
+        centres = [target.centre_of(scale) for scale in range(len(filters))]
+        filters = _about(filters, np.asarray(centres))
     return ReadFilters(
         taps=filters,
         bias=bias.detach().double().numpy().T,
@@ -164,10 +181,23 @@ def _arranged(target: Target, taps: Tensor, bias: Tensor, by_gradient: bool) -> 
 
 
 def _own_inputs(filters: FloatArray, extent: int) -> FloatArray:
-    """[S, C_out, C_in, S_in, W, W] -> [S, C_out, K_S·C_in, W, W]: inputs i … i + K_S − 1 of i."""
+    """[S, C_out, C_in, S_in, W, …] -> [S, C_out, K_S·C_in, W, …]: inputs i … i + K_S − 1 of i."""
     scales, channels_out, channels_in = filters.shape[:3]
-    own = np.zeros((scales, channels_out, extent, channels_in, *filters.shape[-2:]))
+    own = np.zeros((scales, channels_out, extent, channels_in, *filters.shape[4:]))
     for scale in range(scales):
         for step in range(min(extent, scales - scale)):
             own[scale, :, step] = filters[scale, :, :, scale + step]
-    return own.reshape(scales, channels_out, extent * channels_in, *filters.shape[-2:])
+    return own.reshape(scales, channels_out, extent * channels_in, *filters.shape[4:])
+
+
+def _about(filters: FloatArray, centres: FloatArray) -> FloatArray:
+    """Filters [S, C_out, I, W, …] with zeros around, so that each scale's centre is the middle."""
+    side = filters.shape[-1]
+    # Twice the distance from the middle of the window is how much one end has to grow.
+    grown = np.rint(2 * centres - (side - 1)).astype(int)
+    most = int(np.abs(grown).max())
+    moved = []
+    for taps, growth in zip(filters, grown, strict=True):
+        ends = [((most - g) // 2, most - (most - g) // 2) for g in growth]
+        moved.append(np.pad(taps, [(0, 0), (0, 0), *ends]))
+    return np.stack(moved)

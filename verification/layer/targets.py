@@ -6,6 +6,7 @@ measures its equivariance. If its filters are known as well (a Hermite basis and
 error can be bounded beforehand, and the responses compared with an independent reference.
 
 Convention: images [B, C, H, W], functions on scale and space [B, C, S, H, W], scales growing.
+Signals have one axis in place of H, W, and volumes three; all are as long as the window.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ class Target:
     in_channels: C_in.
     window: side length in pixels of an input whose output has a centre pixel that sees no border;
     the centre of an even window lies between pixels (so behind a pooling of even size).
+    centres: of each scale, what its centre pixel looks at, in pixels of the window along each axis;
+    by default the middle of the window. dims: how many axes space has. one_size: whether the layer
+    takes windows alone, and no other size. centre_only: whether only centre pixels can be read.
     lifts: True if the input is an image, False if it has a scale axis.
     scale_extent: K_S, how many neighbouring input scales one output scale sums over.
     stride: input pixels from one output pixel to the next.
@@ -81,6 +85,10 @@ class Target:
     tolerance: float | None = None
     padding: int | None = None
     rebuild: Callable[[int], Callable[[Tensor], Tensor]] | None = None
+    centres: tuple[tuple[float, ...], ...] = ()
+    dims: int = 2
+    one_size: bool = False
+    centre_only: bool = False
 
     def __post_init__(self) -> None:
         if not self.scales or any(
@@ -90,12 +98,24 @@ class Target:
         for name in ("window", "in_channels", "stride"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}={getattr(self, name)!r}: must be at least 1")
+        if self.tolerance is not None and not self.tolerance > 0:
+            raise OptionError(f"tolerance={self.tolerance!r}: must be positive")
         if self.output not in OUTPUTS:
             raise OptionError(f"output={self.output!r}: must be one of {', '.join(OUTPUTS)}")
         if not 1 <= self.scale_extent <= len(self.scales):
             raise OptionError(
                 f"scale_extent={self.scale_extent!r}: must be from 1 to {len(self.scales)} scales"
             )
+
+    def shape(self, side: int | None = None) -> tuple[int, ...]:
+        """(C_in, (S,) side, …) of an input; side: in pixels, by default the window."""
+        inner = () if self.lifts else (len(self.scales),)
+        return (self.in_channels, *inner, *[self.window if side is None else side] * self.dims)
+
+    def centre_of(self, scale: int) -> tuple[float, ...]:
+        """What the centre pixel of a scale looks at, in pixels of the window along each axis."""
+        middle = ((self.window - 1) / 2,) * self.dims
+        return self.centres[min(scale, len(self.centres) - 1)] if self.centres else middle
 
     @property
     def configuration(self) -> str:

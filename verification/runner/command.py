@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import shlex
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from verification.extras import require
 from verification.files import write_atomically
-from verification.layer.options import shell_arguments
+from verification.layer.options import add_arguments, as_arguments, read_arguments
 from verification.runner.verdict import Answer, Outcome, Status, Verdict
 
 if TYPE_CHECKING:
@@ -32,11 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
     parser.add_argument("origin", metavar="package.module:factory")
     layer = parser.add_argument_group("layer", "what the factory does not say itself")
-    layer.add_argument("--scales", type=float, nargs="+", metavar="SIGMA", help="of its outputs")
-    layer.add_argument("--ratio", type=float, help="of neighbouring scales, in place of --scales")
-    for name, described in shell_arguments().items():
-        flag = described.pop("flag")
-        layer.add_argument(flag, dest=name, **described)
+    add_arguments(layer)
     parser.add_argument(
         "--check", action="append", metavar="NAME", help="only this one (may be repeated)"
     )
@@ -44,7 +39,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--expect-failure", action="append", default=[], metavar="CHECK=REASON",
         help="a check that is known to fail (may be repeated)",
     )  # fmt: skip
-    parser.add_argument("--tolerance", type=float, help="of equivariance, relative and squared")
     parser.add_argument("--seed", type=int, default=0, help="of all random inputs (0)")
     parser.add_argument("--verbose", action="store_true", help="also say why checks do not apply")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the verdict there")
@@ -68,13 +62,14 @@ def run(options: argparse.Namespace) -> int:
             raise ValueError(f"figure {str(options.figure)!r}: must end in {' or '.join(_FIGURES)}")
     expected = expectations(options.expect_failure)
     layer, said = load(options.origin, options.seed)
-    said = {"name": options.origin.partition(":")[2], **said, **_given(options)}
+    given = read_arguments(vars(options))
+    said = {"name": options.origin.partition(":")[2], **said, **given}
     described, known = declared(said)
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         verdict = check_scale_equivariance(
             layer, checks=options.check, expected_failures={**known, **expected},
-            tolerance=options.tolerance, seed=options.seed, origin=_replayed(options),
+            seed=options.seed, origin=f"{options.origin} {as_arguments(given)}".strip(),
             **vars(described),
         )  # fmt: skip
     try:  # files first: a terminal that cannot show the verdict must not cost it
@@ -85,29 +80,6 @@ def run(options: argparse.Namespace) -> int:
     finally:
         print(as_table(verdict, verbose=options.verbose))
     return _CODES[verdict.answer]
-
-
-def _given(options: argparse.Namespace) -> dict[str, Any]:
-    if options.scales and options.ratio:
-        raise ValueError(f"--ratio {options.ratio:g}: must not be given with --scales")
-    given = {
-        "scales": tuple(options.scales) if options.scales else options.ratio,
-        **{name: getattr(options, name) for name in shell_arguments()},
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _replayed(options: argparse.Namespace) -> str:
-    """The factory and the options that describe the layer, as a shell line has them."""
-    words = [options.origin]
-    if options.scales:
-        words += ["--scales", *(f"{scale:.17g}" for scale in options.scales)]
-    flags = {name: described["flag"] for name, described in shell_arguments().items()}
-    for name, flag in {"ratio": "--ratio", **flags, "tolerance": "--tolerance"}.items():
-        value = getattr(options, name)
-        if value is not None:
-            words += [flag, shlex.quote(str(value))]
-    return " ".join(words)
 
 
 def as_table(verdict: Verdict, *, verbose: bool = False) -> str:

@@ -59,7 +59,7 @@ def judge(
     expected = dict(expected_failures or {})
     warn_unmatched(expected)
     outcomes = []
-    target = replace(target, tolerance=tolerance)
+    target = replace(target, tolerance=tolerance or target.tolerance)
     for check in named(checks, CHECKS):
         outcome = run_check(check, target, seed, expected.get(check.name))
         outcome = replace(outcome, replay=replay_line(check, origin, seed))

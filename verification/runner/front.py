@@ -32,7 +32,6 @@ def check_scale_equivariance(
     *,
     checks: Iterable[str] | None = None,
     expected_failures: Mapping[str, str] | None = None,
-    tolerance: float | None = None,
     seed: int = 0,
     raise_on_failure: bool = False,
     origin: str = "",
@@ -42,11 +41,9 @@ def check_scale_equivariance(
     """Judges a layer: an outcome for every check, and sentences on what is wrong.
 
     layer: a callable, or a ready `Target`. scales: σ of its output scales, or the ratio of
-    neighbours; estimated if not given. options: layout, lifts, scale_extent, ends, stride, window,
-    in_channels, dtype, device, output, name: see `verification.layer.options.Options`.
+    neighbours; estimated if not given. options: see `verification.layer.options.Options`.
     checks: names of the registry, by default all that are not slow. expected_failures: a reason for
-    each check that is known to fail. tolerance: largest relative squared error of equivariance, in
-    place of the threshold that is derived. seed: of all random inputs.
+    each check that is known to fail. seed: of all random inputs.
 
     Raises ValueError for an unknown check or option, or a value that is not allowed; AssertionError
     if the layer fails and `raise_on_failure` is set. What a layer does wrong is never raised
@@ -64,7 +61,9 @@ def check_scale_equivariance(
     except Exception as error:
         verdict = _unusable(str(label), error, known[0] if known else "output", seed)
     else:
-        verdict = judge(target, known, expected_failures, seed, tolerance, origin, on_outcome)
+        verdict = judge(
+            target, known, expected_failures, seed, origin=origin, on_outcome=on_outcome
+        )
         verdict = replace(verdict, notes=(*notes, *mode_notes(layer)))
     if raise_on_failure:
         verdict.require()
@@ -101,7 +100,6 @@ class Judgement:
     layer: Callable[..., object] | Target
     options: Options = field(default_factory=Options)
     seed: int = 0
-    tolerance: float | None = None
     origin: str = ""
 
     @property
@@ -122,7 +120,7 @@ class Judgement:
             target = self.target
         except Exception as error:
             return _unusable(self.name, error, check.name, self.seed).outcomes[0]
-        found = run_check(check, replace(target, tolerance=self.tolerance), self.seed)
+        found = run_check(check, target, self.seed)
         return replace(found, replay=replay_line(check, self.origin, self.seed))
 
     def test(self, check: Check) -> None:
@@ -154,7 +152,6 @@ def parametrize_with_checks(
     *,
     checks: Iterable[str] | None = None,
     expected_failures: Mapping[str, str] | None = None,
-    tolerance: float | None = None,
     seed: int = 0,
     **options: Any,  # noqa: ANN401  (as Options has them)
 ) -> pytest.MarkDecorator:
@@ -180,7 +177,7 @@ def parametrize_with_checks(
     described = Options.of({**options, "scales": scales})
     chosen = named(checks, CHECKS)
     parameters = []
-    for judgement in (Judgement(layer, described, seed, tolerance) for layer in layers):
+    for judgement in (Judgement(layer, described, seed) for layer in layers):
         for check in chosen:
             reason = expected.get(check.name)
             marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]

@@ -8,7 +8,8 @@ so L_s f(t) = f(t/s) is again such a sum, with centres s·c, widths s·w and fre
 interpolation happens anywhere: every sample is the function's own value.
 
 Convention: coordinates are (row, column) in pixels; sample i of a grid of n around centre p lies at
-p + i − n//2; angular frequencies in radians per pixel.
+p + i − n//2; angular frequencies in radians per pixel. An image has D axes, as many as its centres
+have coordinates: 1 for audio, 2 for images, 3 for volumes; a bump is a product over them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ComplexArray = NDArray[np.complex128]
 class GaborImage:
     """C channels, each a sum of K Gabor bumps.
 
-    amplitudes, widths, phases: [C, K]; centres, frequencies: [C, K, 2] as (row, column).
+    amplitudes, widths, phases: [C, K]; centres, frequencies: [C, K, D], for D = 2 (row, column).
     """
 
     amplitudes: FloatArray
@@ -42,6 +43,11 @@ class GaborImage:
     def channels(self) -> int:
         """C, the number of channels."""
         return int(self.amplitudes.shape[0])
+
+    @property
+    def dims(self) -> int:
+        """D, the number of spatial axes."""
+        return int(self.centres.shape[-1])
 
     def rescaled(self, factor: float) -> GaborImage:
         """L_s f: t ↦ f(t/s); s > 1 enlarges what is seen. Raises ValueError unless 0 < s < ∞."""
@@ -73,22 +79,29 @@ class GaborImage:
         return self.sample_around(np.asarray([centre], dtype=np.float64), size)[0]
 
     def sample_around(self, points: FloatArray, size: int) -> Tensor:
-        """Values on size×size grids around each of P points [P, 2]: [P, C, size, size] float64.
+        """Values on grids of `size` pixels a side around P points [P, D]: [P, C, size, …] float64.
 
         Raises ValueError for a size below 1 or points of another shape.
         """
         if size < 1:
             raise ValueError(f"size={size!r}: must be at least 1 pixel")
-        if points.ndim != 2 or points.shape[1] != 2:
-            raise ValueError(f"points of shape {points.shape}: must be [P, 2]")
+        if points.ndim != 2 or points.shape[1] != self.dims:
+            raise ValueError(f"points of shape {points.shape}: must be [P, {self.dims}]")
         offsets = np.arange(size) - size // 2
-        rows = self.axis_factor(0, points[:, 0, None] + offsets)  # [P, C, K, size]
-        columns = self.axis_factor(1, points[:, 1, None] + offsets)
-        rows = rows * (self.amplitudes * np.exp(1j * self.phases))[..., None]
-        # The cosine is the real part of a product of one function per axis: two small factors
+        # The cosine is the real part of a product of one function per axis: small factors
         # and one matrix product instead of K full-size images.
-        values = np.real(np.swapaxes(rows, -1, -2) @ columns)
-        return torch.from_numpy(np.ascontiguousarray(values))
+        first, *rest = (  # [P, C, K, size] each
+            self.axis_factor(axis, points[:, axis, None] + offsets) for axis in range(self.dims)
+        )
+        first = first * (self.amplitudes * np.exp(1j * self.phases))[..., None]
+        shape = (len(points), self.channels, *[size] * self.dims)
+        if not rest:
+            return torch.from_numpy(first.real.sum(axis=2))
+        *between, last = rest
+        for factor in between:
+            first = (first[..., None] * factor[..., None, :]).reshape(*first.shape[:3], -1)
+        values = np.real(np.swapaxes(first, -1, -2) @ last)
+        return torch.from_numpy(np.ascontiguousarray(values).reshape(shape))
 
     def axis_factor(self, axis: int, coordinates: FloatArray) -> ComplexArray:
         """Each bump's factor along one axis (0 rows, 1 columns) at [P, n]: [P, C, K, n] complex."""
@@ -105,12 +118,13 @@ def random_gabor_image(
     extent: float = 8.0,
     widths: tuple[float, float] = (2.0, 8.0),
     max_frequency: float = 0.5,
+    dims: int = 2,
 ) -> GaborImage:
     """A random image: amplitudes normal, phases uniform, everything else uniform in its range.
 
     extent: centres lie within ± this many pixels of the origin.
     widths: range of the envelopes' standard deviations, in pixels.
-    max_frequency: largest |ω|, radians per pixel; directions are uniform.
+    max_frequency: largest |ω|, radians per pixel; directions are uniform. dims: D, from 1 to 3.
 
     Raises ValueError for counts below 1 or an empty range.
     """
@@ -121,16 +135,25 @@ def random_gabor_image(
     if max_frequency < 0 or extent < 0:
         raise ValueError(f"max_frequency={max_frequency!r}, extent={extent!r}: must not be below 0")
     shape = (channels, bumps)
-    direction = rng.uniform(0, 2 * np.pi, shape)
-    # Uniform over the disc of frequencies, so that no direction or band is favoured.
-    radius = max_frequency * np.sqrt(rng.uniform(0, 1, shape))
+    # Uniform over the ball of frequencies, so that no direction or band is favoured.
+    direction = _directions(rng, shape, dims)
+    radius = max_frequency * rng.uniform(0, 1, shape) ** (1 / dims)
     return GaborImage(
         amplitudes=rng.standard_normal(shape),
-        centres=rng.uniform(-extent, extent, (*shape, 2)),
+        centres=rng.uniform(-extent, extent, (*shape, dims)),
         widths=rng.uniform(*widths, shape),
-        frequencies=np.stack([radius * np.sin(direction), radius * np.cos(direction)], axis=-1),
+        frequencies=radius[..., None] * direction,
         phases=rng.uniform(0, 2 * np.pi, shape),
     )
+
+
+def _directions(rng: np.random.Generator, shape: tuple[int, int], dims: int) -> FloatArray:
+    """Random unit vectors: [*shape, dims]."""
+    if dims == 2:
+        angle = rng.uniform(0, 2 * np.pi, shape)
+        return np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+    vectors = rng.standard_normal((*shape, dims))
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def random_plane_waves(

@@ -1,6 +1,7 @@
 """What may be said of a layer, in Python, on the shell, by a factory; and what is said wrongly."""
 
 import argparse
+import shlex
 import sys
 from dataclasses import fields
 from typing import Any
@@ -10,14 +11,15 @@ import pytest
 import torch
 from torch import nn
 
+import pytest_sesn
 import verification.__main__
 from sesn_impl import hermite_basis_a
 from verification import check_scale_equivariance, parametrize_with_checks
 from verification.broken_layers import MUTANTS
-from verification.layer.adapters import OnDevice
+from verification.layer.adapters import Adapted
 from verification.layer.loading import declared
-from verification.layer.options import Options, shell_arguments
-from verification.runner.command import add_options
+from verification.layer.options import Options, add_arguments, as_arguments, read_arguments
+from verification.layer.targets import OptionError
 from verification.runner.engine import UnmatchedExpectationWarning
 from verification.runner.verdict import Status
 from verification.tests.layers import Wrapped, build_lifting, build_scale_conv
@@ -26,25 +28,61 @@ SCALES = (1.0, 1.5, 2.25)
 BASIS = hermite_basis_a(11, SCALES, 3)
 
 
-def test_the_shell_has_an_argument_for_every_option_but_those_of_python_alone():
-    only_python = {"scales", "lifts", "dtype", "name"}
-    assert set(shell_arguments()) == {each.name for each in fields(Options)} - only_python
+EVERY: dict[str, Any] = {
+    "scales": (1.0, 1.5), "layout": "B(CS)HW", "select": "maps", "in_channels": 2, "lifts": False,
+    "takes_scale": False, "scale_extent": 2, "ends": "replicate", "stride": 2, "window": 9,
+    "fixed_size": 9, "dtype": torch.bfloat16, "device": "cpu", "output": "map", "tolerance": 0.125,
+    "name": "my layer",
+}  # fmt: skip
+
+
+def parsed(line):
     parser = argparse.ArgumentParser()
-    add_options(parser)
-    line = "a.b:c --adapter list --in-channels 2 --scale-extent 2 --ends wrap --stride 2"
-    given = vars(parser.parse_args([*line.split(), "--window", "9", "--output", "map"]))
-    described = Options(**{name: given[name] for name in shell_arguments() if given[name]})
-    assert described == Options(
-        layout="list", in_channels=2, scale_extent=2, ends="wrap", stride=2, window=9, output="map"
-    )
+    add_arguments(parser.add_argument_group("layer"))
+    return read_arguments(vars(parser.parse_args(shlex.split(line))))
+
+
+def test_python_shell_and_pytest_offer_the_same_options():
+    names = [each.name for each in fields(Options)]
+    assert list(EVERY) == names
+    assert parsed(as_arguments(EVERY)) == EVERY == vars(Options.of(EVERY))
+    assert parsed("--ratio 1.5 --lifts --adapter list") == {
+        "scales": 1.5, "layout": "list", "lifts": True,
+    }  # fmt: skip
+    assert set(pytest_sesn.OPTIONS) == {*names, "ratio"}
+    words = {name: str(value) for name, value in EVERY.items()}
+    words |= {"scales": "1, 1.5", "lifts": "no", "takes_scale": "no"}
+    assert read_arguments(words) == EVERY
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"lifts": "perhaps"}, "lifts='perhaps': cannot be read: 'perhaps': must be yes or no"),
+        ({"window": "wide"}, "window='wide': cannot be read"),
+        ({"scales": "1 2", "ratio": "2"}, "--ratio 2: must not be given with --scales"),
+    ],
+)
+def test_words_that_cannot_be_read_are_named(words, message):
+    with pytest.raises(OptionError, match=message):
+        read_arguments(words)
 
 
 MISTAKES = [
-    ({"layout": "HWC"}, "layout='HWC': must be one of BCSHW, BSCHW"),
-    ({"ends": "mirror"}, "ends='mirror': must be one of zero, wrap, drop"),
+    ({"layout": "HWC"}, "layout='HWC': must be a permutation"),
+    ({"ends": "mirror"}, "ends='mirror': must be one of zero, wrap, drop, replicate"),
     ({"output": "image"}, "output='image': must be one of scales, map, classes"),
     ({"window": 0}, "window=0: must be a whole number of at least 1"),
     ({"in_channels": 1.5}, "in_channels=1.5: must be a whole number"),
+    ({"fixed_size": 0}, "fixed_size=0: must be a whole number of at least 1"),
+    ({"fixed_size": 32, "window": 33}, "window=33: must be fixed_size=32, or not given"),
+    ({"lifts": "yes"}, "lifts='yes': must be True or False"),
+    ({"takes_scale": True, "scales": 1.5}, "takes_scale=True: scales must be given"),
+    ({"takes_scale": True, "lifts": False}, "takes_scale=True: the layer must lift images"),
+    ({"tolerance": 0.0}, "tolerance=0.0: must be positive"),
+    ({"layout": "BCSHWX"}, "layout='BCSHWX': must be a permutation of BCSHW, of BCSL"),
+    ({"layout": "BCHW->BCSL"}, "layout='BCHW->BCSL': must be a permutation"),
+    ({"layout": "(CH)BSW"}, "must be a permutation"),
     ({"stride": -1}, "stride=-1: must be a whole number"),
     ({"scale_extent": 0}, "scale_extent=0: must be a whole number"),
     ({"scales": 0.5}, "scales=0.5: a ratio of neighbours must be above 1"),
@@ -128,15 +166,16 @@ def test_a_layer_elsewhere_is_given_its_inputs_there():
         places.append(x[0].device.type)
         return list(x) if isinstance(x, list) else x
 
-    there = OnDevice(layer, "meta")
+    there = Adapted(layer, Options(device="meta"))
     assert places == []
-    x = torch.zeros(2, 3)
+    x = torch.zeros(2, 3, 4, 5)
     with pytest.raises(NotImplementedError, match="meta"):
         there(x)
     assert places == ["meta"]
-    here = OnDevice(layer, "cpu")
-    assert here(x) is x
-    assert all(a is x for a in here([x, x]))
+    listed = Adapted(layer, Options(device="cpu", layout="list"))
+    y = torch.randn(2, 3, 2, 4, 5)
+    assert torch.equal(listed(y), y)
+    assert places == ["meta", "cpu"]
 
 
 # --- Layers that were changed by torch ------------------------------------------------------------
@@ -183,7 +222,7 @@ def needing(path):
 def misspelt():
     return right(), {"layuot": "BSCHW"}
 def with_settings():
-    return right(), {"tolerance": 0.1}
+    return right(), {"seed": 1}
 def unreasoned():
     return right(), {"expected_failures": ["border"]}
 """
@@ -195,12 +234,15 @@ def unreasoned():
         (["own_factories:raising"], "'own_factories:raising': raised KeyError: 'weights.pt'"),
         (["own_factories:needing"], "raised TypeError: needing() missing 1 required"),
         (["own_factories:misspelt"], "option 'layuot': must be one of scales, layout"),
-        (["own_factories:with_settings"], "option 'tolerance': must be one of scales"),
+        (["own_factories:with_settings"], "option 'seed': must be one of scales"),
         (["own_factories:unreasoned"], "expected_failures=['border']: must be a reason for each"),
         (["own_broken:right"], "own_broken cannot be imported: SyntaxError"),
         (["own_factories:right", "--ends", "mirror"], "ends='mirror': must be one of zero, wrap"),
         (["own_factories:right", "--device", "gpu"], "device='gpu': must be one that torch has"),
-        (["own_factories:right", "--adapter", "HWC"], "layout='HWC': must be one of BCSHW"),
+        (
+            ["own_factories:right", "--adapter", "HWC"],
+            "layout='HWC': must be a permutation of BCSHW",
+        ),
         (["own_factories:right", "--ratio", "0.5"], "scales=0.5: a ratio of neighbours must be"),
         (["own_factories:right", "--tolerance", "-1"], "tolerance=-1.0: must be positive"),
     ],
@@ -227,7 +269,7 @@ def test_a_replay_line_has_every_option_that_was_given(tmp_path, monkeypatch, ca
             "--device", "cpu", "--check", "supports", "--check", "scale_ratio"]  # fmt: skip
     assert verification.__main__.main(["judge", *line]) == 1
     wanted = (
-        "python -m verification judge own_factories:right --scales 1 3 --adapter BCSHW "
+        "python -m verification judge own_factories:right --scales 1 3 --layout BCSHW "
         "--window 7 --device cpu --check scale_ratio --seed 0"
     )
     assert wanted in capsys.readouterr().out

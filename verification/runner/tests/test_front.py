@@ -19,7 +19,7 @@ from verification import check_scale_equivariance, parametrize_with_checks
 from verification.checks.registry import CHECKS
 from verification.layer.adapters import Adapted, prepare
 from verification.layer.loading import expectations, load
-from verification.layer.options import LAYOUTS, Options
+from verification.layer.options import Options
 from verification.runner.front import Judgement
 from verification.runner.verdict import Answer, Status
 from verification.tests.layers import Wrapped, build_lifting, build_scale_conv
@@ -38,14 +38,25 @@ class Relaid(nn.Module):
     def forward(self, x):
         if self.layout == "BSCHW" and not isinstance(x, list) and x.ndim == 5:
             x = x.transpose(1, 2)
+        if self.layout in {"BSHWC", "[BHWC]"}:  # images, too, have their channels last
+            x = x.movedim(-1, 1)
         y = self.layer(x)[:, :, : 3 - self.drop]
         return {
             "BCSHW": lambda: y,
             "BSCHW": lambda: y.transpose(1, 2),
             "B(CS)HW": lambda: y.flatten(1, 2),
+            "BSHWC": lambda: y.permute(0, 2, 3, 4, 1),
+            "SBCHW": lambda: y.movedim(2, 0),
+            "(BS)CHW": lambda: y.transpose(1, 2).flatten(0, 1),
+            "[BHWC]": lambda: [each.movedim(1, -1) for each in y.unbind(2)],
+            "BCHW->BWSCH": lambda: y.permute(0, 4, 2, 1, 3),
             "B(SC)HW": lambda: y.transpose(1, 2).flatten(1, 2),
             "list": lambda: list(y.unbind(2)),
         }[self.layout]()
+
+
+LAYOUTS = ("BCSHW", "BSCHW", "B(CS)HW", "B(SC)HW", "list", "BSHWC", "SBCHW", "(BS)CHW", "[BHWC]",
+           "BCHW->BWSCH")  # fmt: skip
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -275,15 +286,13 @@ def test_mistakes_of_the_caller_are_raised(options, message):
 
 
 def test_lists_of_unequal_sizes_are_read_at_their_centres():
-    adapted = Adapted(lambda x: [x, x[..., 1:-1, 1:-1]], "list", None)
+    adapted = Adapted(lambda x: [x, x[..., 1:-1, 1:-1]], Options(layout="list"))
     x = torch.randn(2, 1, 5, 5)
     y = adapted(x)
     assert adapted.centre_only
     assert torch.equal(y, x[:, :, None, 2:3, 2:3].repeat(1, 1, 2, 1, 1))
-    with pytest.raises(ValueError, match="unequal sizes must be odd"):
-        Adapted(lambda x: [x, x[..., 1:]], "list", None)(x)
-    with pytest.raises(ValueError, match="scales must be given"):
-        Adapted(nn.Identity(), "B(CS)HW", None)
+    with pytest.raises(ValueError, match=r"must be \[BCHW\] of equal B and C"):
+        Adapted(lambda x: [x, x[:, :, 0]], Options(layout="list"))(x)
 
 
 # --- Test files of one's own ----------------------------------------------------------------------
