@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verification.layer.layouts import pixels
+from verification.layer.layouts import SPACES, pixels
 from verification.layer.targets import KnownFilters, Target
 from verification.reference.continuum import sampled_filters
 from verification.reference.errors import equivariance_error
@@ -107,10 +107,11 @@ def _answers(target: Target, x: Tensor) -> Tensor:
     with torch.no_grad():
         y = target.layer(x.to(target.dtype))
     expected = (len(x), len(target.scales))
+    space = ", ".join(f"{axis}'" for axis in SPACES[target.dims - 1])
     if y.ndim != 3 + target.dims or (y.shape[0], y.shape[2]) != expected:
         raise ValueError(
             f"output of {target.name} of shape {tuple(y.shape)}: must be [B={expected[0]}, C_out, "
-            f"S={expected[1]}, {'DHW'[-target.dims :] if target.dims > 1 else 'L'}]"
+            f"S={expected[1]}, {space}]"
         )
     if not torch.isfinite(y).all():
         raise ValueError(f"output of {target.name}: must be finite everywhere")

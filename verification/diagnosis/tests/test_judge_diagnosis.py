@@ -106,7 +106,7 @@ def test_what_is_not_affine_has_no_filters():
     nonlinear = replace(target, layer=lambda x: target.layer(x).relu())
     with pytest.raises(NotAffineError, match="is not affine in its input"):
         read_filters(nonlinear)
-    with pytest.raises(ValueError, match="with odd sides"):
+    with pytest.raises(ValueError, match="must have odd sides"):
         read_filters(replace(target, window=8))
 
 
