@@ -52,12 +52,16 @@ def summary(records: Sequence[Record]) -> str:
         "method", "probe", "digits", "photos", "trunk", "steps", "kept", "params", "Mmacs",
         "forward", "step", "memory",
     ]  # fmt: skip
-    costs = {record.subject: _costs(record) for record in records if record.kind == "timing"}
+    parts = {
+        kind: {record.subject: record for record in records if record.kind == kind}
+        for kind in ("equivariance", "timing")
+    }
     lines = ["".join(f"{name:>9}" if i else f"{name:18}" for i, name in enumerate(columns))]
-    for record in records:
-        if record.kind == "equivariance":
-            cells = [*_errors(record), *costs.get(record.subject, [])]
-            lines.append(f"{record.subject:18}" + "".join(f"{cell:>9}" for cell in cells))
+    for name in dict.fromkeys(record.subject for record in records):
+        errors, costs = (found.get(name) for found in parts.values())
+        cells = _errors(errors) if errors else [NOTHING] * (len(ERRORS) + 1)
+        cells += _costs(costs) if costs else []
+        lines.append(f"{name:18}" + "".join(f"{cell:>9}" for cell in cells))
     return "\n".join(lines)
 
 
