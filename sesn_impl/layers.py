@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import reduce
 from itertools import repeat
 from typing import Any, Self
 
@@ -30,7 +29,7 @@ from torch import Tensor, nn
 
 from sesn_impl.arguments import Pixels, check_at_least, check_pair, check_shape, pair
 from sesn_impl.basis import SteerableBasis
-from sesn_impl.fast import arranged, correlate, larger, stack_scales
+from sesn_impl.fast import arranged, correlate, largest, stack_scales
 from sesn_impl.states import Configuration, Configured
 
 _PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
@@ -97,7 +96,7 @@ class _SteerableConv2d(Configured):
 
         Where scales are equal, the gradient goes to the smallest.
         """
-        y = reduce(larger, self._responses(x))
+        y = largest(self._responses(x))
         return y if self.bias is None else y + self.bias[:, None, None]
 
     def _responses(self, x: Tensor) -> Iterator[Tensor]:
@@ -295,7 +294,7 @@ class ScaleMaxProjection(nn.Module):
         """[B, C, S, H, W] -> [B, C, H, W], or that and the scales."""
         check_shape(x, "[B, C, S, H, W] with S > 0")
         first, *others = x.unbind(2)
-        y = reduce(larger, others, first) if others else first.clone()
+        y = largest([first, *others]) if others else first.clone()
         return (y, x.detach().argmax(2)) if self.return_scale else y
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from functools import reduce
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from sesn_impl.fast import larger
+from sesn_impl.fast import largest
 from sesn_impl.states import Configured
 
 
@@ -53,7 +52,7 @@ def best_of(responses: Iterable[Tensor]) -> Tensor:
 
     No more than two responses are held at once.
     """
-    return reduce(larger, responses)
+    return largest(responses)
 
 
 def uniform_by_fan_in(weight: Tensor, fan_in: int) -> None:

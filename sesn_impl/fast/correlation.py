@@ -16,8 +16,9 @@ third.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import torch
@@ -32,6 +33,9 @@ _Context = Any  # torch types no attribute of it
 
 
 Matrices = tuple[Tensor, Tensor]
+
+IN_CACHE = 2**20
+"""So many numbers of spectra are computed at a time on a CPU."""
 
 
 def correlate(
@@ -77,10 +81,10 @@ def direct(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
 def columns(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
     """A convolution down the columns, whose channels are the shifts along a row."""
     rows, across = geometry.rows, geometry.columns
-    padded = F.pad(x, [across.padding] * 2)
     span = across.stride * (across.outputs - 1) + 1
-    starts = range(0, across.dilation * across.taps, across.dilation)
-    shifted = torch.cat([padded[..., i : i + span : across.stride] for i in starts], 1)
+    shifts = F.pad(x, [across.padding] * 2).unfold(3, span, across.dilation)[..., : across.taps, :]
+    # Of one channel this is a view, so that the image alone is kept for the gradient.
+    shifted = shifts[..., :: across.stride].movedim(3, 1).flatten(1, 2)  # [B, l·C_in, H, W']
     flat = filters.permute(0, 3, 1, 2).flatten(1, 2).unsqueeze(-1)  # [C_out, l·C_in, k, 1]
     if rows.padding < 0:
         shifted = F.pad(shifted, [0, 0, rows.padding, rows.padding])
@@ -110,10 +114,10 @@ class _Spectral(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, filters: Tensor, pairs: _Pairs) -> Tensor:
-        of_image, of_filters, of_response = pairs.image, pairs.filters, pairs.response
-        image = _forth(space_first(x), *of_image)  # [M·3·N, C_in, B]
-        weights = _forth(filters.permute(3, 2, 0, 1), *of_filters)  # [M·3·N, C_out, C_in]
-        return batch_first(_back(torch.bmm(weights, image), *of_response))
+        image = (space_first(x), pairs.image)
+        weights = (filters.permute(3, 2, 0, 1), pairs.filters)
+        (y,) = _in_frequencies([weights, image], [(pairs.response, torch.bmm)])
+        return batch_first(y)
 
     @staticmethod
     def setup_context(ctx: _Context, inputs: tuple[Tensor, Tensor, _Pairs], output: Tensor) -> None:
@@ -125,17 +129,19 @@ class _Spectral(torch.autograd.Function):
     def backward(ctx: _Context, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, filters = ctx.saved_tensors
         pairs: _Pairs = ctx.pairs
-        of_image, of_filters, of_response = pairs.image, pairs.filters, pairs.response
-        arriving = _forth(space_first(grad), *_transposed(of_response))
-        to_image = to_filters = None
-        if ctx.needs_input_grad[0]:
-            weights = _forth(filters.permute(3, 2, 0, 1), *of_filters)
-            to_image = _back(torch.bmm(weights.mT, arriving), *_transposed(of_image))
-            to_image = batch_first(to_image)
-        if ctx.needs_input_grad[1]:
-            image = _forth(space_first(x), *of_image)
-            to_filters = _back(torch.bmm(arriving, image.mT), *_transposed(of_filters))
-            to_filters = to_filters.permute(2, 3, 1, 0)
+        operands = [
+            (space_first(grad), _transposed(pairs.response)),
+            (filters.permute(3, 2, 0, 1), pairs.filters),
+            (space_first(x), pairs.image),
+        ]
+        products = [
+            (_transposed(pairs.image), lambda grad, weights, _: torch.bmm(weights.mT, grad)),
+            (_transposed(pairs.filters), lambda grad, _, image: torch.bmm(grad, image.mT)),
+        ]
+        wanted = ctx.needs_input_grad[:2]
+        results = iter(_in_frequencies(operands, list(compress(products, wanted))))
+        to_image = batch_first(next(results)) if wanted[0] else None
+        to_filters = next(results).permute(2, 3, 1, 0) if wanted[1] else None
         return to_image, to_filters, None
 
     @staticmethod
@@ -175,15 +181,41 @@ def _transposed(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return pair[1].T, pair[0].T
 
 
-def _forth(values: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
-    """[W, H, a, b] -> three numbers for each frequency, [M·3·N, a, b]."""
-    width, height, a, b = values.shape
-    halfway = columns @ values.reshape(width, -1)  # [M·2, H·a·b]
-    return (rows @ halfway.view(-1, 2 * height, a * b)).view(-1, a, b)
+def _in_frequencies(
+    operands: Sequence[tuple[Tensor, Matrices]],
+    products: Sequence[tuple[Matrices, Callable[..., Tensor]]],
+) -> list[Tensor]:
+    """Products of spectra, transformed back: [W, H, a, b] each.
 
-
-def _back(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """[M·3·N, a, b] -> [W, H, a, b]."""
-    a, b = values.shape[1:]
-    halfway = rows @ values.view(-1, rows.shape[1], a * b)  # [M, 2·H, a·b]
-    return (columns @ halfway.view(columns.shape[1], -1)).view(len(columns), -1, a, b)
+    operands: tensors [W, H, a, b], each with the matrices (columns, rows) of its transform.
+    products: functions of all spectra, [F, a, b] each, and the matrices (rows, columns) back.
+    The spectra are made of a few columns' frequencies at a time, which stay in the cache; all
+    together they are several times as large as images and responses.
+    """
+    halfway = [  # [M, 2·H, a·b]
+        (columns @ values.reshape(len(values), -1)).view(-1, 2 * values.shape[1], a * b)
+        for values, (columns, _) in operands
+        for a, b in [values.shape[2:]]
+    ]
+    size = sum(len(rows) * values[0, 0].numel() for values, (_, rows) in operands)
+    step = max(1, IN_CACHE // max(1, size)) if halfway[0].device.type == "cpu" else len(halfway[0])
+    parts: list[list[Tensor]] = [[] for _ in products]
+    shapes: list[torch.Size] = []
+    for start in range(0, len(halfway[0]), step):
+        spectra = [
+            (rows @ half[start : start + step]).view(-1, *values.shape[2:])
+            for half, (values, (_, rows)) in zip(halfway, operands, strict=True)
+        ]
+        results = [multiply(*spectra) for _, multiply in products]
+        shapes = [result.shape[1:] for result in results]
+        for part, result, ((rows, _), _) in zip(parts, results, products, strict=True):
+            part.append(rows @ result.view(-1, rows.shape[1], result[0].numel()))
+    del halfway, spectra, results
+    transformed = []
+    for part, ((_, columns), _), shape in zip(parts, products, shapes, strict=True):
+        joined = torch.cat(part)
+        part.clear()
+        transformed.append(
+            (columns @ joined.view(columns.shape[1], -1)).view(len(columns), -1, *shape)
+        )
+    return transformed

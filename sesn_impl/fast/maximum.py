@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import reduce
 from typing import Any
 
 import torch
@@ -58,8 +57,20 @@ def larger(first: Tensor, second: Tensor) -> Tensor:
     """
     if becomes_a_graph():  # the passes of which a compiler fuses
         return torch.where((second > first) | second.isnan(), second, first)
+    if not torch.is_grad_enabled():
+        return torch.maximum(first, second)
     y: Tensor = _Larger.apply(first, second)[0]
     return y
+
+
+def largest(tensors: Iterable[Tensor]) -> Tensor:
+    """`larger` of all; each is let go before the next one is asked for, as `reduce` does not."""
+    each = iter(tensors)
+    best = next(each)
+    for tensor in each:
+        best = larger(best, tensor)
+        del tensor
+    return best
 
 
 def max_pool(x: Tensor, size: int) -> Tensor:
@@ -76,7 +87,7 @@ def max_pool(x: Tensor, size: int) -> Tensor:
     for dim in (order.index(x.ndim - 2), order.index(x.ndim - 1)):
         whole = y.shape[dim] // size
         windows = torch.unflatten(y.narrow(dim, 0, whole * size), dim, (whole, size))
-        y = reduce(larger, windows.unbind(dim + 1))
+        y = largest(windows.unbind(dim + 1))
     return y.permute([order.index(dim) for dim in range(x.ndim)])
 
 
