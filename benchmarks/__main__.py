@@ -22,6 +22,10 @@ _COMMANDS = {
         "benchmarks.timing.scaling_command",
         "how the cost of a layer grows with its sizes",
     ),
+    "choices": (
+        "benchmarks.timing.choices",
+        "whether correlations choose the faster algorithm",
+    ),
     "theory": ("benchmarks.theory.command", "counts, theorems, error budgets, raster warps"),
     "data": ("benchmarks.data.command", "regenerate MNIST-scale and check its hashes"),
     "compare": ("benchmarks.comparison.command", "all methods of the paper side by side"),

@@ -21,7 +21,7 @@ from torch import nn
 
 from benchmarks.training.recipes import MNIST_SCALE
 from sesn_impl import create_model, list_models
-from sesn_impl.tests.textbook import textbook_twin
+from sesn_impl.textbook import textbook_twin
 
 WARM_UP_BATCH = 2
 STEPS = 3

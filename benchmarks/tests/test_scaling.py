@@ -1,4 +1,4 @@
-"""Scaling curves: what is timed, fitted and written."""
+"""Scaling curves and choices of an algorithm: what is timed, fitted and written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.timing import scaling
+from benchmarks.timing import choices, scaling
 from benchmarks.timing.scaling import (
     Sizes,
     fitted_exponent,
@@ -32,7 +32,7 @@ def test_curve_becomes_a_record(tmp_path: Path) -> None:
     assert record.configuration["varied"] == "channels"
     numbers = record.numbers
     assert numbers["sizes"] == [1, 2, 4]
-    assert numbers["ways"][0] == "columns"
+    assert numbers["ways"][0] == "direct"
     for form in ("layer", "textbook", "plain"):
         assert [len(times) for times in numbers["seconds"][form]] == [2, 2, 2]
         fit = numbers["exponents"][form]
@@ -65,3 +65,22 @@ def test_a_layer_that_answers_otherwise_is_not_timed(monkeypatch: pytest.MonkeyP
 
 def test_all_forms_of_a_point_have_as_many_coefficients() -> None:
     assert torch.nn.Conv2d(1, 1, 7).weight.numel() == scaling.EFFECTIVE_SIZE**2
+
+
+def test_choices_are_compared_with_the_faster_algorithm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = [choices.Sizes(2, 4, 4, 3, 6), choices.Sizes(1, 1, 2, 3, 200)]
+    ticks = iter(range(10**6))
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
+    record = choices.measure_choices(rounds=1, evidence=tmp_path, grid=grid)
+    assert [read.digest for read in read_records(tmp_path)] == [record.digest]
+    small, large = record.numbers["points"]
+    assert small["sizes"] == [2, 4, 4, 3, 6, 1]
+    assert small["seconds"] == {name: {"forward": 1, "step": 2} for name in ("direct", "spectral")}
+    assert list(large["seconds"]) == ["direct"]  # the other would take far longer
+    assert record.numbers["step"] == {"right": 1, "worst": 1}
+    small["seconds"][small["chosen"]]["step"] = 3
+    assert "step (2, 4, 4, 3, 6, 1): direct takes 1.50× as long" in choices.summary(record)
+    with pytest.raises(ValueError, match="rounds=0: must be at least 1"):
+        choices.measure_choices(rounds=0)

@@ -24,7 +24,7 @@ from benchmarks.timing import TEXTBOOK
 from sesn_impl import LiftingConv2d, hermite_basis_b
 from sesn_impl.fast.cost import choose
 from sesn_impl.fast.geometry import Geometry
-from sesn_impl.tests.textbook import textbook_twin
+from sesn_impl.textbook import textbook_twin
 from verification.claims.records import Record, measuring
 
 LAYER, PLAIN = "layer", "plain"

@@ -37,7 +37,7 @@ from benchmarks.training.recipes import MNIST_SCALE
 from benchmarks.training.run import make_optimiser
 from sesn_impl import create_model
 from sesn_impl.networks.plain import by_torch
-from sesn_impl.tests.textbook import textbook_twin
+from sesn_impl.textbook import textbook_twin
 
 NAMES = os.environ.get(MODELS_VARIABLE, ",".join(MODELS)).split(",")
 BATCH = int(os.environ.get(BATCH_VARIABLE, "4"))

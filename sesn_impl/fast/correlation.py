@@ -1,23 +1,22 @@
-"""One correlation of images with filters, by whichever of three algorithms costs least.
+"""One correlation of images with filters, by the cheaper of two algorithms.
 
     y[b, o, p] = Σ_c Σ_t x[b, c, stride·p − padding + dilation·t] w[o, c, t],   x = 0 outside
 
-All three give the same sums and differ in how many products they take:
+Both give the same sums and differ in how many products they take:
 
-- direct: a convolution of the library, H'·W'·k² products per pair of channels;
-- columns: as many, the shifts along a row laid out as channels. For images of one channel or few,
-  where a convolution loads more than it computes;
+- direct: convolutions of the library, H'·W'·k² products per pair of channels;
 - spectral: 3 products per frequency, about (H + k/2)²/2 of them, and small matrix products into and
   out of the frequencies. On small maps under large filters this is a tenth.
 
-A pixel that is not finite spoils its neighbourhood in the first two, and its whole image in the
-third.
+A pixel that is not finite spoils its neighbourhood in the first, and its whole image in the second.
+Under `torch.autograd.detect_anomaly` the second is an error instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import compress
 from typing import Any
 
@@ -25,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sesn_impl.fast.cost import choose
+from sesn_impl.fast.cost import becomes_a_graph, choose
 from sesn_impl.fast.geometry import Geometry, Pair, transforms
 from sesn_impl.fast.order import arranged, batch_first, space_first
 
@@ -34,6 +33,9 @@ _Context = Any  # torch types no attribute of it
 
 Matrices = tuple[Tensor, Tensor]
 
+WIDEST = 13
+"""Filters of more columns, whatever their rows, take a convolution of oneDNN two to three times as
+long per product (AVX-512, forward and both gradients): they are applied in parts."""
 IN_CACHE = 2**20
 """So many numbers of spectra are computed at a time on a CPU."""
 
@@ -57,8 +59,7 @@ def correlate(
     algorithm = choose(geometry, x, filters.shape[0])
     if algorithm == "spectral":
         return spectral(x, filters, geometry, resizing)
-    x = resample(x, *there) if there else x
-    y = (columns if algorithm == "columns" else direct)(x, filters, geometry)
+    y = direct(resample(x, *there) if there else x, filters, geometry)
     return resample(y, *back) if back else y
 
 
@@ -68,28 +69,22 @@ def resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def direct(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
-    """One convolution of the library."""
+    """Convolutions of the library, one unless the filters are wide."""
     rows, across = geometry.rows, geometry.columns
-    if min(rows.padding, across.padding) < 0:
-        crops = [min(n, 0) for n in (across.padding, across.padding, rows.padding, rows.padding)]
-        x = F.pad(x, crops)
-    padding = (max(rows.padding, 0), max(across.padding, 0))
-    stride = (rows.stride, across.stride)
-    return F.conv2d(x, filters, None, stride, padding, rows.dilation)
-
-
-def columns(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
-    """A convolution down the columns, whose channels are the shifts along a row."""
-    rows, across = geometry.rows, geometry.columns
-    span = across.stride * (across.outputs - 1) + 1
-    shifts = F.pad(x, [across.padding] * 2).unfold(3, span, across.dilation)[..., : across.taps, :]
-    # Of one channel this is a view, so that the image alone is kept for the gradient.
-    shifted = shifts[..., :: across.stride].movedim(3, 1).flatten(1, 2)  # [B, l·C_in, H, W']
-    flat = filters.permute(0, 3, 1, 2).flatten(1, 2).unsqueeze(-1)  # [C_out, l·C_in, k, 1]
-    if rows.padding < 0:
-        shifted = F.pad(shifted, [0, 0, rows.padding, rows.padding])
-    padding = (max(rows.padding, 0), 0)
-    return F.conv2d(shifted, flat, None, (rows.stride, 1), padding, (rows.dilation, 1))
+    stride, dilation = (rows.stride, across.stride), (rows.dilation, across.dilation)
+    most = WIDEST if x.device.type == "cpu" and not becomes_a_graph() else across.taps
+    count = -(-across.taps // most)
+    if count == 1 and min(rows.padding, across.padding) >= 0:
+        return F.conv2d(x, filters, None, stride, (rows.padding, across.padding), dilation)
+    x = F.pad(x, [across.padding] * 2 + [rows.padding] * 2)
+    width, first = across.stride * (across.outputs - 1) + 1, 0
+    responses = []
+    for part in filters.tensor_split(count, dim=3):
+        reach = width + across.dilation * (part.shape[3] - 1)
+        seen = x[..., across.dilation * first :][..., :reach]
+        responses.append(F.conv2d(seen, part, None, stride, 0, dilation))
+        first += part.shape[3]
+    return reduce(torch.add, responses)
 
 
 def spectral(
@@ -101,6 +96,10 @@ def spectral(
     Space comes first and the batch last in all that is large, so every step is a product of a small
     matrix with contiguous memory.
     """
+    if torch.is_anomaly_enabled() and not x.isfinite().all():
+        raise ValueError(
+            f"x of shape {tuple(x.shape)}: must be finite; here one pixel spoils its whole image"
+        )
     (top, bottom), (left, right) = geometry.rows.seen, geometry.columns.seen
     pairs = _resized(transforms(x, geometry), resizing)
     y: Tensor = _Spectral.apply(arranged(x), filters[:, :, top:bottom, left:right], pairs)

@@ -9,19 +9,18 @@ from torch import Tensor
 
 from sesn_impl.fast.geometry import Geometry
 
-Algorithm = Literal["direct", "columns", "spectral"]
+Algorithm = Literal["direct", "spectral"]
 
 FEW_CHANNELS = 3
-"""Up to so many input channels a plain convolution is bound by loads, not by products."""
+"""Images of so few channels stay in torch's order of memory: seldom does the spectral one pay."""
 
-MANY_OUTPUTS = 64
-"""Below so many output pixels laying out columns costs more than it saves: on the single pixels
-that a probe reads, with supports of 60 to 90 pixels, a multiple of the whole convolution."""
-
-SPECTRAL_COST = 2.0
-"""Time of a product of the spectral algorithm in products of a convolution: its matrices are
-smaller and its tensors pass through memory more often. The same on CUDA, where all published
-networks were fastest with it once their steps were replayed as graphs (one H100, IEEE float32)."""
+TRANSFORM, PRODUCT, FILTERS, CALL = 1.5, 3.5, 5.0, 1e7
+"""Time of the spectral algorithm in products of a convolution, per product of the transforms of
+images and responses, between spectra, and of the transforms of filters, and for any call. Least
+squares over the sizes of `benchmarks.timing.choices` (AVX-512). The same on CUDA, where all
+published networks were fastest with it once replayed as graphs (one H100, IEEE float32)."""
+VECTOR = 16
+"""A convolution pads channels to whole vectors of so many, save the few of an image."""
 
 
 def becomes_a_graph() -> bool:
@@ -42,18 +41,15 @@ def choose(geometry: Geometry, x: Tensor, out_channels: int) -> Algorithm:
     if not x.numel() * height * width:
         return "direct"
     batch, in_channels = x.shape[:2]
+    channels = in_channels if in_channels <= FEW_CHANNELS else _padded(in_channels)
     taps = geometry.rows.taps * geometry.columns.taps
-    convolution = batch * in_channels * out_channels * height * width * taps
-    if SPECTRAL_COST * spectral_products(geometry, batch, in_channels, out_channels) < convolution:
-        return "spectral"
-    if x.device.type == "cuda":
-        return "direct"
-    few = in_channels <= FEW_CHANNELS
-    return "columns" if few and height * width >= MANY_OUTPUTS else "direct"
+    convolution = batch * channels * _padded(out_channels) * height * width * taps
+    spectral = spectral_cost(geometry, batch, in_channels, out_channels)
+    return "spectral" if spectral < convolution else "direct"
 
 
-def spectral_products(geometry: Geometry, batch: int, in_channels: int, out_channels: int) -> int:
-    """Real products of the spectral algorithm: transforms of images, filters and responses."""
+def spectral_cost(geometry: Geometry, batch: int, in_channels: int, out_channels: int) -> float:
+    """Time of the spectral algorithm, in products of a convolution."""
     rows, columns = geometry.rows, geometry.columns
     half, three = columns.half_length, 3 * rows.length
 
@@ -61,9 +57,12 @@ def spectral_products(geometry: Geometry, batch: int, in_channels: int, out_chan
         return 2 * half * height * (width + three)
 
     pairs = in_channels * out_channels
-    return (
-        batch * in_channels * transform(rows.size, columns.size)
-        + pairs * transform(len(rows.lags), len(columns.lags))
-        + batch * out_channels * transform(*geometry.output)
-        + batch * pairs * half * three
-    )
+    images = in_channels * transform(rows.size, columns.size)
+    responses = out_channels * transform(*geometry.output)
+    filters = pairs * transform(len(rows.lags), len(columns.lags))
+    products = batch * pairs * half * three
+    return TRANSFORM * batch * (images + responses) + FILTERS * filters + PRODUCT * products + CALL
+
+
+def _padded(channels: int) -> int:
+    return -(-channels // VECTOR) * VECTOR

@@ -103,7 +103,7 @@ def computed_by(way: Algorithm | None) -> Iterator[None]:
         yield
 
 
-ways = st.sampled_from([None, "direct", "columns", "spectral"])
+ways = st.sampled_from([None, "direct", "spectral"])
 
 
 def one_thread() -> Iterator[None]:

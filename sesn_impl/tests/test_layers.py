@@ -35,7 +35,7 @@ from sesn_impl.tests.against_textbook import (
     seeds,
     ways,
 )
-from sesn_impl.tests.textbook import TextbookLiftingConv2d, TextbookScaleConv2d, textbook_twin
+from sesn_impl.textbook import TextbookLiftingConv2d, TextbookScaleConv2d, textbook_twin
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,7 +10,7 @@ from torch import nn
 
 from sesn_impl import create_model, hermite_basis_b, list_models
 from sesn_impl.networks.plain import by_torch
-from sesn_impl.tests.textbook import textbook_twin
+from sesn_impl.textbook import textbook_twin
 
 CNN = ["cnn_28", "cnn_56"]
 SESN = [f"sesn_{kind}_{size}" for kind in ("scalar", "vector") for size in (28, "28p", 56, "56p")]

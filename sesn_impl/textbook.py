@@ -33,6 +33,7 @@ class TextbookLiftingConv2d(nn.Module):
         self.bias = nn.Parameter(torch.randn(out_channels)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, H, W] -> [B, C_out, S, H', W']."""
         functions = self.basis.functions.to(self.weight)  # [N_b, S, V, V]
         filters = torch.einsum("ocn,nsvw->oscvw", self.weight, functions).flatten(0, 1)
         y = F.conv2d(x, filters, stride=self.stride, padding=self.padding)  # [B, C_out·S, H', W']
@@ -54,6 +55,7 @@ class TextbookScaleConv2d(nn.Module):
         self.bias = nn.Parameter(torch.randn(out_channels)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, S, H, W] -> [B, C_out, S, H', W']."""
         scales = self.basis.num_scales
         functions = self.basis.functions.to(self.weight)  # [N_b, S, V, V]
         filters = torch.einsum("ockn,nsvw->sockvw", self.weight, functions)
