@@ -33,6 +33,7 @@ _COMMANDS = {
     "bundle": ("benchmarks.bundle.command", "a campaign for a machine without network"),
     "unbundle": ("benchmarks.bundle.take_back_command", "take back what a bundle left"),
     "panels": ("benchmarks.panels.command", "the paper's three panels of the error"),
+    "gallery": ("benchmarks.gallery.command", "layers of known truth, and what the judge says"),
     "networks": (
         "benchmarks.networks.command",
         "networks before and after training: does it last?",

@@ -59,6 +59,7 @@ KINDS = (
     "timing",
     "simulation",
     "mutation",
+    "gallery",
 )
 PROTOCOLS = ("check", "timing", "smoke", "short", "paper")
 OUTCOMES = ("finished", "failed", "aborted", "diverged")

@@ -240,3 +240,41 @@ def simulation() -> Record:
         configuration=configuration,
         command="python -m verification simulate --repetitions 1000 --seed 0",
     )
+
+
+def gallery() -> Record:
+    """Two layers, one of which is judged wrongly once, and the power of two checks."""
+
+    def verdict(answer: str, error: float | None = 1e-3, cause: str = "") -> dict[str, Any]:
+        return {
+            "answer": answer, "error": error, "ignoring": 0.1, "seconds": 0.5, "cause": cause,
+            "failed": [], "missing": "",
+        }  # fmt: skip
+
+    def row(name: str, holds: bool, *verdicts: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "name": name, "source": "torch", "truth": "", "holds": holds, "derivation": "built so",
+            "probe": [0.1, 0.001], "agrees": True, "given": {}, "verdicts": list(verdicts),
+        }  # fmt: skip
+
+    curves = [
+        {"kind": kind, "width": width, "least": {"scaled_copies": 0.1 / width, "supports": None}}
+        for kind in ("ratio", "shift")
+        for width in (1.0, 2.0)
+    ]
+    numbers: dict[str, Any] = {
+        "value": 1,
+        "counts": {
+            "layers": 2, "not_equivariant": 1, "verdicts": 4, "wrong_pass": 1, "wrong_fail": 0,
+            "undecided": 1, "unconfirmed": 0,
+        },
+        "layers": [
+            row("blur", True, verdict("PASSED"), verdict("UNDECIDED", None)),
+            row("copies", False, verdict("FAILED", 0.2, "one | kernel"), verdict("PASSED")),
+        ],
+        "absent": [{"name": "scattering", "package": "far", "why": "no module named far"}],
+        "random": {"layers": 3, "answers": {"PASSED": 2, "UNDECIDED": 1}, "failed": []},
+        "power": {"kinds": {"ratio": "too large", "shift": "in pixels"}, "curves": curves},
+    }  # fmt: skip
+    command = "python -m benchmarks gallery --seeds 2 --random 3"
+    return make("gallery", "gallery", numbers, command=command, seeds={"first": 0, "count": 2})

@@ -1,0 +1,460 @@
+"""Kernels that people really use, from the libraries that they take them from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.gallery.entry import Entry, Layer, Truth
+from benchmarks.gallery.parts import (
+    Bank,
+    Profile,
+    Then,
+    bank_of,
+    blobs,
+    conv,
+    edge,
+    gabor,
+    gaussian,
+    held,
+    kernels_of,
+    laplacian,
+    sampled,
+)
+
+ROOT = (1.5, 1.5 * 2**0.5, 3.0)
+OCTAVES = (1.0, 2.0, 4.0)
+_GAUSS = "normalised Gaussians of width σ"
+
+
+def _side(sigma: float, cut: float = 4.0) -> int:
+    return 2 * math.ceil(cut * sigma) + 1
+
+
+def by_scale(one: Callable[[Tensor, float], Tensor], scales: Sequence[float] = ROOT) -> Any:  # noqa: ANN401
+    """Makes a layer that gives a list, one tensor for each σ."""
+
+    def make(seed: int, fineness: int) -> Layer:
+        del seed
+        return lambda x: [one(x, s * fineness) for s in scales]
+
+    return make
+
+
+def kornia_blur(x: Tensor, sigma: float) -> Tensor:
+    """Kornia's Gaussian blur, 4σ on each side."""
+    from kornia.filters import gaussian_blur2d  # noqa: PLC0415
+
+    blurred: Tensor = gaussian_blur2d(
+        x, (_side(sigma),) * 2, (sigma, sigma), border_type="constant"
+    )
+    return blurred
+
+
+def kornia_edge(power: float) -> Callable[[Tensor, float], Tensor]:
+    """Kornia's gradient of kornia's blur, times σ^power."""
+
+    def one(x: Tensor, sigma: float) -> Tensor:
+        from kornia.filters import spatial_gradient  # noqa: PLC0415
+
+        gradient = spatial_gradient(kornia_blur(x, sigma), mode="diff", normalized=False)
+        found: Tensor = gradient.flatten(1, 2) * sigma**power
+        return found
+
+    return one
+
+
+def torchvision_blur(x: Tensor, sigma: float) -> Tensor:
+    """Torchvision's Gaussian blur, 4σ on each side."""
+    from torchvision.transforms.functional import gaussian_blur  # noqa: PLC0415
+
+    blurred: Tensor = gaussian_blur(x, [_side(sigma)] * 2, [sigma, sigma])
+    return blurred
+
+
+def torchvision_blur_of_one_size(side: int) -> Any:  # noqa: ANN401
+    """The same with one kernel size for all σ, as augmentations have it."""
+
+    def make(seed: int, fineness: int) -> Layer:
+        from torchvision.transforms.functional import gaussian_blur  # noqa: PLC0415
+
+        del seed
+        size = [side * fineness] * 2
+        return lambda x: [gaussian_blur(x, size, [s * fineness] * 2) for s in ROOT]
+
+    return make
+
+
+def by_scipy(name: str, power: float) -> Callable[[Tensor, float], Tensor]:
+    """A filter of scipy.ndimage times σ^power; numpy inside, so without gradients."""
+
+    def one(x: Tensor, sigma: float) -> Tensor:
+        from scipy import ndimage  # noqa: PLC0415
+
+        images = x.detach().cpu().numpy().reshape(-1, *x.shape[-2:])
+        run = getattr(ndimage, name)
+        found = np.stack([run(image, sigma, mode="constant") for image in images])
+        return torch.from_numpy(found * sigma**power).reshape(x.shape).to(x.dtype)
+
+    return one
+
+
+def maximum(x: Tensor, sigma: float) -> Tensor:
+    """Grey-scale dilation: the maximum of a square of 2σ + 1 pixels."""
+    reach = round(sigma)
+    return F.max_pool2d(x, 2 * reach + 1, stride=1, padding=reach)
+
+
+def box(x: Tensor, sigma: float) -> Tensor:
+    """The mean of a square of σ pixels, σ odd."""
+    return F.avg_pool2d(x, round(sigma), stride=1, padding=round(sigma) // 2)
+
+
+def difference_of_gaussians(x: Tensor, sigma: float) -> Tensor:
+    """Blur of 1.6σ less that of σ."""
+    return kornia_blur(x, 1.6 * sigma) - kornia_blur(x, sigma)
+
+
+def fixed_surround(seed: int, fineness: int) -> Layer:
+    """A difference of Gaussians whose surround is the same at all scales."""
+    del seed
+    return lambda x: [kornia_blur(x, 4.0 * fineness) - kornia_blur(x, s * fineness) for s in ROOT]
+
+
+class Octave(nn.Module):
+    """The first octave of kornia's pyramid: [B, 1, H, W] -> [B, 1, 4, H, W], float32."""
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        from kornia.geometry.transform import ScalePyramid  # noqa: PLC0415
+
+        self.pyramid = ScalePyramid(n_levels=3, init_sigma=sigma, min_size=15)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Its four blurs."""
+        y: Tensor = self.pyramid(x)[0][0][:, :, :4]
+        return y
+
+
+_PYRAMID = tuple(math.sqrt((1.6 * 2 ** (i / 3)) ** 2 - 0.25) for i in range(4))
+
+
+def octave(seed: int, fineness: int) -> nn.Module:
+    """Blurs from an image that it takes for blurred by half a pixel."""
+    del seed
+    return Octave(1.6 * fineness)
+
+
+def bank(
+    *profiles: Profile, power: float = 2.0, scales: Sequence[float] = ROOT, cut: float = 4.0
+) -> Any:  # noqa: ANN401
+    """Makes a bank of these functions at all scales."""
+
+    def make(seed: int, fineness: int) -> nn.Module:
+        del seed
+        return bank_of(profiles, [s * fineness for s in scales], cut, power)
+
+    return make
+
+
+def random_bank(scales: Sequence[float], power: float = 2.0) -> Any:  # noqa: ANN401
+    """Makes a bank of random smooth functions."""
+
+    def make(seed: int, fineness: int) -> nn.Module:
+        return bank_of([blobs(seed), blobs(seed + 50)], [s * fineness for s in scales], 3.0, power)
+
+    return make
+
+
+def _modulus(y: Tensor) -> Tensor:
+    real, imaginary = y.reshape(len(y), -1, 2, *y.shape[2:]).unbind(2)
+    return torch.sqrt(real**2 + imaginary**2)
+
+
+def _waves() -> list[Any]:
+    return [gabor(a, 2.5, p) for a in (0.0, math.pi / 3) for p in (0.0, math.pi / 2)]
+
+
+def wavelet_modulus(seed: int, fineness: int) -> nn.Module:
+    """|x ∗ ψ_σ| of two directions."""
+    return Then(bank(*_waves())(seed, fineness), _modulus)
+
+
+def scattering(seed: int, fineness: int) -> nn.Module:
+    """First-order scattering: |x ∗ ψ_σ| ∗ φ with one φ for all scales."""
+    blur = sampled(gaussian, 3.0 * fineness, 2.5)[None, None]
+
+    def averaged(y: Tensor) -> Tensor:
+        flat = _modulus(y).flatten(0, 2)[:, None]
+        z = F.conv2d(flat, blur.to(flat.dtype), padding=blur.shape[-1] // 2)
+        return z.reshape(len(y), 2, 3, *z.shape[-2:])
+
+    return Then(bank(*_waves())(seed, fineness), averaged)
+
+
+def kymatio(seed: int, fineness: int) -> Layer:
+    """Kymatio's first order, one direction for each scale; images of one size."""
+    Scattering2D = import_module("kymatio.torch").Scattering2D  # noqa: N806
+
+    del seed
+    side = 2 * (32 * fineness) + 1
+    transform = Scattering2D(J=3, shape=(side, side), L=1, max_order=1)
+    return lambda x: transform(x)[:, :, 1:4]
+
+
+def energy(seed: int, fineness: int) -> nn.Module:
+    """Squared quadrature pairs of Gabors."""
+    return Then(bank(*_waves())(seed, fineness), lambda y: _modulus(y) ** 2)
+
+
+def dilated_kernel(seed: int, fineness: int) -> Layer:
+    """One random 3×3 kernel with taps 1, 2 and 4 pixels apart."""
+    weight = torch.from_numpy(np.random.default_rng(seed).standard_normal((2, 1, 3, 3)))
+
+    def run(x: Tensor) -> Tensor:
+        steps = [fineness * d for d in (1, 2, 4)]
+        return torch.stack(
+            [F.conv2d(x, weight.to(x.dtype), padding=d, dilation=d) for d in steps], dim=2
+        )
+
+    return run
+
+
+def dilated_with_power(seed: int, fineness: int) -> Layer:
+    """The same with the factor σ⁻² that taps do not need."""
+    run = dilated_kernel(seed, fineness)
+    return lambda x: run(x) * x.new_tensor([1.0, 0.25, 0.0625])[:, None, None]
+
+
+# --- Not equivariant ------------------------------------------------------------------------------
+
+
+def copies(seed: int, fineness: int) -> nn.Module:
+    """One plain convolution, given out three times as if at three scales."""
+    return Then(conv(seed, fineness), lambda y: torch.stack([y] * 3, dim=2))
+
+
+def max_over_channels(seed: int, fineness: int) -> nn.Module:
+    """A plain convolution and the maximum of its channels."""
+    return Then(conv(seed, fineness), lambda y: y.amax(1, keepdim=True))
+
+
+def max_over_copies(seed: int, fineness: int) -> nn.Module:
+    """Four copies of one kernel and the maximum over them."""
+    return Then(conv(seed, fineness), lambda y: torch.stack([y] * 4, dim=2).amax(2))
+
+
+def pooled(seed: int, fineness: int) -> nn.Module:
+    """Convolution, ReLU, maximum of 3×3 pixels."""
+    side = 3 * fineness
+    return nn.Sequential(conv(seed, fineness), nn.ReLU(), nn.MaxPool2d(side, 1, side // 2))
+
+
+def plain_network(seed: int, fineness: int) -> nn.Module:
+    """Two plain convolutions with a ReLU between them."""
+    return nn.Sequential(conv(seed, fineness), nn.ReLU(), conv(seed + 1, fineness, 3, 4))
+
+
+def unshared(seed: int, fineness: int) -> nn.Module:
+    """A function of its own at each scale."""
+    return Bank([sampled(blobs(seed + 100 * i), s * fineness, 3.0) for i, s in enumerate(ROOT)])
+
+
+def one_size(seed: int, fineness: int) -> nn.Module:
+    """One random kernel at every scale, all of one size: widths in name only."""
+    weight = torch.from_numpy(np.random.default_rng(seed).standard_normal((2, 1, 5, 5)))
+    return Bank([held(weight, fineness)] * 3)
+
+
+def resized_nearest(power: float) -> Any:  # noqa: ANN401
+    """A random 3×3 kernel resized to 3, 9 and 27 pixels, times k^power."""
+
+    def make(seed: int, fineness: int) -> nn.Module:
+        weight = torch.from_numpy(np.random.default_rng(seed).standard_normal((2, 1, 3, 3)))
+        return Bank([held(weight, k * fineness) * (k * fineness) ** power for k in (1, 3, 9)])
+
+    return make
+
+
+def normalised(seed: int, fineness: int) -> nn.Module:
+    """Each scale's kernels divided by their own L2 norm."""
+    sigmas = [s * fineness for s in ROOT]
+    kernels = kernels_of([blobs(seed), blobs(seed + 50)], sigmas)
+    return Bank([k / k.square().sum((-1, -2), keepdim=True).sqrt() for k in kernels])
+
+
+def _changed(change: Callable[[int, Tensor, int], Tensor]) -> Any:  # noqa: ANN401
+    """Makes a bank of random functions with something done to the kernels of each scale."""
+
+    def make(seed: int, fineness: int) -> nn.Module:
+        sigmas = [s * fineness for s in ROOT]
+        kernels = kernels_of([blobs(seed), blobs(seed + 50)], sigmas)
+        return Bank([change(i, kernel, fineness) for i, kernel in enumerate(kernels)])
+
+    return make
+
+
+transposed = _changed(lambda i, k, f: k.mT.contiguous() if i == 2 else k)
+shifted = _changed(lambda i, k, f: k.roll((f, f), (-2, -1)) if i == 1 else k)
+gained = _changed(lambda i, k, f: k * (1.0, 1.15, 0.9)[i])
+
+
+def biased(seed: int, fineness: int) -> nn.Module:
+    """A bias for each scale."""
+    size = torch.tensor([0.0, 0.2, 0.4], dtype=torch.float64)[:, None, None]
+    return Then(random_bank(ROOT)(seed, fineness), lambda y: (y + size.to(y.dtype)).relu())
+
+
+def thresholded(seed: int, fineness: int) -> nn.Module:
+    """A soft threshold that grows with σ."""
+    size = torch.tensor(ROOT, dtype=torch.float64)[:, None, None] / 3
+    return Then(random_bank(ROOT)(seed, fineness), lambda y: (y - size.to(y.dtype)).relu())
+
+
+def swapped(seed: int, fineness: int) -> nn.Module:
+    """The outputs from large to small."""
+    return Then(random_bank(ROOT)(seed, fineness), lambda y: y.flip(2))
+
+
+def contrast(seed: int, fineness: int) -> nn.Module:
+    """Divided by the local energy in a window of one size at all scales."""
+    side = 9 * fineness
+
+    def after(y: Tensor) -> Tensor:
+        flat = y.flatten(0, 1)
+        local = F.avg_pool2d(flat.square(), side, 1, side // 2).sqrt().reshape(y.shape)
+        return y / (local + 0.01)
+
+    return Then(random_bank(ROOT)(seed, fineness), after)
+
+
+def cumulated(seed: int, fineness: int) -> Layer:
+    """Sums along a reversed scale axis."""
+    del seed, fineness
+    return lambda x: x.flip(2).cumsum(2)
+
+
+def off_ratio(seed: int, fineness: int) -> nn.Module:
+    """Widths whose ratio is 2 % more than is said."""
+    scales = [1.5 * (1.02 * 2**0.5) ** i for i in range(3)]
+    made: nn.Module = random_bank(scales)(seed, fineness)
+    return made
+
+
+def cut_to_one_size(i: int, kernel: Tensor, fineness: int) -> Tensor:
+    """The middle of a kernel."""
+    middle, reach = kernel.shape[-1] // 2, 3 * fineness
+    return kernel[..., middle - reach : middle + reach + 1, middle - reach : middle + reach + 1]
+
+
+_T, _E, _N = Truth.EXACT, Truth.EQUIVARIANT, Truth.NOT_EQUIVARIANT
+_WITHIN = {"tolerance": 0.01}
+"""Of a map that is not linear, what is near enough is for the user to say."""
+_CONV = "filters of one size in pixels, whatever the scale of the image"
+ENTRIES = (
+    Entry("kornia_gaussian_blur", "kornia", _E, _GAUSS, by_scale(kornia_blur), ROOT, 13, 1.5,
+          layout="list"),
+    Entry("torchvision_gaussian_blur", "torchvision", _E, _GAUSS, by_scale(torchvision_blur), ROOT,
+          13, 1.5, package="torchvision", finest=1, layout="list"),
+    Entry("scipy_gaussian", "scipy", _E, _GAUSS, by_scale(by_scipy("gaussian_filter", 0)), ROOT,
+          14, 1.5, layout="list"),
+    Entry("scipy_laplacian_normalised", "scipy", _E, "σ²∇²G_σ: derivatives in units of σ",
+          by_scale(by_scipy("gaussian_laplace", 2)), ROOT, 14, 1.5, layout="list"),
+    Entry("scipy_gradient_magnitude_normalised", "scipy", _E,
+          "σ|∇G_σ ∗ f|: a pointwise function of derivatives in units of σ",
+          by_scale(by_scipy("gaussian_gradient_magnitude", 1)), ROOT, 14, 1.5, layout="list"),
+    Entry("kornia_gradient_normalised", "kornia", _E,
+          "σ times central differences of a blur, which tend to derivatives: within 0.5 %",
+          by_scale(kornia_edge(1)), ROOT, 14,
+          1.5, given={"tolerance": 5e-3}, layout="list"),
+    Entry("kornia_scale_pyramid", "kornia", _E,
+          "blurs of widths √(σ² − ½²), which are the scales given", octave, _PYRAMID, 22, 1.6,
+          finest=1),
+    Entry("difference_of_gaussians", "kornia", _E, "blurs of 1.6σ and σ",
+          by_scale(difference_of_gaussians), ROOT, 20, 1.5, layout="list"),
+    Entry("gaussian_derivatives", "torch", _E, "σ⁻²ψ(t/σ) of derivatives up to order two",
+          bank(gaussian, edge, laplacian), ROOT, 12, 1.5),
+    Entry("gabor_bank", "torch", _E, "σ⁻²ψ(t/σ) of Gabors", bank(*_waves()), ROOT, 12, 1.2),
+    Entry("random_filters", "torch", _E, "σ⁻²ψ(t/σ) of one random smooth ψ", random_bank(ROOT),
+          ROOT, 10, 1.0),
+    Entry("wavelet_modulus", "torch", _E, "the modulus of σ⁻²ψ(t/σ) ∗ f, pointwise",
+          wavelet_modulus, ROOT, 12, 1.2),
+    Entry("gabor_energy", "torch", _E, "the energy of σ⁻²ψ(t/σ) ∗ f, pointwise", energy, ROOT, 12,
+          1.2),
+    Entry("dilated_kernel", "torch", _T, "taps at σ times the same places, with the same weights",
+          dilated_kernel, OCTAVES, 4, 1.0),
+    Entry("box_means", "torch", _E, "means over squares of sides in proportion to σ",
+          by_scale(box, (3.0, 5.0, 9.0)), (3.0, 5.0, 9.0), 5, 1.5, layout="list"),
+    Entry("dilation_by_squares", "torch", _E, "maxima over squares of sides in proportion to σ",
+          by_scale(maximum, (2.0, 4.0, 8.0)), (2.0, 4.0, 8.0), 9, 1.5, layout="list"),
+    Entry("identity", "torch", _T, "the value of the pixel itself at every scale",
+          lambda seed, fineness: lambda x: torch.stack([x] * 3, dim=2), ROOT, 2, 1.5),
+    Entry("constant", "torch", _T, "the same answer to everything",
+          lambda seed, fineness: lambda x: torch.ones_like(torch.stack([x] * 3, dim=2)), ROOT, 2,
+          1.5),
+    Entry("nearest_kernels", "torch", _E,
+          "a kernel of constant squares of sides in proportion to σ, times k⁻²",
+          resized_nearest(0), (1.0, 3.0, 9.0), 14, 1.0),
+    Entry("plain_convolution", "torch", _N, _CONV, conv, (1.0, 1.5), 2, 1.0, layout="map"),
+    Entry("pooled_convolution", "torch", _N, _CONV, pooled, (1.0, 1.5), 4, 1.0, layout="map",
+          given=_WITHIN),
+    Entry("plain_network", "torch", _N, _CONV, plain_network, (1.0, 1.5), 4, 1.0, layout="map",
+          given=_WITHIN),
+    Entry("max_over_channels", "torch", _N, _CONV, max_over_channels, (1.0, 1.5), 2, 1.0,
+          layout="map", given=_WITHIN),
+    Entry("max_over_copies", "torch", _N, _CONV, max_over_copies, (1.0, 1.5), 2, 1.0,
+          layout="map"),
+    Entry("copies_of_one_kernel", "torch", _N, _CONV, copies, ROOT, 2, 1.0),
+    Entry("kernels_of_one_size", "torch", _N, _CONV, one_size, ROOT, 3, 1.0),
+    Entry("torchvision_blur_of_5_pixels", "torchvision", _N,
+          "5×5 pixels at every σ cut the larger Gaussians off", torchvision_blur_of_one_size(5),
+          ROOT, 3, 1.5, package="torchvision", layout="list"),
+    Entry("filters_of_7_pixels", "torch", _N, "7×7 pixels at every σ", _changed(cut_to_one_size),
+          ROOT, 4, 1.0),
+    Entry("scipy_laplacian", "scipy", _N, "∇²G_σ without σ²: σ⁻⁴ in place of σ⁻²",
+          by_scale(by_scipy("gaussian_laplace", 0)), ROOT, 14, 1.5, layout="list"),
+    Entry("scipy_gradient_magnitude", "scipy", _N, "|∇G_σ ∗ f| without σ",
+          by_scale(by_scipy("gaussian_gradient_magnitude", 0)), ROOT, 14, 1.5, layout="list"),
+    Entry("kornia_gradient", "kornia", _N, "differences of blurs, not in units of σ",
+          by_scale(kornia_edge(0)), ROOT, 14, 1.5, layout="list"),
+    Entry("fixed_surround", "kornia", _N, "the surround has one width at all scales",
+          fixed_surround, ROOT, 17, 1.5, layout="list"),
+    Entry("first_order_scattering", "torch", _N, "|x ∗ ψ_σ| is averaged by one φ at all scales",
+          scattering, ROOT, 20, 1.2),
+    Entry("kymatio_first_order", "kymatio", _N, "averaged by one φ at all scales", kymatio,
+          OCTAVES, 32, 1.0, package="kymatio", given={"window": 65}, finest=1),
+    Entry("without_power", "torch", _N, "ψ(t/σ) without σ⁻²", random_bank(ROOT, 0.0), ROOT, 10,
+          1.0),
+    Entry("extra_power", "torch", _N, "σ⁻¹ψ(t/σ)", random_bank(ROOT, 1.0), ROOT, 10, 1.0),
+    Entry("normalised_per_scale", "torch", _N, "every filter has norm 1: σ⁻¹ in place of σ⁻²",
+          normalised, ROOT, 10, 1.0),
+    Entry("unshared_filters", "torch", _N, "a filter of its own at each scale", unshared, ROOT, 10,
+          1.0),
+    Entry("swapped_scales", "torch", _N, "outputs from large to small", swapped, ROOT, 10, 1.0),
+    Entry("transposed_at_one_scale", "torch", _N, "rows and columns exchanged at the last scale",
+          transposed, ROOT, 10, 1.0),
+    Entry("shifted_at_one_scale", "torch", _N, "the second scale is off by a pixel", shifted, ROOT,
+          11, 1.0),
+    Entry("gain_per_scale", "torch", _N, "gains of 1, 1.15 and 0.9", gained, ROOT, 10, 1.0),
+    Entry("bias_per_scale_relu", "torch", _N, "a bias of its own at each scale, then a ReLU",
+          biased, ROOT, 10, 1.0),
+    Entry("threshold_with_sigma", "torch", _N, "a threshold that grows with σ", thresholded, ROOT,
+          10, 1.0),
+    Entry("ratio_off_by_2_percent", "torch", _N, "widths 1.5 (1.02 √2)ⁱ", off_ratio, ROOT, 10,
+          1.0),
+    Entry("contrast_in_one_window", "torch", _N, "divided by the energy in one window", contrast,
+          ROOT, 15, 1.0),
+    Entry("dilated_with_power", "torch", _N, "σ⁻² times taps that are exact without it",
+          dilated_with_power, OCTAVES, 4, 1.0),
+    Entry("nearest_without_factor", "torch", _N, "resized kernels without the factor k⁻²",
+          resized_nearest(2), (1.0, 3.0, 9.0), 14, 1.0),
+    Entry("flip_and_cumsum", "torch", _N, "sums over scales that the image's own scale decides",
+          cumulated, ROOT, 2, 1.5, lifts=False),
+)  # fmt: skip

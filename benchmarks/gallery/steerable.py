@@ -1,0 +1,226 @@
+"""Layers of this project in the gallery: SESN, and the methods that the paper compares it with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmarks.gallery.entry import Entry, Layer, Truth
+from benchmarks.gallery.parts import Then, blobs, sampled, seeded
+from sesn_impl import (
+    LiftingConv2d,
+    ScaleConv1x1,
+    ScaleConv2d,
+    ScaleMaxProjection,
+    SteerableBasis,
+    bspline_basis,
+    fourier_bessel_basis,
+    hermite_basis_a,
+    hermite_basis_b,
+)
+from sesn_impl.baselines import (
+    ColumnLiftingConv2d,
+    DilatedScaleConv2d,
+    GaussianScaleSpace,
+    LogRadialConv2d,
+    VectorLiftingConv2d,
+)
+
+MNIST = (1.7, 2.45, 3.54, 5.1)
+STL10 = (0.9, 1.27, 1.79)
+SMALL = (1.5, 2.1, 2.94)
+_HERMITE = "σ⁻²ψ(t/σ) is sampled at every scale with the same coefficients (SESN, eq. 6)"
+
+
+def basis(kind: str, fineness: int) -> SteerableBasis:
+    """Published bases, and a small one: at a higher fineness the support is wider in σ as well."""
+    wide = 1 if fineness == 1 else 3
+    if kind == "mnist":
+        side = 2 * (7 * fineness * wide // 2) + 1 if fineness > 1 else 15
+        return hermite_basis_b(side, _times(MNIST, fineness), 7, max_order=4, mult=1.5)
+    if kind == "stl10":
+        return hermite_basis_a(6 * fineness * wide + 1, _times(STL10, fineness), 3)
+    side = 14 * fineness + 1
+    scales = _times(SMALL, fineness)
+    if kind == "bspline":
+        return bspline_basis(side, scales, 3)
+    if kind == "bessel":
+        return fourier_bessel_basis(side, scales, 2)
+    return hermite_basis_a(side + (12 * fineness if fineness > 1 else 0), scales, 2)
+
+
+def _times(scales: tuple[float, ...], factor: int) -> tuple[float, ...]:
+    return tuple(s * factor for s in scales)
+
+
+def lifting(kind: str, out: int = 4) -> Any:  # noqa: ANN401
+    """Makes a lifting convolution."""
+
+    def make(seed: int, fineness: int) -> nn.Module:
+        chosen = basis(kind, fineness)
+        return seeded(lambda: LiftingConv2d(1, out, chosen, padding=chosen.kernel_size // 2), seed)
+
+    return make
+
+
+def scale_conv(extent: int) -> Any:  # noqa: ANN401
+    """Makes a scale convolution."""
+
+    def make(seed: int, fineness: int) -> nn.Module:
+        chosen, pad = basis("a", fineness), basis("a", fineness).kernel_size // 2
+        return seeded(lambda: ScaleConv2d(2, 3, chosen, extent, padding=pad), seed)
+
+    return make
+
+
+def block(seed: int, fineness: int) -> nn.Module:
+    """Lifting, batch norm, ReLU."""
+    first = lifting("a")(seed, fineness)
+    return nn.Sequential(first, seeded(lambda: nn.BatchNorm3d(4), seed), nn.ReLU())
+
+
+def stack(seed: int, fineness: int) -> nn.Module:
+    """Lifting, ReLU, scale convolution."""
+    chosen = basis("a", fineness)
+    pad = chosen.kernel_size // 2
+    second = seeded(lambda: ScaleConv2d(4, 3, chosen, 1, padding=pad), seed + 1)
+    return nn.Sequential(lifting("a")(seed, fineness), nn.ReLU(), second)
+
+
+def linear_stack(seed: int, fineness: int) -> nn.Module:
+    """Lifting and scale convolution, nothing between them."""
+    parts = list(stack(seed, fineness).children())
+    return nn.Sequential(parts[0], parts[2])
+
+
+def norm_by_scale(seed: int, fineness: int) -> nn.Module:
+    """Lifting, BatchNorm2d over C·S, ReLU."""
+    first = lifting("a")(seed, fineness)
+    norm = seeded(lambda: nn.BatchNorm2d(12), seed)
+    return nn.Sequential(
+        first, Then(nn.Flatten(1, 2), lambda y: norm(y).unflatten(1, (4, 3))), nn.ReLU()
+    )
+
+
+def columns(seed: int, fineness: int) -> nn.Module:
+    """SiCNN on a smooth filter: its columns are resized by nearest neighbour or bilinearly."""
+    layer = ColumnLiftingConv2d(1, 2, 9 * fineness, (1.0, 2 ** (1 / 2), 2.0)).double().eval()
+    smooth = torch.stack([sampled(blobs(seed + i), 1.5 * fineness, 3) for i in (0, 10)])
+    middle = smooth.shape[-1] // 2
+    inside = slice(middle - 9 * fineness // 2, middle + 9 * fineness // 2 + 1)
+    with torch.no_grad():
+        layer.weight.copy_(smooth[:, None, inside, inside])
+    return layer
+
+
+def _filled(layer: Any, seed: int) -> Any:  # noqa: ANN401
+    side = layer.weight.shape[-1]
+    half = side // 2
+    u = torch.arange(-half, half + 1, dtype=torch.float64).numpy() / (side / 6)
+    kernels = [torch.from_numpy(blobs(seed + i)(u[:, None], u)) for i in (0, 10)]
+    with torch.no_grad():
+        layer.weight.copy_(torch.stack(kernels)[:, None])
+    return layer
+
+
+def sevf(seed: int, fineness: int) -> Layer:
+    """Responses of SEVF before its maximum."""
+    layer = VectorLiftingConv2d(
+        1, 2, 7 * fineness, padding=7 * fineness // 2, steps=(-2, -1, 0), base=1.26
+    )
+    made = _filled(layer.double().eval(), seed)
+    return lambda x: made.responses(x).flip(2)
+
+
+_SIZES = (7, 11, 15)
+
+
+def ss_cnn(seed: int, fineness: int) -> Layer:
+    """Responses of SS-CNN before its maximum."""
+    sizes = tuple(s * fineness for s in _SIZES)
+    made: Any = seeded(lambda: LogRadialConv2d(1, 2, sizes, float(sizes[0])), seed)
+    respond: Layer = made.responses
+    return respond
+
+
+def scale_space(seed: int, fineness: int) -> nn.Module:
+    """DSS's stack of blurs, which takes the image for blurred by z."""
+    del seed
+    return GaussianScaleSpace(3, zero_scale=0.75 * fineness).double()
+
+
+def dilated(extent: int) -> Any:  # noqa: ANN401
+    """DSS's convolution on a stack."""
+
+    def make(seed: int, fineness: int) -> nn.Module:
+        del fineness
+        return seeded(lambda: DilatedScaleConv2d(2, 3, 3, 3, extent), seed)
+
+    return make
+
+
+def projected(seed: int, fineness: int) -> nn.Module:
+    """Lifting and the maximum over scales."""
+    return nn.Sequential(lifting("a")(seed, fineness), ScaleMaxProjection())
+
+
+_RESAMPLES = dict.fromkeys(("integer_translation", "border"), "it resamples inside")
+ENTRIES = (
+    Entry("sesn_lifting_mnist", "sesn_impl", Truth.EQUIVARIANT, _HERMITE, lifting("mnist"),
+          MNIST, 21, 1.2),
+    Entry("sesn_lifting_mnist_documented", "sesn_impl", Truth.EQUIVARIANT,
+          _HERMITE + "; judged by its own documentation", lifting("mnist"), MNIST, 21, 1.2,
+          given={"scales": None}),
+    Entry("sesn_lifting_stl10", "sesn_impl", Truth.EQUIVARIANT, _HERMITE, lifting("stl10"),
+          STL10, 12, 0.9),
+    Entry("sesn_lifting", "sesn_impl", Truth.EQUIVARIANT, _HERMITE, lifting("a"), SMALL, 14, 1.5),
+    Entry("bspline_lifting", "sesn_impl", Truth.EQUIVARIANT,
+          "B-splines of a width in proportion to σ, times σ⁻²", lifting("bspline"), SMALL, 8, 1.5),
+    Entry("fourier_bessel_lifting", "sesn_impl", Truth.EQUIVARIANT,
+          "modes of a disc of a radius in proportion to σ, times σ⁻²", lifting("bessel"), SMALL,
+          8, 1.5),
+    Entry("sesn_scale_conv_1", "sesn_impl", Truth.EQUIVARIANT, _HERMITE, scale_conv(1), SMALL,
+          14, 1.5, lifts=False, channels=2),
+    Entry("sesn_scale_conv_2", "sesn_impl", Truth.EQUIVARIANT,
+          _HERMITE + ", each output sums over two input scales", scale_conv(2), SMALL, 14, 1.5,
+          lifts=False, channels=2, extent=2),
+    Entry("scale_conv_1x1", "sesn_impl", Truth.EXACT, "one pixel, the same at all scales",
+          lambda seed, fineness: seeded(lambda: ScaleConv1x1(2, 3), seed), SMALL, 3, 1.5,
+          lifts=False, channels=2),
+    Entry("batch_norm_3d", "torch", Truth.EXACT, "one gain and shift per channel for all scales",
+          lambda seed, fineness: seeded(lambda: nn.BatchNorm3d(2), seed), SMALL, 3, 1.5,
+          lifts=False, channels=2),
+    Entry("lifting_norm_relu", "sesn_impl", Truth.EQUIVARIANT,
+          "an equivariant lifting, then pointwise functions that are the same at all scales",
+          block, SMALL, 14, 1.5),
+    Entry("two_layers", "sesn_impl", Truth.EQUIVARIANT,
+          "a lifting and a scale convolution, each equivariant", linear_stack, SMALL, 28, 1.5),
+    Entry("two_layers_relu", "sesn_impl", Truth.EQUIVARIANT,
+          "a lifting, a ReLU and a scale convolution, each equivariant", stack, SMALL, 28, 1.5),
+    Entry("lifting_max_projection", "sesn_impl", Truth.NOT_EQUIVARIANT,
+          "the maximum over three scales alone: an end of the range leaves and another enters",
+          projected, SMALL, 14, 1.5, layout="map", given={"tolerance": 0.01}),
+    Entry("norm_per_scale_relu", "sesn_impl", Truth.NOT_EQUIVARIANT,
+          "BatchNorm2d on C·S channels gives each scale its own gain and shift", norm_by_scale,
+          SMALL, 14, 1.5),
+    Entry("sicnn_columns", "sesn_impl", Truth.NOT_EQUIVARIANT,
+          "filters are resized without the factor s⁻²", columns, (1.0, 2**0.5, 2.0), 9, 1.0),
+    Entry("sevf_responses", "sesn_impl", Truth.EQUIVARIANT,
+          "a filter on the image shrunk by s is one s times as wide, times s⁻²", sevf,
+          (1.0, 1.26, 1.26**2), 21, 1.0,
+          given={"expected_failures": _RESAMPLES}),
+    Entry("ss_cnn_responses", "sesn_impl", Truth.NOT_EQUIVARIANT,
+          "log-radial harmonics in pixels, cut to each size: not one function resized", ss_cnn,
+          _SIZES, 9, 1.0),
+    Entry("dss_scale_space", "sesn_impl", Truth.NOT_EQUIVARIANT,
+          "blurs of z√(4ᵏ − 1): right for images already blurred by z, not for others",
+          scale_space, (1.0, 2.0, 4.0), 13, 0.75),
+    Entry("dss_dilated_1", "sesn_impl", Truth.EXACT,
+          "taps 2ᵏ pixels apart: each is the copy of the last, on functions of scale without σ⁻²",
+          dilated(1), (1.0, 2.0, 4.0), 4, 1.0, lifts=False, channels=2),
+    Entry("dss_dilated_2", "sesn_impl", Truth.EXACT,
+          "taps 2ᵏ pixels apart, over two input scales", dilated(2), (1.0, 2.0, 4.0), 4, 1.0,
+          lifts=False, channels=2, extent=2),
+)  # fmt: skip

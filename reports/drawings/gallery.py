@@ -1,0 +1,40 @@
+"""Figure of the power of the decisive checks: smallest mistake that is rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from reports.writing.figures import BLUE, GREEN, ORANGE, VERMILION
+
+SIZE = (10.5, 6.2)
+LOOKS = {
+    "scale_equivariance": (BLUE, "s"),
+    "scaled_copies": (VERMILION, "D"),
+    "supports": (GREEN, "^"),
+    "scale_ratio": (ORANGE, "v"),
+}
+
+
+def draw(power: Mapping[str, Any], figure: Figure) -> None:
+    """One panel for each kind of mistake: its smallest size against the finest width, by check."""
+    kinds = list(dict.fromkeys(curve["kind"] for curve in power["curves"]))
+    panels = figure.subplots(2, -(-len(kinds) // 2), sharex=True, sharey=True, squeeze=False).flat
+    for kind, axes in zip(kinds, panels, strict=False):
+        for check, (colour, marker) in LOOKS.items():
+            points = [
+                (curve["width"], least)
+                for curve in power["curves"]
+                if curve["kind"] == kind and (least := curve["least"].get(check)) is not None
+            ]
+            axes.plot(
+                *zip(*points, strict=True) if points else ([], []), color=colour, marker=marker,
+                label=check.replace("_", " "), alpha=0.8,
+            )  # fmt: skip
+        axes.set_title(kind)
+        axes.set_yscale("log")
+    figure.supxlabel("width σ of the finest filter, pixels")
+    figure.supylabel("smallest mistake that is rejected")
+    axes.legend(loc="best")
