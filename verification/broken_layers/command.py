@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,10 @@ def _described(row: Row) -> dict[str, Any]:
         "intact": row.intact,
         "checks": [outcome.check for outcome in row.outcomes],
         "killed_by": {
-            outcome.check: {"error": outcome.error, "threshold": outcome.threshold}
+            outcome.check: {
+                name: value if value is None or math.isfinite(value) else None
+                for name, value in (("error", outcome.error), ("threshold", outcome.threshold))
+            }
             for outcome in row.killers
         },
         "naming": [outcome.check for outcome in row.naming],

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from verification.checks.result import NotApplicableError
 from verification.layer.probe import Probe, responses
 from verification.layer.targets import Target
+from verification.reference.errors import NothingToCompareError
 from verification.tolerances import rounding_error
 
 Answers = np.ndarray
@@ -22,12 +22,12 @@ Answers = np.ndarray
 def varying_error(reference: ArrayLike, measured: ArrayLike, offset: ArrayLike = 0.0) -> float:
     """‖reference − measured‖²/‖reference − offset‖²: a large bias hides no error.
 
-    offset: the answers to an image of zeros. Raises NotApplicableError if nothing varies.
+    offset: the answers to an image of zeros. Raises NothingToCompareError if nothing varies.
     """
     near = np.asarray(reference, dtype=np.float64)
     varying = float(((near - np.asarray(offset)) ** 2).sum())
     if not varying:
-        raise NotApplicableError("the answers are zero everywhere, or constant: no error exists")
+        raise NothingToCompareError("the answers are zero everywhere, or constant: no error exists")
     return float(((near - np.asarray(measured)) ** 2).sum()) / varying
 
 

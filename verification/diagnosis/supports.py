@@ -9,6 +9,8 @@ import numpy as np
 from verification.diagnosis.catalogue import Hypothesis
 from verification.layer.reading import ReadFilters, distances
 
+_BEYOND = 0.01
+"""Share of a filter's energy that another scale may leave out."""
 _CUT = 0.1
 """Share of a filter's largest value at its edge from which cutting it is a mistake of its own."""
 
@@ -17,7 +19,8 @@ def support(filters: ReadFilters, scales: Sequence[float]) -> list[Hypothesis]:
     """Supports that are not in proportion to the scales; none if they are.
 
     Two supports are in proportion if they differ by no more than the rounding to a whole pixel on
-    the finer grid, or if what the wider has beyond the other weighs no more than its last ring.
+    the finer grid, or if what the wider has beyond the other weighs little, and no more than its
+    last ring.
     """
     if not out_of_proportion(filters, scales):
         return []
@@ -69,4 +72,4 @@ def _in_proportion(filters: ReadFilters, step: float, fine: int, coarse: int) ->
     energy = (filters.taps[wider] ** 2).sum(axis=(0, 1))
     beyond = float(energy[farther > common].sum())
     last = float(energy[(farther <= common) & (farther > common - pixel)].sum())
-    return beyond <= last
+    return beyond <= min(last, _BEYOND * float(energy.sum()))

@@ -11,11 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
+class NothingToCompareError(ValueError):
+    """Answers that are zero, or constant: no relative error exists."""
+
+
 def equivariance_error(reference: ArrayLike, measured: ArrayLike) -> float:
     """Δ of `measured` against `reference` of the same shape: ‖reference − measured‖²/‖reference‖².
 
     0 means equivariant; two unrelated responses of equal size give about 2.
-    Raises ValueError for different shapes, a value that is not finite, or a reference of zeros.
+    Raises ValueError for different shapes or a value that is not finite, NothingToCompareError for
+    a reference of zeros.
     """
     a, b = np.asarray(reference, dtype=np.float64), np.asarray(measured, dtype=np.float64)
     if a.shape != b.shape:
@@ -26,7 +31,7 @@ def equivariance_error(reference: ArrayLike, measured: ArrayLike) -> float:
         raise ValueError("reference and measured: must be finite everywhere")
     energy = float((a**2).sum())
     if energy == 0:
-        raise ValueError("reference: is zero everywhere, so no relative error exists")
+        raise NothingToCompareError("reference: is zero everywhere, so no relative error exists")
     return float(((a - b) ** 2).sum()) / energy
 
 

@@ -24,6 +24,7 @@ from verification.layer.options import checked_seed
 from verification.layer.probe import complete_pairs, random_probe
 from verification.layer.reading import NotAffineError, read_filters
 from verification.layer.targets import OptionError, Target
+from verification.reference.errors import NothingToCompareError
 from verification.runner.verdict import Outcome, Status, Verdict
 
 _EXPLAINED = {"scaled_copies", "supports", "scale_ratio", "scale_equivariance", "response"}
@@ -131,7 +132,7 @@ def run_check(check: Check, target: Target, seed: int, expected: str | None = No
             result = check.run(target, seed)
             if check.tolerant and target.tolerance is not None:
                 result = replace(result, threshold=target.tolerance)
-        except (NotAffineError, NotApplicableError) as error:
+        except (NotAffineError, NotApplicableError, NothingToCompareError) as error:
             return replace(blank, status=Status.NOT_APPLICABLE, reason=str(error))
         except Exception as error:  # told as an outcome, with its type and words
             outcome = replace(blank, reason=_said(error))
