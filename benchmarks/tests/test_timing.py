@@ -45,7 +45,7 @@ def test_suite_becomes_records(tmp_path: Path) -> None:
     forward, step = records
     assert not any(claim.selects(forward) for claim in load_claims())
     assert [claim.id for claim in load_claims() if claim.selects(step)] == [
-        "cost.step.sesn_scalar_28", "cost.beside_cnn.sesn_scalar_28",
+        "cost.step.sesn_scalar_28", "cost.beside_cnn.sesn_scalar_28", "cost.later.four_scales",
     ]  # fmt: skip
     for record, work in ((forward, "forward"), (step, "step")):
         assert (record.kind, record.protocol) == ("timing", "timing")

@@ -205,7 +205,7 @@ def test_only_what_the_limit_allows_is_drawn_and_nothing_is_no_success(
 
 
 def test_every_kind_has_a_tolerance_that_the_table_names() -> None:
-    assert set(TOLERANCES) >= set(KINDS) - {"mutation"}
+    assert set(TOLERANCES) >= set(KINDS) - {"mutation", "gallery"}
     text = table_of([Result(counts()[0], SAME), Result(counts()[1], FAILED, "why | not")])
     assert "| exact |" in text
     assert "why \\| not" in text

@@ -102,7 +102,7 @@ def _beyond_extent(filters: ReadFilters) -> list[Hypothesis]:
     """Input scales that no output scale should see, as declared, and which one sees."""
     if filters.whole is None or filters.elsewhere <= filters.precision:
         return []
-    energy = (filters.whole**2).sum(axis=(1, 2, 4, 5))  # [S, S_in]
+    energy = (filters.whole**2).sum(axis=(1, 2, *range(4, filters.whole.ndim)))  # [S, S_in]
     seen = energy > filters.precision**2 * energy.max()
     steps = [int(j) - int(i) for i, j in np.argwhere(seen)]
     if min(steps) >= 0:
@@ -123,7 +123,9 @@ def _bias_per_scale(filters: ReadFilters) -> list[Hypothesis]:
     """A bias that is none of all scales."""
     size = float(np.abs(filters.bias).max())
     worst = float(np.abs(filters.bias - filters.bias[:1]).max())
-    weights = float(np.abs(filters.taps).sum(axis=(2, 3, 4)).max(initial=0.0))
+    weights = float(
+        np.abs(filters.taps).sum(axis=tuple(range(2, filters.taps.ndim))).max(initial=0.0)
+    )
     if worst <= 10 * filters.precision * max(size, weights):
         return []
     says = f"bias: differs from scale to scale, by up to {worst:.3g} of {size:.3g}"

@@ -140,6 +140,8 @@ def _correlation(found: FloatArray, wanted: FloatArray, whole: FloatArray) -> fl
 
 def shift(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
     """Found is a copy of filters that are off centre by a part of a pixel."""
+    if pairs[0].found.ndim != 4:  # one or three axes of space
+        return
     fits = [_best_shift(pair) for pair in pairs]
     if np.abs(fits).max() > _MOST_SHIFT:
         return
@@ -169,6 +171,8 @@ def _best_shift(pair: Pair) -> tuple[float, float]:
 
 def orientation(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
     """Found is a copy, turned over or around, at some scale."""
+    if pairs[0].found.ndim != 4:  # one or three axes of space
+        return
     worst = max(pairs, key=difference)
     turns = {**TURNS, "of opposite sign": ("sign", lambda g: -g)}
     for words, (cause, turn) in turns.items():

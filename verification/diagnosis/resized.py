@@ -58,6 +58,8 @@ class Match:
 
 def match_of(pair: Pair) -> Match | None:
     """The resizing that gives the coarse filters; None if none does, or if they are constant."""
+    if pair.found.ndim != 4:  # one or three axes of space
+        return None
     fine, coarse = _block(pair.found), _block(pair.source)
     sides = fine.shape[-1], coarse.shape[-1]
     if min(sides) < 2 or sides[0] == sides[1] or np.ptp(fine) <= _OFF * np.abs(fine).max():

@@ -143,7 +143,13 @@ class _View:
         seen = size > tolerance("integer_translation", self.target.dtype) ** 0.5 * size.max()
         found = []
         for axis in range(dims):
-            at = seen.movedim(axis, 0).flatten(1).any(1).nonzero().flatten()
+            at = (
+                seen.movedim(axis, 0)
+                .reshape(len(seen.movedim(axis, 0)), -1)
+                .any(1)
+                .nonzero()
+                .flatten()
+            )
             if not len(at):
                 return None
             found.append((int(at[0]), int(at[-1])))

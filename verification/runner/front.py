@@ -14,6 +14,7 @@ from verification.layer.options import Options, checked_seed
 from verification.layer.targets import OptionError, Target
 from verification.runner.engine import (
     judge,
+    likely_causes,
     mode_notes,
     replay_line,
     run_check,
@@ -124,14 +125,23 @@ class Judgement:
         return replace(found, replay=replay_line(check, self.origin, self.seed))
 
     def test(self, check: Check) -> None:
-        """One check as a test: skips what does not apply; raises AssertionError for a failure."""
+        """One check as a test: skips what does not apply or cannot be decided.
+
+        Raises AssertionError for a failure, with what it points at and its likely causes.
+        """
         import pytest  # noqa: PLC0415
 
         outcome = self.outcome(check)
         if outcome.status is Status.NOT_APPLICABLE:
             pytest.skip(outcome.reason)
+        if outcome.status is Status.UNDECIDED:
+            pytest.skip(f"undecided: {outcome.reason}")
         if not outcome.status.accepted:
-            raise AssertionError(f"{outcome}\n    points at: {check.points_at}")
+            causes = ()
+            if outcome.status is Status.FAILED:
+                causes = likely_causes(self.target, {check.name}, self.seed)
+            likely = "".join(f"\n    likely cause: {cause}" for cause in causes)
+            raise AssertionError(f"{outcome}\n    points at: {check.points_at}{likely}")
 
 
 @dataclass(frozen=True)

@@ -190,9 +190,38 @@ def test_compiled_layers_are_judged_as_the_layers_are():
     assert all(outcome.status is Status.PASSED for outcome in verdict)
     backwards = torch.compile(Wrapped(layer, lambda f, x: f(x).flip(2)), backend="eager")
     verdict = check_scale_equivariance(
-        backwards, (1.0, 1.5), window=7, in_channels=2, lifts=True, checks=["scale_ratio"]
+        backwards, (1.0, 1.5), window=7, in_channels=2, lifts=True, checks=["supports"]
     )
-    assert [outcome.check for outcome in verdict.complaints] == ["scale_ratio"]
+    assert [outcome.check for outcome in verdict.complaints] == ["supports"]
+
+
+def blurred(x, dims):
+    """A lifting in one to three dimensions of space: [B, 1, …] -> [B, 1, S, …]."""
+    convolve = (nn.functional.conv1d, nn.functional.conv2d, nn.functional.conv3d)[dims - 1]
+    scales = []
+    for sigma in BLURS:
+        u = torch.arange(-int(5 * sigma) - 1, int(5 * sigma) + 2, dtype=x.dtype)
+        weights, y = torch.exp(-(u**2) / (2 * sigma**2)) / sigma, x
+        for axis in range(dims):
+            shape = [len(u) if i == axis else 1 for i in range(dims)]
+            y = convolve(y, weights.reshape(1, 1, *shape), padding=[n // 2 for n in shape])
+        scales.append(y)
+    return torch.stack(scales, 2)
+
+
+BLURS = (1.0, 1.5, 2.25)
+
+
+@pytest.mark.parametrize(("layout", "dims"), [("BCSL", 1), ("BCSHW", 2), ("BCSDHW", 3)])
+def test_layers_in_one_to_three_dimensions(layout, dims):
+    known: dict[str, Any] = {"layout": layout, "window": 27, "in_channels": 1, "lifts": True}
+    right = check_scale_equivariance(lambda x: blurred(x, dims), BLURS, **known)
+    assert right.passed, str(right)
+    wrong = check_scale_equivariance(
+        lambda x: blurred(x, dims).flip(2), BLURS, checks=["scaled_copies"], **known
+    )
+    assert "reversed" in str(wrong)
+    assert wrong.failed
 
 
 def test_exported_programs_are_judged_as_the_layers_are():

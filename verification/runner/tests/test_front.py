@@ -21,7 +21,7 @@ from verification.layer.adapters import Adapted, prepare
 from verification.layer.loading import expectations, load
 from verification.layer.options import Options
 from verification.runner.front import Judgement
-from verification.runner.verdict import Answer, Status
+from verification.runner.verdict import Answer, Outcome, Status
 from verification.tests.layers import Wrapped, build_lifting, build_scale_conv
 
 SCALES = (1.0, 1.5, 2.25)
@@ -319,11 +319,29 @@ def test_parametrised_names_and_marks():
 def test_a_judgement_fails_and_skips_as_a_test():
     wrong = Judgement(BROKEN, Options(scales=(1.0, 3.0, 9.0)))
     by_name = {check.name: check for check in CHECKS}
-    with pytest.raises(AssertionError, match="points at: normalisation"):
+    with pytest.raises(AssertionError, match=r"(?s)points at: normalisation.*likely cause: "):
         wrong.test(by_name["scaled_copies"])
     with pytest.raises(pytest.skip.Exception, match="documented filters are not given"):
         wrong.test(by_name["response"])
     wrong.test(by_name["output"])
+
+
+def test_an_undecided_check_is_skipped_and_not_green():
+    class Open(Judgement):
+        def outcome(self, check):
+            return Outcome(check.name, self.name, Status.UNDECIDED, "too coarse", 0)
+
+    with pytest.raises(pytest.skip.Exception, match="undecided: too coarse"):
+        Open(BROKEN).test(CHECKS[0])
+
+
+def test_one_mistake_in_the_layout_is_one_complaint():
+    def with_ends(x):
+        return torch.stack([x, x, x * torch.inf], 2)
+
+    verdict = check_scale_equivariance(with_ends, (1.0, 1.5, 2.25), in_channels=1)
+    assert [outcome.check for outcome in verdict.complaints] == ["output"]
+    assert "see output" in verdict.of("scaled_copies").reason
 
 
 # --- Shell and plugin -----------------------------------------------------------------------------

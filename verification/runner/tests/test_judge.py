@@ -46,7 +46,9 @@ def test_intact_layers_pass_all_checks_that_apply(kind, dtype):
 
 def test_optional_checks_are_left_out_unless_named():
     optional = {c.name for c in CHECKS if c.optional}
-    assert optional == {"exported", "compiled"} | ({"device"} - _CUDA)
+    assert optional == {"exported", "compiled", "max_projection", "zero_border"} | (
+        {"device"} - _CUDA
+    )
     assert not optional & {o.check for o in judge(intact("scale"))}
 
 
