@@ -11,6 +11,7 @@ from verification.budget import command as budget
 from verification.claims.rules import command as rules
 from verification.console import guarded
 from verification.extras import MissingExtraError
+from verification.profile import command as profiling
 from verification.runner import command as judging
 
 
@@ -54,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     judging.add_options(
         commands.add_parser("judge", help="judge a layer of one's own", description=judging.__doc__)
+    )
+    profiling.add_options(
+        commands.add_parser(
+            "profile",
+            help="where any network loses scale, layer by layer",
+            description=profiling.__doc__,
+        )
     )
     return parser
 

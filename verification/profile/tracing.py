@@ -1,0 +1,280 @@
+"""Follows an image through anybody's network, unit by unit, whatever the units are.
+
+A unit is one call of a module that calls no other, or one operation between modules (an addition, a
+flattening), in the order in which they run. Tensors carry, as an attribute, the grid on which their
+pixels lie; it follows strides, paddings and windows where a module names them, and else the frame.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.autograd.forward_ad as fwd
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from verification.profile.actions import Axis, Grid
+from verification.profile.differences import differenced
+
+_GRID = "_sesn_profile_grid"
+_OF_A_FUNCTION = "re-set the forward grad"
+"""Torch's answer to tangents that are set within a `torch.autograd.Function`."""
+_NO_FORWARD_MODE = ("forward ad", "forward mode ad", "forward-mode", "jvp")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One step of the network: its place in the order, its name, and what it is."""
+
+    index: int
+    name: str
+    kind: str
+    module: nn.Module | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A unit and what it made of its input, as plain tensors; the tangents may be missing."""
+
+    unit: Unit
+    source: Tensor | None
+    source_grid: Grid | None
+    value: Tensor
+    tangent: Tensor | None
+    grid: Grid | None
+
+
+Visit = Callable[[Step], Tensor | None]
+"""Sees each step; what it returns, if anything, is the unit's tangent from there on."""
+
+
+class Tracer:
+    """A network in evaluation mode, which is left as it was found when the block ends.
+
+    output: path of the tensor that is the last unit, such as output['out']; None: the first one.
+    whole: names of units that call modules and are one all the same, as what they do between is a
+    `torch.autograd.Function` of their own. by_differences: names of units whose derivative is by
+    central differences, as they have none.
+    """
+
+    def __init__(self, model: nn.Module, output: str | None = None) -> None:
+        self.model, self.output = model, output
+        self.by_differences: dict[str, str] = {}
+        self.whole: set[str] = set()
+        self._names = {id(module): name for name, module in model.named_modules()}
+
+    def run(self, x: Tensor, tangent: Tensor | None, visit: Visit) -> Tensor:
+        """The chosen output for [B, C, H, W], a dual tensor if a tangent is given.
+
+        The image is the first unit, and the output the last. Where a module has no forward-mode
+        derivative the run is repeated with its differences.
+        Tangents, those of `visit` too, only within `fwd.dual_level()`.
+        """
+        while True:
+            walk = _Walk(self, visit)
+            start = x.clone() if tangent is None else fwd.make_dual(x.clone(), tangent.clone())
+            try:
+                with torch.no_grad(), walk.watching():
+                    _mark(start, (Axis(x.shape[-2]), Axis(x.shape[-1])))
+                    start = walk.step("input", "input", None, start, start)
+                    name, end = self._chosen(self.model(start))
+                    return walk.step(name, "output", None, end, end)
+            except (NotImplementedError, RuntimeError) as error:
+                message = str(error).lower()
+                name = self.name(walk.innermost())
+                if _OF_A_FUNCTION in message and name not in self.whole:
+                    self.whole.add(name)
+                    continue
+                if name in self.by_differences or not any(w in message for w in _NO_FORWARD_MODE):
+                    raise
+                self.by_differences[name] = ""
+
+    def _chosen(self, tree: Any) -> tuple[str, Tensor]:  # noqa: ANN401
+        found = dict(outputs(tree))
+        name = self.output or next(iter(found), "nothing")
+        if name not in found:
+            raise ValueError(f"output={self.output!r}: must be one of {list(found)}")
+        return name, found[name]
+
+    def name(self, module: nn.Module) -> str:
+        """As `named_modules` has it; the network itself is called by its class."""
+        return self._names.get(id(module)) or type(module).__name__
+
+
+class _Walk(TorchFunctionMode):
+    """One run: keeps track of the modules that are being called and names what they do."""
+
+    def __init__(self, tracer: Tracer, visit: Visit) -> None:
+        super().__init__()
+        self.tracer, self.visit = tracer, visit
+        self.stack: list[nn.Module] = []
+        self.closed = 0  # leaves, and this class's own work: nothing within them is a unit
+        self.calls: Counter[str] = Counter()
+
+    def innermost(self) -> nn.Module:
+        return self.stack[-1] if self.stack else self.tracer.model
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Hooks on all modules, taken away afterwards."""
+        modules = dict.fromkeys(self.tracer.model.modules())
+        with contextlib.ExitStack() as undo:
+            for module in modules:
+                for handle in (
+                    module.register_forward_pre_hook(self._enter),
+                    module.register_forward_hook(self._leave, with_kwargs=True),
+                ):
+                    undo.callback(handle.remove)
+                if self.tracer.name(module) in self.tracer.by_differences:
+                    undo.enter_context(differenced(module, self._note(module)))
+            undo.enter_context(self)
+            yield
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None,  # noqa: ANN401
+    ) -> Any:  # fmt: skip  # noqa: ANN401
+        result = function(*args, **(kwargs or {}))
+        if self.closed or not isinstance(result, Tensor | tuple | list):
+            return result
+        marked = [each for each in _tensors((args, kwargs or {})) if hasattr(each, _GRID)]
+        if not marked:  # nothing that the image has become
+            return result
+        source = max(marked, key=lambda each: grid_of(each) is not None)
+        if not isinstance(result, Tensor):
+            for part in _tensors(result):
+                _mark(part, grid_behind(None, grid_of(source), source, part))
+            return result
+        if not result.is_floating_point():
+            return result
+        name = getattr(function, "__name__", str(function)).strip("_")
+        path = self.tracer.name(self.innermost()) if len(self.stack) > 1 else ""
+        return self.step(f"{path}.{name}".strip("."), name, None, source, result)
+
+    def _enter(self, module: nn.Module, args: Any) -> None:  # noqa: ANN401
+        self.stack.append(module)
+        self.closed += self._is_leaf(module)
+
+    def _leave(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:  # noqa: ANN401
+        self.stack.pop()
+        self.closed -= self._is_leaf(module)
+        if self.closed or not self._is_leaf(module) or not isinstance(output, Tensor):
+            return None
+        if not output.is_floating_point():
+            return None
+        source = next(_tensors((args, kwargs)), None)
+        kind = type(module).__name__
+        return self.step(self.tracer.name(module), kind, module, source, output)
+
+    def _is_leaf(self, module: nn.Module) -> bool:
+        tracer = self.tracer
+        own = tracer.name(module) in tracer.by_differences.keys() | tracer.whole
+        if module is tracer.model and not type(module).__module__.startswith("torch.nn"):
+            return own
+        return (
+            all(name == "parametrizations" for name, _ in module.named_children())
+            or own
+            or isinstance(module, nn.MultiheadAttention)  # uses its child's weights alone
+        )
+
+    def _note(self, module: nn.Module) -> Callable[[torch.dtype], None]:
+        name = self.tracer.name(module)
+
+        def note(dtype: torch.dtype) -> None:
+            self.tracer.by_differences[name] = str(dtype).removeprefix("torch.")
+
+        return note
+
+    def step(
+        self, name: str, kind: str, module: nn.Module | None, source: Tensor | None, output: Tensor
+    ) -> Tensor:
+        """Has a unit seen; its output, with the tangent that it has from there on."""
+        self.closed += 1
+        try:
+            source_grid = None if source is None else grid_of(source)
+            value, tangent = fwd.unpack_dual(output)
+            grid = None if source is None else grid_behind(module, source_grid, source, value)
+            self.calls[name] += 1
+            times = self.calls[name]
+            unit = Unit(
+                sum(self.calls.values()) - 1,
+                name if times == 1 else f"{name} #{times}",
+                kind,
+                module,
+            )
+            plain = None if source is None else fwd.unpack_dual(source).primal
+            new = self.visit(Step(unit, plain, source_grid, value, tangent, grid))
+            if new is not None:
+                # A view of another tensor would have its tangent set there as well.
+                output = fwd.make_dual(value.clone() if output._is_view() else value, new)
+            _mark(output, grid)
+        finally:
+            self.closed -= 1
+        return output
+
+
+def grid_of(x: Tensor) -> Grid | None:
+    """Where the tensor's pixels lie, if that is known."""
+    grid: Grid | None = getattr(x, _GRID, None)
+    return grid
+
+
+def _mark(x: Tensor, grid: Grid | None) -> None:
+    """Says of a tensor that the image has become it, and on which grid."""
+    setattr(x, _GRID, grid)
+
+
+def grid_behind(
+    module: nn.Module | None, grid: Grid | None, source: Tensor, value: Tensor
+) -> Grid | None:
+    """The grid of what a module made of a map; None if that is no map."""
+    if grid is None or value.ndim not in {4, 5} or source.ndim not in {4, 5}:
+        return None
+    axes = []
+    for dim, axis in zip((-2, -1), grid, strict=True):
+        size = int(value.shape[dim])
+        taps, stride, padding, dilation = (
+            named(module, name, dim) for name in ("kernel_size", "stride", "padding", "dilation")
+        )
+        if size == axis.size and stride in {None, 1}:
+            axes.append(axis)
+        elif taps is None or stride is None or getattr(module, "transposed", False):
+            axes.append(axis.resized(size))
+        else:
+            axes.append(axis.windowed(taps, stride, padding or 0, dilation or 1, size))
+    return axes[0], axes[1]
+
+
+def named(module: nn.Module | None, name: str, dim: int) -> int | None:
+    """A window's number along an axis, as the modules of torch name it; None if they do not."""
+    found = getattr(module, name, None)
+    if isinstance(found, tuple | list):
+        found = found[dim] if len(found) >= -dim else found[0]
+    return found if isinstance(found, int) else None
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:  # noqa: ANN401
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, dict):
+        yield from _tensors(tuple(tree.values()))
+    elif isinstance(tree, tuple | list):
+        for each in tree:
+            yield from _tensors(each)
+
+
+def outputs(tree: Any, path: str = "output") -> Iterable[tuple[str, Tensor]]:  # noqa: ANN401
+    """The floating tensors of an output of tuples, lists and mappings, with their paths."""
+    if isinstance(tree, Tensor):
+        if tree.is_floating_point():
+            yield path, tree
+    elif isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from outputs(value, f"{path}[{key!r}]")
+    elif isinstance(tree, tuple | list):
+        for i, value in enumerate(tree):
+            yield from outputs(value, f"{path}[{i}]")
