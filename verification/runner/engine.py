@@ -59,7 +59,7 @@ def judge(
         raise OptionError(f"tolerance={tolerance!r}: must be positive")
     expected = dict(expected_failures or {})
     warn_unmatched(expected)
-    outcomes = []
+    outcomes: list[Outcome] = []
     target = replace(target, tolerance=tolerance or target.tolerance)
     for check in named(checks, CHECKS):
         if any(o.check == "output" and not o.status.accepted for o in outcomes):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from verification.checks.registry import CHECKS, Check, named
+from verification.diagnosis import Hypothesis
 from verification.diagnosis.ratios import with_estimated_scales
 from verification.layer.adapters import prepare
 from verification.layer.options import Options, checked_seed
@@ -137,7 +138,7 @@ class Judgement:
         if outcome.status is Status.UNDECIDED:
             pytest.skip(f"undecided: {outcome.reason}")
         if not outcome.status.accepted:
-            causes = ()
+            causes: tuple[Hypothesis, ...] = ()
             if outcome.status is Status.FAILED:
                 causes = likely_causes(self.target, {check.name}, self.seed)
             likely = "".join(f"\n    likely cause: {cause}" for cause in causes)
