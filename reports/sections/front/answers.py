@@ -93,7 +93,7 @@ def on_experiments(material: Material) -> str:
 _RESULTS = {
     SUPPORTED: "agree within ±0.2 points",
     REFUTED: "do not agree",
-    INCONCLUSIVE: "undecided (the interval reaches beyond the margin, or runs are missing)",
+    INCONCLUSIVE: "undecided (two one-sided tests at 5 %: their 90 % interval reaches outside)",
 }
 
 

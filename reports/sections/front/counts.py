@@ -113,8 +113,8 @@ def rest(material: Material) -> str:
     """What is missing, and the hours that it takes."""
     left = remaining(material)
     gpu = (
-        f"**{left.gpu_hours:,.1f} hours on one H100**, which made {left.gpu_runs} of those that "
-        f"are there, {left.gpu_rate:.1f} a minute, several side by side"
+        f"**{left.gpu_hours:,.1f} hours on one H100**, on which {left.gpu_runs} of the "
+        f"finished trainings were made, side by side, at {left.gpu_rate:.1f} trainings a minute"
         if left.gpu_hours is not None
         else "on one H100 unknown: none was made there"
     )
