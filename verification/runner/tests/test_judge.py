@@ -117,9 +117,13 @@ def test_a_cast_that_the_layer_does_not_show_in_its_own_dtype_is_found():
 
 @pytest.mark.parametrize("alter", [crash, nan, lambda f, x: [f(x)]])
 def test_every_check_has_an_outcome_whatever_the_layer_does(alter):
-    verdict = judge(altered(alter))
-    assert [o.check for o in verdict] == [c.name for c in CHECKS if not c.optional]
-    assert sum(o.status is Status.ERROR for o in verdict) > 5
+    target, checks = altered(alter), [c for c in CHECKS if not c.optional]
+    alone = [run_check(check, target, 0) for check in checks]
+    assert sum(o.status is Status.ERROR for o in alone) > 5
+    assert all(o.reason for o in alone)
+    verdict = judge(target)
+    assert [o.check for o in verdict] == [check.name for check in checks]
+    assert [o.check for o in verdict.complaints] == ["output"]
     assert all(o.reason for o in verdict)
 
 
@@ -186,12 +190,12 @@ def test_a_verdict_of_nothing_is_no_pass():
 
 def test_a_verdict_is_told_in_words_and_json():
     verdict = judge(altered(nan), ["output", "input_unchanged", "response"], origin="a.b:c", seed=7)
-    assert verdict.summary == "FAILED: LiftingConv2d: 1 passed, 1 failed, 1 error"
+    assert verdict.summary == "FAILED: LiftingConv2d: 1 failed, 2 not applicable"
     assert "python -m verification judge a.b:c --check output --seed 7" in str(verdict)
     told = json.loads(verdict.to_json())
     assert told["passed"] is False
-    assert [o["status"] for o in told["outcomes"]] == ["failed", "passed", "error"]
-    assert told["outcomes"][1]["threshold"] == 0.0
+    assert [o["status"] for o in told["outcomes"]] == ["failed", "not applicable", "not applicable"]
+    assert told["outcomes"][0]["threshold"] == 0.0
     with pytest.raises(ValueError, match="check='border': must be one of output, input_unchanged"):
         verdict.of("border")
 
