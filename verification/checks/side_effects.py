@@ -97,6 +97,9 @@ def check_follows_weights(module: nn.Module, x: Tensor, name: str) -> CheckResul
             differing = after.numel()
         if differing:
             ways.append((way, differing))
+    kept = 0 if ways else _values_that_stay(module, x)
+    if kept:
+        ways.append(("weights and no bias changed", kept))
     told = "; ".join(f"{way}, {count} values" for way, count in ways) or "none"
     return CheckResult(
         "follows_weights",
@@ -107,6 +110,25 @@ def check_follows_weights(module: nn.Module, x: Tensor, name: str) -> CheckResul
         "something made of the weights is kept too long",
         configuration=_described(x),
     )
+
+
+def _values_that_stay(module: nn.Module, x: Tensor) -> int:
+    """How many values an answer has that is the same for all other weights and the same biases.
+
+    A copy of a module that has been called takes along what was kept of its weights, and then only
+    the bias, which is not kept, moves its answers.
+    """
+    called = copy.deepcopy(module)
+    weights = [p for p in called.parameters() if p.ndim > 1 and p.is_floating_point()]
+    with torch.no_grad():
+        called(x.clone())
+        before = called(x.clone()).clone()
+        for weight in weights:
+            steps = torch.linspace(0.5, 1.5, max(weight.numel(), 1)).reshape(weight.shape)
+            weight.add_(steps.to(weight))
+        after = called(x.clone())
+    stays = bool(weights) and bool(before.count_nonzero()) and torch.equal(before, after)
+    return after.numel() if stays else 0
 
 
 def check_state_complete(

@@ -165,3 +165,26 @@ def test_a_changed_input_and_a_cast_are_found():
     check_input_unchanged(nn.Linear(3, 2), x, "linear").require()
     check_output_dtype(lambda x: x.double(), x, "cast").require_failure("a cast")
     check_output_dtype(nn.Linear(3, 2), x, "linear").require()
+
+
+class KeptBesideItsBias(nn.Module):
+    """Keeps its weight for ever, and its bias not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.kept: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kept is None:
+            self.kept = self.layer.weight.detach().clone()
+        return nn.functional.linear(x, self.kept, self.layer.bias)
+
+
+def test_weights_kept_before_the_copy_are_found():
+    module = KeptBesideItsBias()
+    module(noise(4, 3))
+    found = check_follows_weights(module, noise(4, 3), "kept")
+    assert found.error > 0
+    assert "weights and no bias changed" in found.finding
+    check_follows_weights(nn.Linear(3, 2), noise(4, 3), "linear").require()
