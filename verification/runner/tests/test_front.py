@@ -195,7 +195,15 @@ def test_a_nonlinear_layer_is_held_to_better_than_ignoring_scale():
     assert verdict.of("scale_ratio").status is Status.FAILED
 
 
-CONVOLUTION = nn.Conv2d(1, 4, 3)
+def convolution(seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Conv2d(1, 4, 3)
+
+
+CONVOLUTION, NEARLY_A_MEAN = convolution(0), convolution(8)
+"""The second errs by 0.6 % where one kernel is used for two scales: too little to be decided."""
+
 KERNEL = torch.randn(2, 1, 3, 3, generator=torch.Generator().manual_seed(0)).double()
 
 
@@ -209,12 +217,18 @@ def constant(x):
         (CONVOLUTION, (1, 1.5), {}, Answer.FAILED),
         (lambda x: CONVOLUTION(x).max(1, keepdim=True).values, (1, 1.5), {}, None),
         (lambda x: CONVOLUTION(x)[:, :, None].repeat(1, 1, 2, 1, 1), (1, 1.5), {}, Answer.FAILED),
+        (
+            lambda x: NEARLY_A_MEAN(x)[:, :, None].repeat(1, 1, 2, 1, 1),
+            (1, 1.5),
+            {},
+            Answer.UNDECIDED,
+        ),
         (constant, (1, 1.5), {}, Answer.UNDECIDED),
         (lambda x: x.flip(2).cumsum(2), SCALES, {"lifts": False}, None),
         (lambda x: x[:, :, None], (1.0,), {}, Answer.UNDECIDED),
         (lambda x: x[:, :, None].repeat(1, 1, 3, 1, 1), SCALES, {}, Answer.UNDECIDED),
     ],
-    ids=["convolution", "maximum", "repeated", "constant", "sums", "single", "identity"],
+    ids=["convolution", "maximum", "repeated", "small", "constant", "sums", "single", "identity"],
 )
 def test_what_ignores_scale_never_passes(layer, scales, options, answer):
     verdict = check_scale_equivariance(layer, scales, **options)
