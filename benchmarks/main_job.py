@@ -7,12 +7,11 @@ import time
 from pathlib import Path
 
 from benchmarks import data, theory
-from benchmarks.campaign.lock import underway
-from benchmarks.campaign.plan import run_name
 from benchmarks.data.evidence import measure_data
 from benchmarks.options import add_checkpoints, add_data_dir, add_evidence
 from benchmarks.timing.measure import measure as measure_timing
 from benchmarks.training.devices import find_device
+from benchmarks.training.lock import run_name, underway
 from benchmarks.training.train import train
 from verification.broken_layers.command import measure as measure_mutants
 from verification.claims.records import Record

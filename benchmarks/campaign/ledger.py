@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.campaign.plan import Task, run_name
+from benchmarks.campaign.plan import Task
+from benchmarks.training.lock import run_name
 from benchmarks.training.train import configuration_of
 from verification.claims.records import Record, read_record, read_records
 from verification.claims.validity import UNCOMMITTED, objections

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.studies.plans import Runs, runs_of
+from benchmarks.training.lock import run_name
 from sesn_impl import list_models
 from verification.claims.claim import Cell, Claim
 from verification.claims.protocols import load_protocols
@@ -104,14 +105,6 @@ def plan(
         return sorted(tasks, key=lambda task: (task.seed, task.realisation))
     order = {name: place for place, name in enumerate(dict.fromkeys(c.column for c in cells))}
     return sorted(tasks, key=lambda task: _rank(task, order))
-
-
-def run_name(
-    model: str, augmentation: bool, data: str, protocol: str, realisation: int, seed: int
-) -> str:
-    """Return a name that no other run has, fit for a file."""
-    plus = "+" if augmentation else ""
-    return f"{model}{plus}-{data}-{protocol}-realisation{realisation}-seed{seed}"
 
 
 def method_of(model: str) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.campaign.ledger import finished
-from benchmarks.campaign.lock import locked
 from benchmarks.campaign.plan import Task
+from benchmarks.training.lock import is_underway
 from verification.claims.protocols import load_protocols
 from verification.claims.records import Record, read_records
 
@@ -52,9 +52,9 @@ def status(tasks: Sequence[Task], evidence: Path, *, clean: bool) -> Status:
     """
     records = read_records(evidence) if evidence.exists() else []
     done = finished(evidence, tasks, clean=clean)
-    missing = [task for task in tasks if task not in done]
+    now = {t for t in tasks if t not in done and is_underway(evidence, t.name)}
     times = {task.cell: time for task in tasks if (time := _seconds(task, records)) is not None}
-    return Status(tuple(tasks), done, frozenset(locked(evidence, missing)), times)
+    return Status(tuple(tasks), done, frozenset(now), times)
 
 
 def table(state: Status, workers: int = 1) -> str:

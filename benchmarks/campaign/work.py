@@ -13,10 +13,10 @@ import torch
 
 from benchmarks import data
 from benchmarks.campaign.ledger import finished_record
-from benchmarks.campaign.lock import UnderwayError, underway
 from benchmarks.campaign.plan import Task
 from benchmarks.training.allocator import keep_freed_memory
 from benchmarks.training.devices import find_device
+from benchmarks.training.lock import UnderwayError, underway
 from benchmarks.training.train import forget_checkpoint, train
 from verification.claims.records import Postponed, current_provenance
 

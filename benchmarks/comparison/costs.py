@@ -28,8 +28,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.comparison.session import Session
 from benchmarks.comparison.settings import FRAME, REFERENCE, Settings
-from benchmarks.memory import peak_memory
 from benchmarks.timing.measure import ratio_of
+from benchmarks.timing.memory import peak_memory
 from benchmarks.training.recipes import MNIST_SCALE
 from benchmarks.training.run import make_optimiser
 from sesn_impl import create_model

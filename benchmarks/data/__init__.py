@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks.data import digits, mnist_scale, stl10
 from benchmarks.data.dataset import (
+    BINS_PER_UNIT,
     NUM_CLASSES,
     DataError,
     DataSet,
@@ -22,6 +23,7 @@ NAMES = (
 )  # fmt: skip
 
 __all__ = [
+    "BINS_PER_UNIT",
     "NAMES",
     "NUM_CLASSES",
     "TRAINED",

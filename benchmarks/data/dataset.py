@@ -11,6 +11,7 @@ from torch import Tensor
 from benchmarks import CommandError
 
 NUM_CLASSES = 10
+BINS_PER_UNIT = 10  # true scales are counted in bins 0.1 wide
 
 
 class DataError(CommandError):

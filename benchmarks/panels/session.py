@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from benchmarks.panels.settings import QUICK, WIDE_SUPPORT, Grid, Settings
-from benchmarks.photographs import photograph_data
 from benchmarks.theory.cases import random_rng
+from benchmarks.theory.photographs import photograph_data
 from verification.claims.records import Measurement, Record, measuring
 from verification.signals.warps import WARP
 

@@ -16,9 +16,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.data import TRAINED
+from benchmarks.data import BINS_PER_UNIT, TRAINED
 from benchmarks.studies.bases import BasisSettings
-from benchmarks.training.evaluation import BINS_PER_UNIT
 from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.budget.filters import combine
 from verification.budget.signals import SIGNALS, Draw

@@ -10,8 +10,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from benchmarks.photographs import describe_images
 from benchmarks.theory.cases import random_rng
+from benchmarks.theory.photographs import describe_images
 from benchmarks.theory.session import Session
 from sesn_impl import LiftingConv2d, hermite_basis_a
 from verification.checks.local_raster import (

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.photographs import photograph_data
 from benchmarks.theory.cases import random_rng
+from benchmarks.theory.photographs import photograph_data
 from benchmarks.theory.session import Session
 from sesn_impl import LiftingConv2d, hermite_basis_a
 from verification.checks.raster import measure_raster

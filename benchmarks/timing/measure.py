@@ -17,7 +17,6 @@ from typing import Any
 import torch
 
 from benchmarks import CommandError
-from benchmarks.memory import peak_memory
 from benchmarks.timing import (
     BATCH_VARIABLE,
     DEVICE_VARIABLE,
@@ -28,6 +27,7 @@ from benchmarks.timing import (
     ROUNDS_VARIABLE,
     TEXTBOOK,
 )
+from benchmarks.timing.memory import peak_memory
 from benchmarks.training.devices import device_name
 from sesn_impl import list_models
 from verification.claims.provenance import Provenance, current_provenance

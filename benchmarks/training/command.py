@@ -6,8 +6,6 @@ import argparse
 import json
 
 from benchmarks import data
-from benchmarks.campaign.lock import underway
-from benchmarks.campaign.plan import run_name
 from benchmarks.options import (
     add_checkpoints,
     add_data_dir,
@@ -17,6 +15,7 @@ from benchmarks.options import (
 )
 from benchmarks.training.devices import find_device
 from benchmarks.training.first_epoch import first_epoch
+from benchmarks.training.lock import run_name, underway
 from benchmarks.training.recipes import PROTOCOLS
 from benchmarks.training.train import check, train
 from verification.claims.records import Record

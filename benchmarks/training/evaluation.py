@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.data import Split
+from benchmarks.data import BINS_PER_UNIT, Split
 
-BINS_PER_UNIT = 10  # object scales are counted in bins 0.1 wide
 _BATCH = {"cpu": 256, "cuda": 2000}  # bounds memory; the result does not depend on it
 
 

@@ -27,7 +27,6 @@ from benchmarks.campaign import work as work_module
 from benchmarks.campaign.cluster import local_cluster
 from benchmarks.campaign.execute import SchedulerError, execute
 from benchmarks.campaign.ledger import finished
-from benchmarks.campaign.lock import underway
 from benchmarks.campaign.plan import Task
 from benchmarks.campaign.pool import cores, environments, threads_per_worker
 from benchmarks.campaign.tests.conftest import TASK, make_provenance
@@ -46,6 +45,7 @@ from benchmarks.campaign.tests.processes import (
 from benchmarks.campaign.tests.test_faults import make_settings
 from benchmarks.campaign.work import FAILURES_IN_A_ROW, Settings
 from benchmarks.conftest import make_tiny
+from benchmarks.training.lock import underway
 from benchmarks.training.train import checkpoint_name, configuration_of
 from verification.claims.records import read_records
 

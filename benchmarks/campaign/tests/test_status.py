@@ -10,11 +10,11 @@ import pytest
 
 from benchmarks import __main__ as command_line
 from benchmarks.campaign.ledger import finished, finished_record
-from benchmarks.campaign.lock import underway
 from benchmarks.campaign.plan import Task, plan
 from benchmarks.campaign.status import status, table
 from benchmarks.campaign.tests.conftest import TASK, make_provenance, make_record
 from benchmarks.data import DataSet
+from benchmarks.training.lock import underway
 from benchmarks.training.train import train
 from verification.claims.reading import load_claims
 from verification.claims.records import RecordError, write_record

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import memory
 from benchmarks.comparison import QUICK, REFERENCE, command, costs
 from benchmarks.comparison.costs import Timed, measure_costs, time_rounds
 from benchmarks.comparison.session import Session
+from benchmarks.timing import memory
 from sesn_impl import create_model
 from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records

@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,7 +25,6 @@ except ImportError:  # Windows has other locks, on all its file systems
     fcntl = None  # type: ignore[assignment]
 
 from benchmarks import CommandError
-from benchmarks.campaign.plan import Task
 
 FOLDER = ".underway"
 """Within the folder of evidence; hidden, so that it is no record."""
@@ -42,6 +41,14 @@ class UnderwayError(CommandError):
     """Another process is training this very run."""
 
 
+def run_name(
+    model: str, augmentation: bool, data: str, protocol: str, realisation: int, seed: int
+) -> str:
+    """Return a name that no other run has, fit for a file."""
+    plus = "+" if augmentation else ""
+    return f"{model}{plus}-{data}-{protocol}-realisation{realisation}-seed{seed}"
+
+
 @contextmanager
 def underway(evidence: Path, name: str) -> Iterator[None]:
     """Hold the lock of the run called `name`; raises UnderwayError where another process does.
@@ -54,20 +61,9 @@ def underway(evidence: Path, name: str) -> Iterator[None]:
         yield
 
 
-def locked(evidence: Path, tasks: Iterable[Task]) -> set[Task]:
-    """Which tasks some process is training at this moment, as far as this one may see."""
-    return {task for task in tasks if _is_locked(_path(evidence, task.name))}
-
-
-def _path(evidence: Path, name: str) -> Path:
-    return evidence / FOLDER / f"{name}.lock"
-
-
-def _lease_path(path: Path) -> Path:
-    return path.with_suffix(".lease")
-
-
-def _is_locked(path: Path) -> bool:
+def is_underway(evidence: Path, name: str) -> bool:
+    """Whether some process is training this run at this moment, as far as this one may see."""
+    path = _path(evidence, name)
     with suppress(OSError):  # no such file
         if time.time() - _lease_path(path).stat().st_mtime < LAPSE:
             return True
@@ -80,6 +76,14 @@ def _is_locked(path: Path) -> bool:
         return True
     except OSError:  # no locks here, or not for us: who only looks at a folder may not write it
         return False
+
+
+def _path(evidence: Path, name: str) -> Path:
+    return evidence / FOLDER / f"{name}.lock"
+
+
+def _lease_path(path: Path) -> Path:
+    return path.with_suffix(".lease")
 
 
 def _has_locks(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Peak memory of a training step, in a process of its own: `python -m benchmarks.memory cnn_28`.
+"""Peak memory of a training step, in its own process: `python -m benchmarks.timing.memory cnn_28`.
 
 What the process held at most during a step (VmHWM, which the kernel keeps) minus what it held
 before it (VmRSS): so it counts activations, gradients and the work space of the convolutions, which
@@ -45,7 +45,7 @@ def peak_memory(name: str, batch: int, textbook: bool = False) -> list[int] | No
         return None
     environment = os.environ | _ONE_MAP_PER_BLOCK
     environment["OMP_NUM_THREADS"] = str(torch.get_num_threads())
-    command = [sys.executable, "-m", "benchmarks.memory", name, "--batch", str(batch)]
+    command = [sys.executable, "-m", "benchmarks.timing.memory", name, "--batch", str(batch)]
     run = subprocess.run(
         [*command, "--textbook"] if textbook else command,
         env=environment,
@@ -60,7 +60,7 @@ def peak_memory(name: str, batch: int, textbook: bool = False) -> list[int] | No
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print for each step the bytes that it needs beyond what the process held before."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.timing.memory", description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--textbook", action="store_true")

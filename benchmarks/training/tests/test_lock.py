@@ -17,12 +17,11 @@ import pytest
 
 from benchmarks import __main__ as command_line
 from benchmarks import data
-from benchmarks.campaign import lock
-from benchmarks.campaign.lock import UnderwayError, locked, underway
-from benchmarks.campaign.plan import run_name
-from benchmarks.campaign.tests.conftest import TASK
 from benchmarks.data import DataSet
+from benchmarks.training import lock
+from benchmarks.training.lock import UnderwayError, is_underway, run_name, underway
 
+NAME = run_name("cnn_28", False, "digits", "smoke", 0, 0)
 FORK = multiprocessing.get_context("fork")
 
 
@@ -39,13 +38,13 @@ def hold(evidence: Path, name: str, pipe: Connection) -> None:
 
 def test_second_process_is_refused_until_the_first_dies(tmp_path: Path) -> None:
     ours, theirs = FORK.Pipe()
-    process = FORK.Process(target=hold, args=(tmp_path, TASK.name, theirs))
+    process = FORK.Process(target=hold, args=(tmp_path, NAME, theirs))
     process.start()
     assert ours.recv() == "locked"
-    assert locked(tmp_path, [TASK]) == {TASK}
+    assert is_underway(tmp_path, NAME)
     with (
-        pytest.raises(UnderwayError, match=f"{TASK.name}: another process"),
-        underway(tmp_path, TASK.name),
+        pytest.raises(UnderwayError, match=f"{NAME}: another process"),
+        underway(tmp_path, NAME),
     ):
         pass
     with underway(tmp_path, "another run"):
@@ -53,10 +52,10 @@ def test_second_process_is_refused_until_the_first_dies(tmp_path: Path) -> None:
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    assert locked(tmp_path, [TASK]) == set()
-    with underway(tmp_path, TASK.name):
-        assert locked(tmp_path, [TASK]) == {TASK}
-    assert locked(tmp_path, [TASK]) == set()
+    assert not is_underway(tmp_path, NAME)
+    with underway(tmp_path, NAME):
+        assert is_underway(tmp_path, NAME)
+    assert not is_underway(tmp_path, NAME)
 
 
 def test_plain_command_respects_the_lock(
@@ -65,7 +64,7 @@ def test_plain_command_respects_the_lock(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(data, "load", lambda *_: tiny)
     command = ["train", "--model", "cnn_28", "--evidence", str(tmp_path)]
-    with underway(tmp_path, run_name("cnn_28", False, "digits", "smoke", 0, 0)):
+    with underway(tmp_path, NAME):
         assert command_line.main([*command, "--checkpoints", str(tmp_path / "runs")]) == 2
     assert "another process is training this very run" in capsys.readouterr().err
 
@@ -85,20 +84,20 @@ def test_without_locks_a_file_takes_their_place_and_lapses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = re.escape(socket.gethostname())
-    with underway(tmp_path, TASK.name):
-        assert locked(tmp_path, [TASK]) == {TASK}
+    with underway(tmp_path, NAME):
+        assert is_underway(tmp_path, NAME)
         with (
             pytest.raises(UnderwayError, match=f"{host}, process {os.getpid()} is training"),
-            underway(tmp_path, TASK.name),
+            underway(tmp_path, NAME),
         ):
             pass
-    assert locked(tmp_path, [TASK]) == set()
-    lease = tmp_path / lock.FOLDER / f"{TASK.name}.lease"
+    assert not is_underway(tmp_path, NAME)
+    lease = tmp_path / lock.FOLDER / f"{NAME}.lease"
     lease.write_text("another host, process 7, x")  # killed long ago
     os.utime(lease, (0, 0))
-    assert locked(tmp_path, [TASK]) == set()
-    with underway(tmp_path, TASK.name):
-        assert locked(tmp_path, [TASK]) == {TASK}
+    assert not is_underway(tmp_path, NAME)
+    with underway(tmp_path, NAME):
+        assert is_underway(tmp_path, NAME)
     assert not lease.exists()
 
 
@@ -107,23 +106,23 @@ def test_a_run_without_a_lock_gives_signs_of_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock, "RENEWAL", 0.01)
-    lease = tmp_path / lock.FOLDER / f"{TASK.name}.lease"
-    with underway(tmp_path, TASK.name):
+    lease = tmp_path / lock.FOLDER / f"{NAME}.lease"
+    with underway(tmp_path, NAME):
         os.utime(lease, (0, 0))
         end = time.monotonic() + 20
-        while locked(tmp_path, [TASK]) == set() and time.monotonic() < end:
+        while not is_underway(tmp_path, NAME) and time.monotonic() < end:
             time.sleep(0.01)
-        assert locked(tmp_path, [TASK]) == {TASK}
+        assert is_underway(tmp_path, NAME)
 
 
 def test_who_only_looks_need_not_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with underway(tmp_path, TASK.name):
+    with underway(tmp_path, NAME):
         pass
 
     def refuse(path: object, *_: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "open", refuse)
-    assert locked(tmp_path, [TASK]) == set()
-    with pytest.raises(PermissionError, match="lock"), underway(tmp_path, TASK.name):
+    assert not is_underway(tmp_path, NAME)
+    with pytest.raises(PermissionError, match="lock"), underway(tmp_path, NAME):
         pass
