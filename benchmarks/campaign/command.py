@@ -102,7 +102,8 @@ def _tasks(options: argparse.Namespace) -> list[Task]:
 
 def _status(options: argparse.Namespace) -> None:
     clean = current_provenance().dirty is False
-    state = status(_tasks(options), options.evidence, clean=clean)
+    on_gpu = torch.cuda.is_available()
+    state = status(_tasks(options), options.evidence, clean=clean, on_gpu=on_gpu)
     print(table(state, options.workers or 1))
 
 
@@ -142,7 +143,7 @@ def _run(options: argparse.Namespace) -> int:
         print("note: the sources are not those of a commit; verdicts will not count these runs")
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         print(f"note: the shell made this process ignore INT; `kill {os.getpid()}` ends it cleanly")
-    state = status(tasks, options.evidence, clean=clean)
+    state = status(tasks, options.evidence, clean=clean, on_gpu=options.gpus > 0)
     variables = [] if options.scheduler else _variables(options)
     print(table(state, len(variables) or 1), flush=True)
     if not state.missing:
@@ -167,7 +168,7 @@ def _run(options: argparse.Namespace) -> int:
         variables = _as_many_as_pay(options, state.missing[0], settings)
         settings = replace(settings, threads=options.threads or threads_per_worker(len(variables)))
     outcomes = _execute(state.missing, settings, variables, options.scheduler)
-    after = status(tasks, options.evidence, clean=clean)
+    after = status(tasks, options.evidence, clean=clean, on_gpu=options.gpus > 0)
     print(_summary(outcomes, after, time.time() - begin))
     return 1 if outcomes[FAILED] else 0
 

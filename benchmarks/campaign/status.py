@@ -45,15 +45,19 @@ class Status:
         return sum(task.cell not in self.seconds for task in self.missing)
 
 
-def status(tasks: Sequence[Task], evidence: Path, *, clean: bool) -> Status:
+def status(tasks: Sequence[Task], evidence: Path, *, clean: bool, on_gpu: bool = False) -> Status:
     """Read where the tasks stand; `clean`: whether only records of committed sources count.
+
+    on_gpu: whether the runs to come are timed by records of GPUs or by those of CPUs, which
+    are 10 to 30 times slower and tell nothing of each other.
 
     Raises RecordError for a folder of evidence that holds anything but intact records.
     """
     records = read_records(evidence) if evidence.exists() else []
+    timed = [r for r in records if (r.provenance.device != "cpu") is on_gpu]
     done = finished(evidence, tasks, clean=clean)
     now = {t for t in tasks if t not in done and is_underway(evidence, t.name)}
-    times = {task.cell: time for task in tasks if (time := _seconds(task, records)) is not None}
+    times = {task.cell: time for task in tasks if (time := _seconds(task, timed)) is not None}
     return Status(tuple(tasks), done, frozenset(now), times)
 
 

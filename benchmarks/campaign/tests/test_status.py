@@ -129,6 +129,18 @@ def test_the_newest_of_the_most_alike_tell_the_time(tmp_path: Path) -> None:
     assert remaining() == pytest.approx(80 * 3.0 + 40.0)
 
 
+def test_a_gpu_and_a_cpu_tell_nothing_of_each_other(tmp_path: Path) -> None:
+    write_record(make_record(), tmp_path)
+    on_gpu = make_provenance(device="NVIDIA H100", started="2026-03-01T00:00:00Z")
+    session = {"commit": "0" * 40, "dirty": False, "first_step": 0, "seconds": 80 * 0.1}
+    numbers = dict(make_record().numbers) | {"sessions": [session]}
+    write_record(make_record(numbers=numbers, provenance=on_gpu), tmp_path)
+    tasks = [replace(TASK, realisation=5)]
+    for used, seconds in ((False, 80 * 2.0), (True, 80 * 0.1)):
+        state = status(tasks, tmp_path, clean=True, on_gpu=used)
+        assert state.remaining_seconds == pytest.approx(seconds)
+
+
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--evidence", str(tmp_path / "evidence"), "--columns", "28", "--methods", "cnn"]
     assert command_line.main(["campaign", "status", *options]) == 0
