@@ -156,18 +156,6 @@ def _directions(rng: np.random.Generator, shape: tuple[int, int], dims: int) -> 
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
-def random_plane_waves(
-    rng: np.random.Generator, channels: int = 1, waves: int = 4, max_frequency: float = 0.5
-) -> GaborImage:
-    """A band-limited image: K plane waves per channel, bumps of infinite width.
-
-    Amplitudes are normal, phases uniform, frequencies uniform over the disc of `max_frequency`
-    [radians per pixel]; beyond it the spectrum is zero. Raises ValueError as `random_gabor_image`.
-    """
-    bumps = random_gabor_image(rng, channels, waves, extent=0.0, max_frequency=max_frequency)
-    return replace(bumps, widths=np.full((channels, waves), np.inf))
-
-
 def stack_channels(images: list[GaborImage]) -> GaborImage:
     """One image with the channels of all, in order; all must have the same number of bumps."""
     return GaborImage(

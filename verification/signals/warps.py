@@ -3,8 +3,8 @@
 Convention: images [B, C, H, W], values in any unit; align_corners=False, so pixel i of n covers
 [i, i+1) and its centre lies at i + ½; rescaling keeps the corner of the image fixed. The ratio is
 out/in, and it is the realised one: integer sides are drawn first. When shrinking, kornia blurs by
-a Gaussian of σ = (1/ratio − 1)/2 input pixels, then interpolates bicubically; `resampling` says
-what that does to a plane wave.
+a Gaussian of σ = (1/ratio − 1)/2 input pixels, then interpolates bicubically; what that does to a
+plane wave is known in closed form, which the tests compare with.
 
 A shift moves the image by whole pixels before it is rescaled, and by shift·ratio after it. Only
 shifts for which that is a whole number too are admitted, so that moving is exact on both sides.
@@ -23,11 +23,10 @@ from kornia.geometry.transform import resize
 from sklearn.datasets import load_sample_image
 from torch import Tensor
 
-from verification.signals.resampling import blur_reach
-
 WARP = "kornia resize, bicubic, antialias, align_corners=False"
 """How images are rescaled, as records say it."""
 PHOTOGRAPHS = ("china.jpg", "flower.jpg")
+LEAST_SIGMA = 1e-3  # pixels, of the antialiasing blur
 _AXES = (-2, -1)
 
 
@@ -138,6 +137,14 @@ def valid_margin(ratio: float, after: int, before: int, blurs: bool | None = Non
         return math.ceil(ratio * (border + reach) - 0.5 + 1e-9)
 
     return max(0, first_clean(before // 2), first_clean(0) + after // 2)
+
+
+def blur_reach(ratio: float, blurs: bool) -> int:
+    """Pixels on each side that the antialiasing blur reads along one axis."""
+    if not blurs:
+        return 0
+    taps = int(max(2.0 * 2 * max((1 / ratio - 1) / 2, LEAST_SIGMA), 3))
+    return taps // 2
 
 
 def valid_mask(side: int, margin: int) -> Tensor:

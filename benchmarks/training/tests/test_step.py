@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.conftest import BATCH, EPOCHS, STEPS
 from benchmarks.data import DataSet, unit_range
-from benchmarks.data.augmentation import random_scaling, stl10_augmentation
+from benchmarks.data.augmentation import Augmentation
 from benchmarks.training import recipes
 from benchmarks.training.draws import DrawnDropout, Stream
 from benchmarks.training.graph import EAGER, REPLAYED, Replayed
@@ -154,7 +154,10 @@ def test_draws_are_those_of_their_streams(tiny: DataSet) -> None:
     for step, chosen in enumerate(order.split(BATCH)):
         position, size = STEPS + step, len(chosen)
         assert torch.equal(draws.order[step, :size], chosen)
-        expected = random_scaling(images[chosen], streams.generator(Stream.AUGMENTATION, position))
+        alone = run.augmentation.draw(
+            size, 28, 28, streams.generator(Stream.AUGMENTATION, position)
+        )
+        expected = run.augmentation(images[chosen], alone)
         found = run.augmentation(images[chosen], draws.augmentation[step, :size])
         assert torch.equal(found, expected)
         torch.manual_seed(streams.seed(Stream.DROPOUT, position))
@@ -165,17 +168,16 @@ def test_draws_are_those_of_their_streams(tiny: DataSet) -> None:
     assert torch.equal(later.augmentation, draws.augmentation[2:])
 
 
-def test_crop_flip_and_cutout_are_drawn_as_before() -> None:
-    from benchmarks.data.augmentation import Augmentation
-
+def test_crop_flip_and_cutout_are_drawn_after_the_scaling() -> None:
     images, fill = torch.rand(4, 3, 96, 96), (0.4, 0.5, 0.6)
-    augmentation = Augmentation(True, True, fill)
     generators = [torch.Generator().manual_seed(5) for _ in range(2)]
-    drawn = augmentation.draw(4, 96, 96, generators[0])
-    assert drawn.shape == (4, augmentation.numbers)
-    expected = random_scaling(images, generators[1])
-    expected = stl10_augmentation(expected, generators[1], fill)
-    assert torch.equal(augmentation(images, drawn), expected)
+    both = Augmentation(True, True, fill)
+    drawn = both.draw(4, 96, 96, generators[0])
+    assert drawn.shape == (4, both.numbers)
+    expected = images
+    for each in (Augmentation(True), Augmentation(False, True, fill)):
+        expected = each(expected, each.draw(4, 96, 96, generators[1]))
+    assert torch.equal(both(images, drawn), expected)
 
 
 def test_masks_that_do_not_fit_come_in_parts(

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from kornia.geometry.transform import resize
 
 from verification.reference.errors import equivariance_error
-from verification.signals.analytic import random_gabor_image, random_plane_waves
-from verification.signals.resampling import (
+from verification.signals.analytic import random_gabor_image
+from verification.signals.tests.resampling import (
     INTERPOLATION_GAIN,
     blur_taps,
     deviation_bound,
     predict_warped,
+    random_plane_waves,
     transfer,
 )
 from verification.signals.warps import (

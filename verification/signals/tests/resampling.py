@@ -13,11 +13,14 @@ tests of the warp need no tolerance but rounding.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from verification.signals.analytic import ComplexArray, FloatArray, GaborImage
+from verification.signals.analytic import ComplexArray, FloatArray, GaborImage, random_gabor_image
+from verification.signals.warps import LEAST_SIGMA, blur_reach
 
 CUBIC_REACH = 2
 """Pixels on each side of a position that cubic interpolation reads."""
@@ -25,7 +28,18 @@ INTERPOLATION_GAIN = 1.375
 """Largest sum of |weights| of the cubic, at φ = ½: what one axis can amplify."""
 
 _A = -0.75
-_LEAST_SIGMA = 1e-3
+
+
+def random_plane_waves(
+    rng: np.random.Generator, channels: int = 1, waves: int = 4, max_frequency: float = 0.5
+) -> GaborImage:
+    """A band-limited image: K plane waves per channel, bumps of infinite width.
+
+    Amplitudes are normal, phases uniform, frequencies uniform over the disc of `max_frequency`
+    [radians per pixel]; beyond it the spectrum is zero. Raises ValueError as `random_gabor_image`.
+    """
+    bumps = random_gabor_image(rng, channels, waves, extent=0.0, max_frequency=max_frequency)
+    return replace(bumps, widths=np.full((channels, waves), np.inf))
 
 
 def blur_taps(ratio: float, blurs: bool) -> FloatArray:
@@ -35,18 +49,10 @@ def blur_taps(ratio: float, blurs: bool) -> FloatArray:
     """
     if not blurs:
         return np.ones(1)
-    sigma = max((1 / ratio - 1) / 2, _LEAST_SIGMA)
+    sigma = max((1 / ratio - 1) / 2, LEAST_SIGMA)
     distances = np.arange(-blur_reach(ratio, blurs), blur_reach(ratio, blurs) + 1)
     weights = np.exp(-((distances / sigma) ** 2) / 2)
     return np.asarray(weights / weights.sum())
-
-
-def blur_reach(ratio: float, blurs: bool) -> int:
-    """Pixels on each side that the antialiasing blur reads along one axis."""
-    if not blurs:
-        return 0
-    taps = int(max(2.0 * 2 * max((1 / ratio - 1) / 2, _LEAST_SIGMA), 3))
-    return taps // 2
 
 
 def transfer(ratio: float, blurs: bool, frequency: FloatArray, phase: FloatArray) -> ComplexArray:
