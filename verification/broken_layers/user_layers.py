@@ -413,6 +413,11 @@ USER_LAYERS = (
     UserLayer("bias_with_sigma", "The bias multiplied by σ⁻² with the filters.",
               ("bias_per_scale",),
               _after(lambda y: y + 0.5 * _by_scale([s**-2 for s in SCALES]).to(y.dtype))),
+    UserLayer("bias_per_scale_then_relu", "The same in front of a ReLU.", ("bias_per_scale",),
+              _after(lambda y: (y + _by_scale((0.0, 0.2, 0.4)).to(y.dtype)).relu())),
+    UserLayer("threshold_with_sigma", "Noise is cut off at a threshold that grows with σ.",
+              ("bias_per_scale",),
+              _after(lambda y: (y - _by_scale([s / 3 for s in SCALES]).to(y.dtype)).relu())),
     UserLayer("reshape_without_permute", "[B, S, C, …] reshaped to [B, C, S, …].", ("axes",),
               _after(_reshaped)),
     UserLayer("extent_forgotten", "A scale convolution with K_S = 2, judged as one of K_S = 1.",
@@ -445,7 +450,7 @@ USER_LAYERS = (
 )  # fmt: skip
 _MISSED = {
     "square_root_of_ratio", "one_support", "largest_cut_short", "dilated_with_power",
-    "dilated_transposed", "bias_with_sigma", "gain_after_mixing",
+    "dilated_transposed", "gain_after_mixing",
 }  # fmt: skip
 MISSED = tuple(layer for layer in USER_LAYERS if layer.name in _MISSED)
 """Those that were not rejected with their cause when last measured: what the judge has to learn."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from verification.checks import black_box, judged
+from verification.checks import bias, black_box, judged
 from verification.checks.needs import Need
 from verification.checks.result import CheckResult
 from verification.layer.targets import Target
@@ -220,6 +220,14 @@ CHECKS: tuple[Check, ...] = (
         "no adaptation to scale",
         black_box.class_invariance,
         (_N.CLASSES,),
+        tolerant=True,
+    ),
+    Check(
+        "bias_per_scale",
+        "an image of zeros is answered alike at all scales, and thresholds are the same",
+        "a bias, threshold or norm of its own at each scale",
+        bias.bias_per_scale,
+        (_N.SCALES, _N.PAIR),
         tolerant=True,
     ),
     Check(

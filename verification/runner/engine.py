@@ -19,7 +19,7 @@ from torch import nn
 
 from verification.checks.registry import CHECKS, Check, named
 from verification.checks.result import CheckResult, NotApplicableError
-from verification.diagnosis import Hypothesis, diagnose, explain
+from verification.diagnosis import CAUSES, Hypothesis, diagnose, explain
 from verification.layer.options import checked_seed
 from verification.layer.probe import complete_pairs, random_probe
 from verification.layer.reading import NotAffineError, read_filters
@@ -74,17 +74,17 @@ def judge(
             on_outcome(outcome)
     verdict = Verdict(target.name, tuple(outcomes), reservations=_reservations(target))
     failed = {o.check for o in verdict if o.status is Status.FAILED}
-    causes = likely_causes(target, failed, seed)
+    causes = list(likely_causes(target, failed, seed))
+    # What each failed check says by itself: the mistake it names, or its own name.
+    named_by_checks = [o.cause or o.check for o in verdict if o.status is Status.FAILED]
+    if not causes:
+        known = [name for name in dict.fromkeys(named_by_checks) if name in CAUSES]
+        causes = [Hypothesis(name, f"{name}: {CAUSES[name]}") for name in known]
     return replace(
         verdict,
         findings=tuple(map(str, causes)),
-        causes=tuple(dict.fromkeys([*(c.cause for c in causes), *_causes(verdict)])),
+        causes=tuple(dict.fromkeys([*(c.cause for c in causes), *named_by_checks])),
     )
-
-
-def _causes(verdict: Verdict) -> list[str]:
-    """What each failed check says by itself: the mistake it names, or its own name."""
-    return [o.cause or o.check for o in verdict if o.status is Status.FAILED]
 
 
 def _reservations(target: Target) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from verification.testing.profiles import deep_only
 
 NAMED = tuple(layer for layer in USER_LAYERS if layer not in MISSED)
 QUICK = ("one_kernel", "power_missing", "mirrored_at_one_scale", "resized_without_factor",
-         "reshape_without_permute", "bias_per_scale", "plain_convolution")  # fmt: skip
+         "reshape_without_permute", "threshold_with_sigma", "bias_with_sigma",
+         "plain_convolution")  # fmt: skip
 
 
 def rejected(layer: UserLayer, seed: int = 0) -> None:

@@ -160,6 +160,7 @@ FAMILIES = {
     "closed_form": Family(with_basis_off),
     "sigma_law": Family(with_basis_off),
     "scale_equivariance": perturbed(complete, by_scale),
+    "bias_per_scale": perturbed(complete, by_scale),
     "scaled_copies": perturbed(complete, by_scale),
     "scale_ratio": Family(of_another_ratio, power=1.0),
     "scale_invariance": Family(with_curvature),
