@@ -104,11 +104,3 @@ def computed_by(way: Algorithm | None) -> Iterator[None]:
 
 
 ways = st.sampled_from([None, "direct", "spectral"])
-
-
-def one_thread() -> Iterator[None]:
-    """For a fixture: on tensors this small, threads only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -17,14 +17,9 @@ from sesn_impl.fast import correlate
 from sesn_impl.fast.correlation import direct, spectral
 from sesn_impl.fast.cost import choose
 from sesn_impl.fast.geometry import Axis, Geometry
-from sesn_impl.tests.against_textbook import assert_same, one_thread
+from sesn_impl.tests.against_textbook import assert_same
 
 ALGORITHMS = [direct, spectral]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    yield from one_thread()
 
 
 @st.composite

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sesn_impl import (
     LiftingConv2d,
     ProjectedConv2d,
     ScaleConv2d,
     hermite_basis_a,
-)
-from sesn_impl.baselines import (
-    ColumnConv2d,
-    ColumnLiftingConv2d,
-    DilatedScaleConv2d,
-    GaussianScaleSpace,
-    LogRadialConv2d,
-    MagnitudeConv2d,
-    ScaleInvariantConv2d,
-    VectorConv2d,
-    VectorLiftingConv2d,
 )
 from sesn_impl.fast.cost import Algorithm
 from sesn_impl.tests.against_textbook import (
@@ -36,16 +22,10 @@ from sesn_impl.tests.against_textbook import (
     assert_same,
     computed_by,
     input_for,
-    one_thread,
     randomise,
     response_and_gradients,
 )
 from sesn_impl.textbook import textbook_twin
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    yield from one_thread()
 
 
 def change_in_place(layer: Layer) -> None:
@@ -146,89 +126,3 @@ def test_inference_may_come_before_training(way: Algorithm) -> None:
             layer(x)
         actual = response_and_gradients(layer, x, 2)
     assert_same(actual, response_and_gradients(textbook_twin(layer), x, 2))
-
-
-def test_threads_may_share_a_layer() -> None:
-    """Images of other sizes in other threads change nothing: a forward pass leaves no state."""
-    layer = randomise(ScaleConv2d(2, 3, BASIS, padding=3), 0).eval()
-    images = [input_for(layer, 1, extra) for extra in ((19, 19), (34, 9), (27, 27))]
-    before = {name: id(value) for name, value in vars(layer).items()}
-    wrong: list[int] = []
-    with torch.inference_mode():
-        expected = [layer(x) for x in images]
-
-    def work(first: int) -> None:
-        with torch.inference_mode():
-            for i in range(first, first + 30):
-                if not torch.allclose(layer(images[i % 3]), expected[i % 3], atol=1e-4):
-                    wrong.append(i)
-
-    threads = [threading.Thread(target=work, args=(first,)) for first in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-    assert {name: id(value) for name, value in vars(layer).items()} == before
-
-
-def every_kind() -> dict[str, Callable[[], tuple[nn.Module, Tensor]]]:
-    """A module of every method that holds tensors beside its parameters, and an input for it."""
-    image, stack = torch.ones(1, 2, 12, 12), torch.ones(1, 2, 3, 12, 12)
-    field, copies = torch.ones(1, 2, 2, 12, 12), torch.ones(1, 2, 2, 12, 12)
-    return {
-        "lifting": lambda: (LiftingConv2d(2, 3, BASIS, padding=3), image),
-        "scale": lambda: (ScaleConv2d(2, 3, BASIS, padding=3), stack),
-        "projected": lambda: (ProjectedConv2d(LiftingConv2d(2, 3, BASIS, padding=3)), image),
-        "dss_stack": lambda: (GaussianScaleSpace(2, zero_scale=0.25), image),
-        "dss": lambda: (DilatedScaleConv2d(2, 3, 3, num_scales=2), copies),
-        "sevf_lifting": lambda: (VectorLiftingConv2d(2, 3, 3, padding=1), image),
-        "sevf": lambda: (VectorConv2d(2, 3, 3, padding=1), field),
-        "sevf_magnitude": lambda: (MagnitudeConv2d(2, 3, 3, padding=1), image),
-        "si_convnet": lambda: (ScaleInvariantConv2d(2, 3, 3, (0.7, 1.0, 1.4), padding=1), image),
-        "sicnn_lifting": lambda: (ColumnLiftingConv2d(2, 3, 3, (0.7, 1.0, 1.4)), image),
-        "sicnn": lambda: (ColumnConv2d(2, 3, 3, (0.7, 1.0, 1.4)), stack),
-        "ss_cnn": lambda: (LogRadialConv2d(2, 3, (3, 5, 7), 5), image),
-    }
-
-
-def on_meta_then_assigned(make: Callable[[], nn.Module], original: nn.Module) -> nn.Module:
-    with torch.device("meta"):
-        layer = make()
-    layer.load_state_dict(original.state_dict(), assign=True)
-    return layer
-
-
-def on_meta_then_emptied(make: Callable[[], nn.Module], original: nn.Module) -> nn.Module:
-    with torch.device("meta"):
-        layer = make()
-    layer.to_empty(device="cpu").load_state_dict(original.state_dict())
-    return layer
-
-
-def emptied(make: Callable[[], nn.Module], original: nn.Module) -> nn.Module:
-    layer = make().to_empty(device="cpu")
-    layer.load_state_dict(original.state_dict())
-    return layer
-
-
-def copied(make: Callable[[], nn.Module], original: nn.Module) -> nn.Module:
-    return copy.deepcopy(original)
-
-
-def pickled(make: Callable[[], nn.Module], original: nn.Module) -> nn.Module:
-    return pickle.loads(pickle.dumps(original))  # type: ignore[no-any-return]
-
-
-@pytest.mark.parametrize(
-    "road", [on_meta_then_assigned, on_meta_then_emptied, emptied, copied, pickled]
-)
-@pytest.mark.parametrize("kind", every_kind())
-def test_a_state_makes_the_same_layer_on_every_road(
-    kind: str, road: Callable[[Callable[[], nn.Module], nn.Module], nn.Module]
-) -> None:
-    """What follows from the configuration is right wherever memory came from."""
-    original, x = every_kind()[kind]()
-    other = road(lambda: every_kind()[kind]()[0], original)
-    assert torch.equal(other(x), original(x))
-    assert torch.equal(other.double()(x.double()), original.double()(x.double()))

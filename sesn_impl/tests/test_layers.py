@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,18 +29,12 @@ from sesn_impl.tests.against_textbook import (
     computed_by,
     input_for,
     layers,
-    one_thread,
     randomise,
     response_and_gradients,
     seeds,
     ways,
 )
 from sesn_impl.textbook import TextbookLiftingConv2d, TextbookScaleConv2d, textbook_twin
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    yield from one_thread()
 
 
 @settings(deadline=None, derandomize=True, max_examples=200)

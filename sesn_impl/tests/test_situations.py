@@ -1,6 +1,6 @@
 """Every layer in every situation that PyTorch layers get into: the answer is the same.
 
-The matrix is the product of two tables, LAYERS and SITUATIONS, and grows with either.
+The matrix is the product of two tables, `every_layer.LAYERS` and SITUATIONS, and grows with either.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import pickle
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,82 +25,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from sesn_impl import (
-    LiftingConv2d,
-    ProjectedConv2d,
-    ScaleConv1x1,
-    ScaleConv2d,
-    ScaleMaxProjection,
-    bspline_basis,
-    create_model,
-    fourier_bessel_basis,
-    hermite_basis_a,
-    leaf_modules,
-)
-from sesn_impl.baselines import (
-    ColumnBatchNorm2d,
-    ColumnConv2d,
-    ColumnLiftingConv2d,
-    DilatedScaleConv2d,
-    GaussianScaleSpace,
-    LogRadialConv2d,
-    MagnitudeConv2d,
-    ScaleInvariantConv2d,
-    VectorBatchNorm2d,
-    VectorConv2d,
-    VectorLiftingConv2d,
-    VectorMaxPool2d,
-)
-from sesn_impl.tests.against_textbook import one_thread
-
-BASIS = hermite_basis_a(7, (1.0, 1.5, 2.0), 3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    yield from one_thread()
-
-
-LAYERS: dict[str, Callable[[], nn.Module]] = {
-    "lifting": lambda: LiftingConv2d(2, 3, BASIS, padding="same"),
-    "lifting, B-splines": lambda: LiftingConv2d(2, 3, bspline_basis(7, (1.0, 2.0), 3)),
-    "lifting, reflecting": lambda: LiftingConv2d(2, 3, BASIS, (2, 1), 3, padding_mode="reflect"),
-    "scale": lambda: ScaleConv2d(2, 3, BASIS, 2, padding=(3, 2)),
-    "scale, Fourier-Bessel": lambda: ScaleConv2d(
-        2, 3, fourier_bessel_basis(7, (1.0, 1.5, 2.0), 2), stride=2
-    ),
-    "1x1": lambda: ScaleConv1x1(2, 3, stride=(1, 2)),
-    "projected": lambda: ProjectedConv2d(LiftingConv2d(2, 3, BASIS, padding=3)),
-    "projection": ScaleMaxProjection,
-    "stack": lambda: nn.Sequential(
-        LiftingConv2d(2, 3, BASIS, padding=3), nn.ReLU(), nn.MaxPool3d((1, 2, 2)),
-        ScaleConv2d(3, 2, BASIS, padding=3), ScaleMaxProjection(),
-    ),
-}  # fmt: skip
-SIZES = (0.5, 1.0, 2.0)
-BASELINES: dict[str, Callable[[], nn.Module]] = {
-    "SiCNN, lifting": lambda: ColumnLiftingConv2d(2, 3, 3, SIZES),
-    "SiCNN": lambda: ColumnConv2d(2, 3, 3, SIZES),
-    "SiCNN, norm": lambda: ColumnBatchNorm2d(2, 3).eval(),
-    "SI-ConvNet": lambda: ScaleInvariantConv2d(2, 3, 3, SIZES, padding=1),
-    "SEVF, scalar": lambda: MagnitudeConv2d(2, 3, 3, padding=1),
-    "SEVF, lifting": lambda: VectorLiftingConv2d(2, 3, 3, padding=1),
-    "SEVF": lambda: VectorConv2d(2, 3, 3, padding=1),
-    "SEVF, pool": lambda: VectorMaxPool2d(2),
-    "SEVF, norm": lambda: VectorBatchNorm2d(2).eval(),
-    "DSS, lifting": lambda: GaussianScaleSpace(3, 0.5),
-    "DSS": lambda: DilatedScaleConv2d(2, 3, 3, 2, scale_extent=2),
-    "SS-CNN": lambda: LogRadialConv2d(2, 3, (3, 5, 7), 5),
-}
-LAYERS |= BASELINES
-ON_SCALES = ("scale", "scale, Fourier-Bessel", "1x1", "projection", "SiCNN", "SiCNN, norm", "DSS")
-ON_FIELDS = ("SEVF", "SEVF, pool", "SEVF, norm")
-
-
-def image_for(name: str, height: int = 14, width: int = 11, batch: int = 2) -> Tensor:
-    scales = (3,) if name in ON_SCALES else (2,) if name in ON_FIELDS else ()
-    generator = torch.Generator().manual_seed(height * 1000 + width)
-    return torch.randn(batch, 2, *scales, height, width, generator=generator)
+from sesn_impl import create_model, leaf_modules
+from sesn_impl.tests.every_layer import LAYERS, image_for
 
 
 def in_threads(layer: nn.Module, name: str, expected: Tensor) -> None:
@@ -244,6 +170,22 @@ def made_on_meta_and_assigned(layer: nn.Module, name: str, expected: Tensor) -> 
     assert torch.equal(other(image_for(name)), expected)
 
 
+def made_on_meta_and_emptied(layer: nn.Module, name: str, expected: Tensor) -> None:
+    with torch.device("meta"):
+        other = LAYERS[name]()
+    other.to_empty(device="cpu").load_state_dict(layer.state_dict())
+    assert torch.equal(other(image_for(name)), expected)
+    assert torch.equal(
+        other.double()(image_for(name).double()), layer.double()(image_for(name).double())
+    )
+
+
+def emptied(layer: nn.Module, name: str, expected: Tensor) -> None:
+    other = LAYERS[name]().to_empty(device="cpu")
+    other.load_state_dict(layer.state_dict())
+    assert torch.equal(other(image_for(name)), expected)
+
+
 def saved_and_loaded(layer: nn.Module, name: str, expected: Tensor) -> None:
     file = io.BytesIO()
     torch.save(layer.state_dict(), file)
@@ -296,8 +238,9 @@ def trained_after_inference(layer: nn.Module, name: str, expected: Tensor) -> No
 SITUATIONS: list[Callable[..., None]] = [
     in_threads, in_and_out_of_autocast, compiled, exported, to_onnx, traced_and_saved,
     extracted_by_fx, under_functional_transforms, distributed, sharded, copied, pickled,
-    made_on_meta_and_assigned, saved_and_loaded, moved_through_dtypes, after_120_image_sizes,
-    of_an_empty_batch, in_other_memory_orders, trained_after_inference,
+    made_on_meta_and_assigned, made_on_meta_and_emptied, emptied, saved_and_loaded,
+    moved_through_dtypes, after_120_image_sizes, of_an_empty_batch, in_other_memory_orders,
+    trained_after_inference,
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,23 +16,12 @@ from sesn_impl import (
     LiftingConv2d,
     ScaleConv2d,
     SteerableBasis,
+    baselines,
     bspline_basis,
     create_model,
     hermite_basis_a,
     hermite_basis_b,
     list_models,
-)
-from sesn_impl.baselines import (
-    ColumnBatchNorm2d,
-    ColumnConv2d,
-    ColumnLiftingConv2d,
-    DilatedScaleConv2d,
-    GaussianScaleSpace,
-    LogRadialConv2d,
-    MagnitudeConv2d,
-    ScaleInvariantConv2d,
-    VectorConv2d,
-    VectorLiftingConv2d,
 )
 
 BASIS = hermite_basis_a(7, (1.0, 1.5, 2.0), 3)
@@ -148,51 +138,51 @@ def test_a_missing_weight_is_still_named() -> None:
 SCALES, OTHERS = (0.5, 1.0, 2.0), (0.6, 1.0, 2.0)
 BASELINES: dict[str, tuple[Callable[..., nn.Module], dict[str, Any], dict[str, Any], str]] = {
     "SiCNN, lifting": (
-        lambda scales: ColumnLiftingConv2d(1, 2, 3, scales), {"scales": SCALES},
+        partial(baselines.ColumnLiftingConv2d, 1, 2, 3), {"scales": SCALES},
         {"scales": OTHERS}, r"scales \(0.5, 1, 2\) here, \(0.6, 1, 2\) there",
     ),
     "SiCNN": (
-        lambda scales: ColumnConv2d(1, 2, 3, scales), {"scales": SCALES},
+        partial(baselines.ColumnConv2d, 1, 2, 3), {"scales": SCALES},
         {"scales": SCALES[1:]}, "number of scales 3 here, 2 there",
     ),
     "SiCNN, norm": (
-        ColumnBatchNorm2d, {"channels": 2, "num_columns": 6}, {"channels": 3, "num_columns": 4},
-        r"channels and columns \(2, 6\) here, \(3, 4\) there",
+        baselines.ColumnBatchNorm2d, {"channels": 2, "num_columns": 6},
+        {"channels": 3, "num_columns": 4}, r"channels and columns \(2, 6\) here, \(3, 4\) there",
     ),
     "SI-ConvNet": (
-        lambda scales: ScaleInvariantConv2d(1, 2, 3, scales), {"scales": SCALES},
+        partial(baselines.ScaleInvariantConv2d, 1, 2, 3), {"scales": SCALES},
         {"scales": OTHERS}, r"scales \(0.5, 1, 2\) here, \(0.6, 1, 2\) there",
     ),
     "SEVF, scalar": (
-        lambda **o: MagnitudeConv2d(1, 2, 3, **o), {}, {"base": 1.3}, "base 1.26 here, 1.3 there"
+        partial(baselines.MagnitudeConv2d, 1, 2, 3), {}, {"base": 1.3}, "base 1.26 here, 1.3 there"
     ),
     "SEVF, lifting": (
-        lambda **o: VectorLiftingConv2d(1, 2, 3, **o), {"steps": (-1, 0, 1)},
+        partial(baselines.VectorLiftingConv2d, 1, 2, 3), {"steps": (-1, 0, 1)},
         {"steps": (0, 1, 2)}, r"steps \(-1, 0, 1\) here, \(0, 1, 2\) there",
     ),
     "SEVF, angles": (
-        lambda **o: VectorConv2d(1, 2, 3, **o), {}, {"angle_range": 1.0}, "angle_range 2.094"
+        partial(baselines.VectorConv2d, 1, 2, 3), {}, {"angle_range": 1.0}, "angle_range 2.094"
     ),
     "SEVF, turn": (
-        lambda **o: VectorConv2d(1, 2, 3, **o), {}, {"turn": -1}, "turn 1 here, -1 there"
+        partial(baselines.VectorConv2d, 1, 2, 3), {}, {"turn": -1}, "turn 1 here, -1 there"
     ),
     "DSS, blurs": (
-        lambda **o: GaussianScaleSpace(2, **o), {"zero_scale": 0.25}, {"zero_scale": 0.5},
+        partial(baselines.GaussianScaleSpace, 2), {"zero_scale": 0.25}, {"zero_scale": 0.5},
         "zero_scale 0.25 here, 0.5 there",
     ),
     "DSS": (
-        lambda **o: DilatedScaleConv2d(1, 2, 3, **o), {"num_scales": 3}, {"num_scales": 4},
+        partial(baselines.DilatedScaleConv2d, 1, 2, 3), {"num_scales": 3}, {"num_scales": 4},
         "num_scales 3 here, 4 there",
     ),
     "DSS, base": (
-        lambda **o: DilatedScaleConv2d(1, 2, 3, 3, **o), {}, {"base": 3}, "base 2 here, 3 there"
+        partial(baselines.DilatedScaleConv2d, 1, 2, 3, 3), {}, {"base": 3}, "base 2 here, 3 there"
     ),
     "SS-CNN": (
-        lambda sizes: LogRadialConv2d(1, 2, sizes, 5), {"sizes": (3, 5)}, {"sizes": (3, 7)},
-        r"sizes \(3, 5\) here, \(3, 7\) there",
+        partial(baselines.LogRadialConv2d, 1, 2, reference_size=5), {"sizes": (3, 5)},
+        {"sizes": (3, 7)}, r"sizes \(3, 5\) here, \(3, 7\) there",
     ),
     "SS-CNN, steered": (
-        lambda **o: LogRadialConv2d(1, 2, (3, 5), **o), {"reference_size": 5},
+        lambda **o: baselines.LogRadialConv2d(1, 2, (3, 5), **o), {"reference_size": 5},
         {"reference_size": 3}, "reference_size 5 here, 3 there",
     ),
 }  # fmt: skip

@@ -1,25 +1,14 @@
-"""Tests on few and small images, where several threads only wait for each other."""
+"""Few and small images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import torch
 from torch import Tensor
 
 from benchmarks.comparison.scenes import random_scenes, small_digits
 from benchmarks.data import DataSet, digits
 from verification.signals.analytic import GaborImage
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
