@@ -19,6 +19,7 @@ def lifting(seed=0, outputs=2, padding=9):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         layer = LiftingConv2d(1, outputs, BASIS, padding=padding).double()
+        assert layer.bias is not None
         nn.init.uniform_(layer.bias, 0.2, 0.8)
     return layer
 
