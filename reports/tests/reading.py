@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from reports.document.report import Report
+
 _CODE = re.compile(r"`+[^`\n]*`+")
 _INLINE = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _REFERENCE = re.compile(r"(?<!\\)\[([^\]]+)\](?![(\[:])")
@@ -65,6 +67,14 @@ def link_problems(text: str, folder: Path) -> list[str]:
         elif place and place not in anchors((folder / name).read_text(encoding="utf-8")):
             problems.append(f"no anchor {target}")
     return problems
+
+
+def text_of(report: Report, page: str = "") -> str:
+    """One page of a report, or all of them one after the other."""
+    if page:
+        return report.files[page].decode()
+    pages = [name for name in report.files if name.endswith(".md")]
+    return "\n".join(report.files[name].decode() for name in pages)
 
 
 def _cells(line: str) -> list[str]:

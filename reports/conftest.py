@@ -1,3 +1,5 @@
+"""Reports that several tests look at."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -34,11 +36,3 @@ def small(tmp_path: Path) -> list[str]:
     """Arguments of the command for a folder with one record, of which no figure is drawn."""
     evidence = write_all(theorems()[:1], tmp_path / "evidence")
     return ["--evidence", str(evidence), "--output", str(tmp_path / "reports")]
-
-
-def text_of(report: Report, page: str = "") -> str:
-    """One page of a report, or all of them one after the other."""
-    if page:
-        return report.files[page].decode()
-    pages = [name for name in report.files if name.endswith(".md")]
-    return "\n".join(report.files[name].decode() for name in pages)

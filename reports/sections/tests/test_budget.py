@@ -16,7 +16,7 @@ from reports.sections.budget import layers as budget_layer
 from reports.sections.budget import supports as budget_supports
 from reports.sections.budget.findings import findings
 from reports.tests import synthetic
-from reports.tests.conftest import text_of
+from reports.tests.reading import text_of
 from reports.tests.synthetic import CLAIMS, OLD_BUDGET
 from verification.claims.records import Record, RecordError
 

@@ -15,7 +15,7 @@ from reports.sections.accuracy import rejects
 from reports.sections.accuracy.trainings import write as write_trainings
 from reports.sections.budget.findings import findings
 from reports.sections.front.answers import on_experiments, on_theory
-from reports.tests.conftest import text_of
+from reports.tests.reading import text_of
 from reports.tests.synthetic import (
     CLAIMS,
     budgets,

@@ -19,7 +19,7 @@ from reports.readers.material import Material
 from reports.tests.synthetic import CLAIMS
 from verification.claims.records import Record, RecordError, read_record, read_records, write_record
 
-EVIDENCE = Path(__file__).parents[1] / "evidence"
+EVIDENCE = Path(__file__).parents[2] / "evidence"
 RECORDS = read_records(EVIDENCE)
 
 

@@ -17,7 +17,7 @@ from verification.claims.claim import Cell, Ranking
 from verification.claims.records import Record, read_records
 from verification.claims.rules.planning import fewest_pairs
 
-EVIDENCE = Path(__file__).parents[1] / "evidence"
+EVIDENCE = Path(__file__).parents[2] / "evidence"
 BY_ID = {claim.id: claim for claim in CLAIMS}
 
 

@@ -16,8 +16,7 @@ from reports.drawings import comparison as comparison_plot
 from reports.readers.comparison import FLOOR, read_comparison
 from reports.readers.material import Material
 from reports.sections.methods import comparison
-from reports.tests.conftest import text_of
-from reports.tests.reading import table_problems
+from reports.tests.reading import table_problems, text_of
 from reports.tests.synthetic import CLAIMS, COMPARED, provenance, trained
 from reports.tests.synthetic import comparison as invented
 from verification.claims.records import Record, RecordError

@@ -20,7 +20,7 @@ from reports.document.report import (
     write_report,
 )
 from reports.readers.material import Material
-from reports.tests.conftest import text_of
+from reports.tests.reading import text_of
 from reports.tests.synthetic import CLAIMS, full_set, make, provenance, theorems, trained, write_all
 
 CNN = "count.mnist.cnn"

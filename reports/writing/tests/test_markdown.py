@@ -11,13 +11,13 @@ import pytest
 
 from reports.document.pages import PAGES, REPORT
 from reports.document.report import Report, write_report
-from reports.tests.conftest import text_of
 from reports.tests.reading import (
     anchors,
     link_problems,
     report_link_problems,
     table_problems,
     tables,
+    text_of,
 )
 from reports.tests.synthetic import CLAIMS
 from reports.writing.markdown import clipped, code, plain, table

@@ -12,7 +12,7 @@ from reports.document.report import Report
 from reports.readers.material import Material
 from reports.readers.panels import read_panels
 from reports.sections import panels
-from reports.tests.conftest import text_of
+from reports.tests.reading import text_of
 from reports.tests.synthetic import CLAIMS
 from reports.tests.synthetic import panels as invented
 from verification.claims.records import Record, RecordError
