@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from benchmarks.gallery import ENTRIES, RANDOM, SEEDS, power
 from benchmarks.gallery.entry import Entry
-from benchmarks.gallery.judging import counted, judged, wrong
+from benchmarks.gallery.judging import counted, judged, mistaken, wrong
 from benchmarks.gallery.random_layers import random_layer
 from benchmarks.options import add_checkpoints, add_evidence
+from verification.broken_layers.user_layers import USER_LAYERS, UserLayer
 from verification.claims.provenance import current_provenance
 from verification.claims.records import Record, measuring
 from verification.files import write_through
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     record = measure(seeds, random, options.evidence, Kept(options.checkpoints))
     print("\n".join(as_text(record)))
     numbers = record.numbers
-    return int(bool(numbers["value"]))
+    return int(any(numbers[name] for name in ("wrong_pass", "wrong_fail", "random_failed")))
 
 
 class Kept:
@@ -84,15 +85,20 @@ def measure(
     evidence: Path,
     kept: Kept,
     entries: Sequence[Entry] = ENTRIES,
+    mistakes: Sequence[UserLayer] = USER_LAYERS,
     widths: Sequence[float] = power.WIDTHS,
     sizes: Sequence[float] = power.SIZES,
 ) -> Record:
-    """Judge the entries on seeds 0, 1, …, random layers, and the power of the checks; one record.
+    """Judge entries and mistakes on seeds 0, 1, …, random layers, power of the checks; one record.
 
     A library that does not import is listed with the error's words.
     """
+    enough = seeds >= SEEDS["full"] and random >= RANDOM["full"]
+    everything = (entries, mistakes) == (ENTRIES, USER_LAYERS)
     configuration = {
-        "layers": len(entries), "random": random, "widths": list(widths), "sizes": list(sizes),
+        "scope": "full" if enough and everything else "part",
+        "layers": len(entries), "mistakes": len(mistakes), "random": random,
+        "widths": list(widths), "sizes": list(sizes),
     }  # fmt: skip
     with measuring(
         "gallery",
@@ -113,8 +119,12 @@ def measure(
             kept.get(f"random-{seed}", partial(_random, seed))
             for seed in tqdm(range(random), "random layers", disable=None)
         ]
+        broken = [
+            kept.get(f"mistake-{layer.name}-{seeds}", partial(mistaken, layer, range(seeds)))
+            for layer in tqdm(mistakes, "mistakes", disable=None)
+        ]
         curves = kept.get("power", lambda: list(power.curves(widths, sizes)))
-        measurement.numbers.update(numbers_of(rows, absent, drawn, curves))
+        measurement.numbers.update(numbers_of(rows, absent, drawn, broken, curves))
     assert measurement.record is not None
     return measurement.record
 
@@ -128,16 +138,18 @@ def numbers_of(
     rows: list[dict[str, Any]],
     absent: list[dict[str, str]],
     drawn: list[dict[str, Any]],
+    broken: list[dict[str, Any]],
     curves: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """What the record holds. value: verdicts that contradict the truth, of all layers."""
-    counts = counted(rows)
+    """What the record holds: the counts that claims are about, and what they count."""
     failed = [each for each in drawn if each["answer"] == "FAILED"]
     answers = [each["answer"] for each in drawn]
     return {
-        "value": counts["wrong_pass"] + counts["wrong_fail"] + len(failed),
-        "counts": counts,
-        "layers": rows,
+        **counted(rows),
+        "random_failed": len(failed),
+        "unnamed": sum(not all(v["named"] for v in row["verdicts"]) for row in broken),
+        "rows": rows,
+        "mistakes": broken,
         "absent": absent,
         "random": {
             "layers": len(drawn),
@@ -154,27 +166,39 @@ def numbers_of(
 def as_text(record: Record) -> list[str]:
     """The table for a terminal: a line for each layer."""
     numbers = record.numbers
-    lines = [_line(row) for row in numbers["layers"]]
+    lines = [_line(row) for row in numbers["rows"]]
     lines += [f"{each['name']}: not judged: {each['why']}" for each in numbers["absent"]]
-    counts, drawn = numbers["counts"], numbers["random"]
+    lines += [
+        f"not rejected and named on every seed: {row['name']}: {_answers(row)}"
+        for row in numbers["mistakes"]
+        if not all(verdict["named"] for verdict in row["verdicts"])
+    ]
+    drawn = numbers["random"]
     told = ", ".join(f"{count} {answer}" for answer, count in drawn["answers"].items())
     return [
         *lines,
-        f"{counts['layers']} layers, {counts['not_equivariant']} not equivariant; of "
-        f"{counts['verdicts']} verdicts {counts['wrong_pass']} wrongly pass, "
-        f"{counts['wrong_fail']} wrongly fail, {counts['undecided']} are undecided; "
-        f"{drawn['layers']} random correct layers: {told}",
+        f"{numbers['layers']} layers, {numbers['not_equivariant']} not equivariant; of "
+        f"{numbers['verdicts']} verdicts {numbers['wrong_pass']} wrongly pass, "
+        f"{numbers['wrong_fail']} wrongly fail, {numbers['undecided']} are undecided; "
+        f"{drawn['layers']} random correct layers: {told}; {len(numbers['mistakes'])} mistakes of "
+        f"users, {numbers['unnamed']} not rejected with their cause on every seed",
     ]
 
 
 def _line(row: dict[str, Any]) -> str:
     answers = [verdict["answer"] for verdict in row["verdicts"]]
-    told = ", ".join(f"{answers.count(a)} {a}" for a in sorted(set(answers)))
     seconds = sorted(verdict["seconds"] for verdict in row["verdicts"])[len(answers) // 2]
     right = "WRONG" if wrong(row) else "right" if "UNDECIDED" not in answers else "open"
     probe = " -> ".join(f"{error:.1e}" for error in row["probe"])
     seen = "" if row["agrees"] else " THE PROBE DISAGREES"
-    return f"{right}: {row['name']}: {row['truth']} ({probe}){seen}: {told}; {seconds:.1f} s"
+    return (
+        f"{right}: {row['name']}: {row['truth']} ({probe}){seen}: {_answers(row)}; {seconds:.1f} s"
+    )
+
+
+def _answers(row: dict[str, Any]) -> str:
+    answers = [verdict["answer"] for verdict in row["verdicts"]]
+    return ", ".join(f"{answers.count(a)} {a}" for a in sorted(set(answers)))
 
 
 def _print_some(names: Sequence[str], seeds: int) -> int:

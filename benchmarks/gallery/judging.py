@@ -10,6 +10,8 @@ from typing import Any
 from benchmarks.gallery.entry import Entry
 from benchmarks.gallery.truth import confirm
 from verification import check_scale_equivariance
+from verification.broken_layers.user_layers import UserLayer
+from verification.runner.verdict import Verdict
 
 ANSWERS = ("PASSED", "FAILED", "UNDECIDED")
 
@@ -42,26 +44,48 @@ def wrong(row: dict[str, Any]) -> int:
     return sum(verdict["answer"] == contrary for verdict in row["verdicts"])
 
 
+def mistaken(layer: UserLayer, seeds: Sequence[int]) -> dict[str, Any]:
+    """What a record holds of a layer with a mistake: whether each verdict rejects and names it."""
+    verdicts = []
+    for seed in seeds:
+        verdict, seconds = _timed(layer.make(seed), seed, scales=layer.scales, **layer.options)
+        named = verdict.failed and bool(set(layer.causes) & set(verdict.causes))
+        causes = list(map(str, verdict.causes))
+        verdicts.append(_row(verdict, seconds) | {"named": named, "causes": causes})
+    return {
+        "name": layer.name, "story": layer.story, "causes": list(layer.causes),
+        "verdicts": verdicts,
+    }  # fmt: skip
+
+
 def counted(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
     """Layers, verdicts, and how many of them are wrong or open."""
     rows = list(rows)
     verdicts = [verdict for row in rows for verdict in row["verdicts"]]
+    undecided = sum(verdict["answer"] == "UNDECIDED" for verdict in verdicts)
     return {
         "layers": len(rows),
         "not_equivariant": sum(not row["holds"] for row in rows),
         "verdicts": len(verdicts),
         "wrong_pass": sum(wrong(row) for row in rows if not row["holds"]),
         "wrong_fail": sum(wrong(row) for row in rows if row["holds"]),
-        "undecided": sum(verdict["answer"] == "UNDECIDED" for verdict in verdicts),
+        "undecided": undecided,
+        "undecided_beyond_a_fifth": max(0, undecided - len(verdicts) // 5),
         "unconfirmed": sum(not row["agrees"] for row in rows),
     }
 
 
 def _verdict(entry: Entry, seed: int) -> dict[str, Any]:
-    layer = entry.make(seed, 1)
+    return _row(*_timed(entry.make(seed, 1), seed, **entry.options))
+
+
+def _timed(layer: Any, seed: int, **options: Any) -> tuple[Verdict, float]:  # noqa: ANN401
     begin = time.perf_counter()
-    verdict = check_scale_equivariance(layer, seed=seed, **entry.options)
-    seconds = time.perf_counter() - begin
+    verdict = check_scale_equivariance(layer, seed=seed, **options)
+    return verdict, time.perf_counter() - begin
+
+
+def _row(verdict: Verdict, seconds: float) -> dict[str, Any]:
     measured = next((o for o in verdict.decisive if o.error is not None), None)
     return {
         "answer": str(verdict.answer),

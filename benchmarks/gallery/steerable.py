@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from benchmarks.gallery.entry import Entry, Layer, Truth
-from benchmarks.gallery.parts import Then, blobs, sampled, seeded
+from benchmarks.gallery.parts import blobs, sampled, seeded
 from sesn_impl import (
     LiftingConv2d,
     ScaleConv1x1,
@@ -25,6 +25,7 @@ from sesn_impl.baselines import (
     DilatedScaleConv2d,
     GaussianScaleSpace,
     LogRadialConv2d,
+    ScaleInvariantConv2d,
     VectorLiftingConv2d,
 )
 
@@ -97,10 +98,9 @@ def linear_stack(seed: int, fineness: int) -> nn.Module:
 
 def norm_by_scale(seed: int, fineness: int) -> nn.Module:
     """Lifting, BatchNorm2d over C·S, ReLU."""
-    first = lifting("a")(seed, fineness)
     norm = seeded(lambda: nn.BatchNorm2d(12), seed)
     return nn.Sequential(
-        first, Then(nn.Flatten(1, 2), lambda y: norm(y).unflatten(1, (4, 3))), nn.ReLU()
+        lifting("a")(seed, fineness), nn.Flatten(1, 2), norm, nn.Unflatten(1, (4, 3)), nn.ReLU()
     )
 
 
@@ -132,6 +132,14 @@ def sevf(seed: int, fineness: int) -> Layer:
     )
     made = _filled(layer.double().eval(), seed)
     return lambda x: made.responses(x).flip(2)
+
+
+def si_convnet(seed: int, fineness: int) -> nn.Module:
+    """SI-ConvNet: one filter on the image shrunk to three sizes, and the maximum over them."""
+    scales = (1.26**-2, 1.26**-1, 1.0)
+    layer = ScaleInvariantConv2d(1, 2, 7 * fineness, scales, padding=7 * fineness // 2, bias=False)
+    filled: nn.Module = _filled(layer.double().eval(), seed)
+    return filled
 
 
 _SIZES = (7, 11, 15)
@@ -211,6 +219,9 @@ ENTRIES = (
           "a filter on the image shrunk by s is one s times as wide, times s⁻²", sevf,
           (1.0, 1.26, 1.26**2), 21, 1.0,
           given={"expected_failures": _RESAMPLES}),
+    Entry("si_convnet", "sesn_impl", Truth.NOT_EQUIVARIANT,
+          "the maximum over three scales alone, of images that are resized without a filter",
+          si_convnet, (1.0, 1.26), 21, 1.0, layout="map", given={"tolerance": 0.01}),
     Entry("ss_cnn_responses", "sesn_impl", Truth.NOT_EQUIVARIANT,
           "log-radial harmonics in pixels, cut to each size: not one function resized", ss_cnn,
           _SIZES, 9, 1.0),

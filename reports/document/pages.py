@@ -14,6 +14,7 @@ from reports.sections import (
     cost,
     facts,
     findings,
+    gallery,
     panels,
     raster,
     records,
@@ -77,7 +78,9 @@ PAGES = (
     Page(f"{FOLDER}/unseen.md", "Unseen scales", leads.unseen, (unseen.write,)),
     Page(f"{FOLDER}/methods.md", "All methods side by side", leads.methods, (comparison.write,)),
     Page(f"{FOLDER}/cost.md", "Cost", leads.cost, (cost.write,)),
-    Page(f"{FOLDER}/checks.md", "Broken layers", leads.checks, (broken_layers.write,)),
+    Page(
+        f"{FOLDER}/checks.md", "Broken layers", leads.checks, (broken_layers.write, gallery.write)
+    ),
     Page(
         f"{FOLDER}/findings.md",
         "Findings about the published code and data",

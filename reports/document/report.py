@@ -33,6 +33,7 @@ FIGURE_NAMES = (
     "unseen_scales",
     "comparison",
     "scaling",
+    "gallery_power",
 )
 """All figures there can be: what a newer report no longer shows is removed, and nothing else."""
 

@@ -14,6 +14,7 @@ from reports.readers.material import Material, Section
 from reports.writing.figures import render
 from reports.writing.markdown import bullets, clipped, folded, paragraphs, picture, plain, table
 from reports.writing.wording import NOTHING
+from verification.claims.claim import Count
 from verification.claims.records import Record
 
 TITLE = "## Is the judge right about layers of known truth?"
@@ -30,13 +31,13 @@ _SHORT = {"PASSED": "passed", "FAILED": "failed", "UNDECIDED": "undecided"}
 
 @dataclass(frozen=True)
 class Gallery:
-    """One record: rows and libraries that were absent, random layers, and curves of power."""
+    """One record: its counts, rows, absent libraries, random layers, mistakes, curves of power."""
 
     record: Record
-    counts: dict[str, int]
     rows: tuple[dict[str, Any], ...]
     absent: tuple[dict[str, str], ...]
     random: dict[str, Any]
+    mistakes: tuple[dict[str, Any], ...]
     power: dict[str, Any]
 
 
@@ -44,7 +45,7 @@ def write(material: Material) -> Section:
     """The table of layers, the finding, and the figure of the power of the checks."""
     found = measurements.read(material.newest("gallery"), "layers", _gallery_of)
     if not found:
-        return Section(paragraphs(TITLE, EXPLANATION, NOT_MEASURED))
+        return Section(paragraphs(TITLE, EXPLANATION, NOT_MEASURED, _verdicts(material)))
     newest = found[-1]
     rows = [_row(row) for row in newest.rows]
     header = ["Layer", "Equivariant?", "Verdicts", "Right?", "Error", "Probe", "s", "Likely cause"]
@@ -52,8 +53,11 @@ def write(material: Material) -> Section:
         TITLE,
         EXPLANATION,
         _finding(material, newest),
+        _verdicts(material),
         folded(len(rows), table(header, "lllcrrrl", rows)),
         _absent(newest),
+        "### Mistakes as users make them",
+        _mistakes(newest),
         "### How small a mistake is found",
         picture(
             "gallery_power",
@@ -67,27 +71,53 @@ def write(material: Material) -> Section:
 
 def _gallery_of(record: Record) -> Gallery:
     numbers = record.numbers
-    counts = dict(numbers["counts"])
-    if counts["layers"] != len(numbers["layers"]) or not numbers["power"]["curves"]:
-        found = len(numbers["layers"])
-        raise ValueError(f"counts of {counts['layers']} layers beside {found} rows")
+    if numbers["layers"] != len(numbers["rows"]) or not numbers["power"]["curves"]:
+        found = len(numbers["rows"])
+        raise ValueError(f"counts of {numbers['layers']} layers beside {found} rows")
     return Gallery(
-        record, counts, tuple(numbers["layers"]), tuple(numbers["absent"]), numbers["random"],
-        numbers["power"],
+        record, tuple(numbers["rows"]), tuple(numbers["absent"]), numbers["random"],
+        tuple(numbers["mistakes"]), numbers["power"],
     )  # fmt: skip
 
 
 def _finding(material: Material, found: Gallery) -> str:
-    counts, random = found.counts, found.random
+    counts, random = found.record.numbers, found.random
     open_ = random["answers"].get("UNDECIDED", 0)
+    first = sum(all(map(partial(_likeliest, row), row["verdicts"])) for row in found.mistakes)
     return (
         f"**Finding.** {counts['layers']} layers, of which {counts['not_equivariant']} are not "
         f"equivariant; of {counts['verdicts']} verdicts {counts['wrong_pass']} pass and "
         f"{counts['wrong_fail']} fail wrongly, {counts['undecided']} are undecided. The probe "
         f"disagrees with {counts['unconfirmed']} derivations. Of {random['layers']} random correct "
-        f"layers {len(random['failed'])} fail and {open_} are undecided. "
-        f"{material.cite(found.record)}"
+        f"layers {len(random['failed'])} fail and {open_} are undecided. Of {len(found.mistakes)} "
+        f"mistakes of users {len(found.mistakes) - counts['unnamed']} are rejected with their "
+        f"cause on every seed, {first} with it as the likeliest. {material.cite(found.record)}"
     )
+
+
+def _likeliest(row: dict[str, Any], verdict: dict[str, Any]) -> bool:
+    return verdict["named"] and verdict["causes"][0] in row["causes"]
+
+
+def _verdicts(material: Material) -> str:
+    claims = material.select(Count, "count.gallery")
+    return bullets([f"{material.judged(claim)}: {plain(claim.statement)}" for claim in claims])
+
+
+def _mistakes(found: Gallery) -> str:
+    rows = []
+    for each in found.mistakes:
+        verdicts = each["verdicts"]
+        named = sum(verdict["named"] for verdict in verdicts)
+        causes = [verdict["cause"] for verdict in verdicts if verdict["cause"]]
+        rows.append(
+            [
+                f"`{each['name']}`", plain(each["story"]), f"{named} of {len(verdicts)}",
+                plain(clipped(causes[0], 60)) if causes else NOTHING,
+            ]
+        )  # fmt: skip
+    header = ["Layer", "How it happens", "Rejected and named", "Likely cause"]
+    return folded(len(rows), table(header, "llrl", rows))
 
 
 def _row(row: dict[str, Any]) -> list[str]:

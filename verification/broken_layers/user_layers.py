@@ -398,7 +398,7 @@ USER_LAYERS = (
     UserLayer("nearest_without_factor", "Kernels resized by nearest neighbour, without 1/k².",
               ("resized",), _resized((5, 15, 25), "nearest", factor=False), (1.0, 3.0, 5.0),
               {"in_channels": 1}),
-    UserLayer("resized_to_even_size", "One kernel has an even size.", ("resized",),
+    UserLayer("resized_to_even_size", "One kernel has an even size.", ("resized", "shift"),
               _resized((5, 8, 11), "bicubic", factor=True), (1.0, 1.6, 2.2), {"in_channels": 1}),
     UserLayer("dilated_with_power", "σ⁻² times dilated taps, as for sampled functions.",
               ("amplitude",), lambda seed: Then(

@@ -63,6 +63,7 @@ class Count(Claim):
     """Exact: `expected` gives for each subject the value of `quantity`.
 
     `configuration`: what a record's own must say, where several things are counted of a subject.
+    `number`: which of a record's numbers is the value.
     `read_at`: files and lines of the released code where the statement can be read; then it stands
     "by reading" as long as no record counts.
     """
@@ -71,10 +72,11 @@ class Count(Claim):
     expected: Mapping[str, Exact]
     read_at: tuple[str, ...] = ()
     configuration: Mapping[str, str] = field(default_factory=dict)
+    number: str = "value"
 
     def selects(self, record: Record) -> bool:
         """Counts of one of the subjects, as configured."""
-        known = record.kind in ("count", "mutation") and record.subject in self.expected
+        known = record.kind in _COUNTED and record.subject in self.expected
         given = record.configuration
         return known and all(given.get(name) == text for name, text in self.configuration.items())
 
@@ -235,6 +237,7 @@ class Cost(Claim):
         return record.subject == self.numerator and {self.numerator, self.denominator} <= timed
 
 
+_COUNTED = ("count", "mutation", "gallery")
 _WORKS = ("step", "comparison")
 """Work of the timings that hold training steps."""
 

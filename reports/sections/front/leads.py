@@ -109,10 +109,12 @@ def cost(material: Material) -> str:
 def checks(material: Material) -> str:
     """Whether the checks find mistakes."""
     claims = material.select(Count, "count.checks")
+    gallery = material.select(Count, "count.gallery")
     return (
         "Layers are broken on purpose, one real-world mistake each, to see whether the checks can "
         f"fail. That every mistake is rejected and named, and no intact layer is: "
-        f"{counted(material, claims)}."
+        f"{counted(material, claims)}. Six statements on verdicts about other people's layers, "
+        f"random ones and mistakes of users: {counted(material, gallery)}."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,9 @@ from reports.sections import gallery
 from reports.tests import synthetic
 from reports.tests.reading import tables
 from reports.tests.synthetic import CLAIMS, make
+from verification.claims.claim import Count
 from verification.claims.records import Record, RecordError
+from verification.claims.rules import NOT_RUN, REFUTED, SUPPORTED
 
 
 def text(records: list[Record]) -> str:
@@ -20,6 +23,7 @@ def text(records: list[Record]) -> str:
 
 def test_nothing_measured_is_reported() -> None:
     assert gallery.NOT_MEASURED in text([])
+    assert text([]).count("not run") == 6
 
 
 def test_the_finding_counts_wrong_and_open_verdicts() -> None:
@@ -31,17 +35,34 @@ def test_the_finding_counts_wrong_and_open_verdicts() -> None:
 
 
 def test_rows_name_verdicts_errors_and_causes() -> None:
-    (rows,) = tables(text([synthetic.gallery()]))
+    rows, mistakes = tables(text([synthetic.gallery()]))
     right, wrong = rows[2:]
     assert right == [
         "`blur`", "yes", "1 passed, 1 undecided", "open", "1.0e-03", "1.0e-01, 1.0e-03", "0.5", "–",
     ]  # fmt: skip
     assert wrong[1:4] == ["no", "1 failed, 1 passed", "✗"]
     assert wrong[-1].startswith("one")
+    assert [row[2] for row in mistakes[2:]] == ["1 of 1", "0 of 1"]
+
+
+def test_each_statement_is_decided_by_the_record() -> None:
+    found = Material.gather(CLAIMS, [synthetic.gallery()])
+    claims = found.select(Count, "count.gallery")
+    statuses = {claim.number: found.verdict(claim).status for claim in claims}
+    assert statuses == {
+        "wrong_pass": REFUTED, "wrong_fail": SUPPORTED, "undecided_beyond_a_fifth": REFUTED,
+        "random_failed": SUPPORTED, "unnamed": REFUTED, "unconfirmed": SUPPORTED,
+    }  # fmt: skip
+
+
+def test_a_part_of_the_gallery_decides_nothing() -> None:
+    part = replace(synthetic.gallery(), configuration={"scope": "part"})
+    found = Material.gather(CLAIMS, [part])
+    assert {found.verdict(c).status for c in found.select(Count, "count.gallery")} == {NOT_RUN}
 
 
 def test_a_record_whose_counts_are_not_those_of_its_rows_is_named() -> None:
     numbers = copy.deepcopy(dict(synthetic.gallery().numbers))
-    numbers["counts"]["layers"] = 3
+    numbers["layers"] = 3
     with pytest.raises(RecordError, match="counts of 3 layers beside 2 rows"):
         text([make("gallery", "gallery", numbers)])

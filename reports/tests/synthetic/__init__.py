@@ -55,5 +55,6 @@ def full_set() -> list[Record]:
         *comparison(),
         *networks(),
         *mutants(),
+        gallery(),
         simulation(),
     ]

@@ -257,24 +257,34 @@ def gallery() -> Record:
             "probe": [0.1, 0.001], "agrees": True, "given": {}, "verdicts": list(verdicts),
         }  # fmt: skip
 
+    def mistake(name: str, found: dict[str, Any], named: bool) -> dict[str, Any]:
+        causes = [name]
+        found = found | {"named": named, "causes": causes if named else []}
+        return {"name": name, "story": f"A {name}.", "causes": causes, "verdicts": [found]}
+
     curves = [
         {"kind": kind, "width": width, "least": {"scaled_copies": 0.1 / width, "supports": None}}
         for kind in ("ratio", "shift")
         for width in (1.0, 2.0)
     ]
     numbers: dict[str, Any] = {
-        "value": 1,
-        "counts": {
-            "layers": 2, "not_equivariant": 1, "verdicts": 4, "wrong_pass": 1, "wrong_fail": 0,
-            "undecided": 1, "unconfirmed": 0,
-        },
-        "layers": [
+        "layers": 2, "not_equivariant": 1, "verdicts": 4, "wrong_pass": 1, "wrong_fail": 0,
+        "undecided": 1, "undecided_beyond_a_fifth": 1, "unconfirmed": 0, "random_failed": 0,
+        "unnamed": 1,
+        "rows": [
             row("blur", True, verdict("PASSED"), verdict("UNDECIDED", None)),
             row("copies", False, verdict("FAILED", 0.2, "one | kernel"), verdict("PASSED")),
+        ],
+        "mistakes": [
+            mistake("ratio", verdict("FAILED", cause="ratio: off"), named=True),
+            mistake("shift", verdict("PASSED"), named=False),
         ],
         "absent": [{"name": "scattering", "package": "far", "why": "no module named far"}],
         "random": {"layers": 3, "answers": {"PASSED": 2, "UNDECIDED": 1}, "failed": []},
         "power": {"kinds": {"ratio": "too large", "shift": "in pixels"}, "curves": curves},
     }  # fmt: skip
     command = "python -m benchmarks gallery --seeds 2 --random 3"
-    return make("gallery", "gallery", numbers, command=command, seeds={"first": 0, "count": 2})
+    return make(
+        "gallery", "gallery", numbers, command=command, seeds={"first": 0, "count": 2},
+        configuration={"scope": "full"},
+    )  # fmt: skip

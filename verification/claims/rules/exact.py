@@ -71,7 +71,7 @@ def different_cases(records: Iterable[Record]) -> int:
 
 
 def judge_count(claim: Count, findings: Findings) -> Verdict:
-    """Judge by exact comparison of `value` with what is expected of the record's subject.
+    """Judge by exact comparison of the claim's number with what is expected of its subject.
 
     One value that differs refutes.  Supported: every subject of the claim was measured.  What was
     only read in the released code stands "by reading", with file and line.
@@ -86,7 +86,7 @@ def judge_count(claim: Count, findings: Findings) -> Verdict:
         return findings.not_run()
     measured: dict[str, Exact] = {}
     for record in sorted(findings.counted, key=lambda item: item.provenance.started):
-        value = _exact_value(record)
+        value = _exact_value(record, claim)
         if measured.get(record.subject) in (None, claim.expected[record.subject]):
             measured[record.subject] = value
     wrong = [subject for subject in measured if measured[subject] != claim.expected[subject]]
@@ -106,9 +106,9 @@ def _is_attempt(record: Record) -> bool:
 
 def _is_count(record: Record, claim: Count) -> bool:
     expected = claim.expected.get(record.subject)
-    return expected is not None and type(_exact_value(record)) is type(expected)
+    return expected is not None and type(_exact_value(record, claim)) is type(expected)
 
 
-def _exact_value(record: Record) -> Exact:
-    value = record.numbers.get("value")
+def _exact_value(record: Record, claim: Count) -> Exact:
+    value = record.numbers.get(claim.number)
     return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]
