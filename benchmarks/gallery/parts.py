@@ -9,36 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from verification.broken_layers.plain import (
-    Bank,
-    Profile,
-    Then,
-    blobs,
-    edge,
-    gaussian,
-    kernels_of,
-    laplacian,
-    sampled,
-    seeded,
-)
+from verification.broken_layers.plain import Bank, Profile, gaussian, kernels_of
 from verification.signals.analytic import FloatArray
-
-__all__ = [
-    "Bank",
-    "Profile",
-    "Then",
-    "bank_of",
-    "blobs",
-    "conv",
-    "edge",
-    "gabor",
-    "gaussian",
-    "held",
-    "kernels_of",
-    "laplacian",
-    "sampled",
-    "seeded",
-]
 
 
 def gabor(angle: float, frequency: float = 2.0, phase: float = 0.0) -> Profile:

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.gallery.parts import Bank, Profile, blobs, sampled
 from verification import check_scale_equivariance
+from verification.broken_layers.plain import Bank, Profile, blobs, sampled
 from verification.runner.verdict import Status
 
 CHECKS = ("scale_equivariance", "scaled_copies", "supports", "scale_ratio")
 WIDTHS = (1.0, 1.5, 2.0, 3.0)
 """σ in pixels of the smallest of three scales, √2 apart."""
-SIZES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+SIZES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _CUT = 3.0
 
 Kernels = Callable[[Profile, float, int, float], torch.Tensor]

@@ -10,18 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.gallery.entry import Entry, Layer, Truth
-from benchmarks.gallery.parts import (
+from benchmarks.gallery.parts import gabor
+from sesn_impl import LiftingConv2d, ScaleConv2d, bspline_basis, hermite_basis_a, hermite_basis_b
+from verification.broken_layers.plain import (
     Bank,
     Then,
     blobs,
     edge,
-    gabor,
     gaussian,
     laplacian,
     sampled,
     seeded,
 )
-from sesn_impl import LiftingConv2d, ScaleConv2d, bspline_basis, hermite_basis_a, hermite_basis_b
 
 LAYOUTS = ("BCSHW", "BSCHW", "B(CS)HW", "B(SC)HW", "list")
 

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from benchmarks.gallery.entry import Entry, Layer, Truth
-from benchmarks.gallery.parts import blobs, sampled, seeded
 from sesn_impl import (
     LiftingConv2d,
     ScaleConv1x1,
@@ -28,6 +27,7 @@ from sesn_impl.baselines import (
     ScaleInvariantConv2d,
     VectorLiftingConv2d,
 )
+from verification.broken_layers.plain import blobs, sampled, seeded
 
 MNIST = (1.7, 2.45, 3.54, 5.1)
 STL10 = (0.9, 1.27, 1.79)

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from reports.writing.figures import BLUE, GREEN, ORANGE, VERMILION
 
 SIZE = (10.5, 6.2)
 LOOKS = {
-    "scale_equivariance": (BLUE, "s"),
-    "scaled_copies": (VERMILION, "D"),
-    "supports": (GREEN, "^"),
-    "scale_ratio": (ORANGE, "v"),
+    "scale_equivariance": (BLUE, "s", 10),
+    "scaled_copies": (VERMILION, "D", 5),
+    "supports": (GREEN, "^", 7),
+    "scale_ratio": (ORANGE, "v", 7),
 }
+"""Colour, hollow marker and its size: curves often coincide, and both must be seen."""
 
 
 def draw(power: Mapping[str, Any], figure: Figure) -> None:
@@ -23,7 +25,7 @@ def draw(power: Mapping[str, Any], figure: Figure) -> None:
     kinds = list(dict.fromkeys(curve["kind"] for curve in power["curves"]))
     panels = figure.subplots(2, -(-len(kinds) // 2), sharex=True, sharey=True, squeeze=False).flat
     for kind, axes in zip(kinds, panels, strict=False):
-        for check, (colour, marker) in LOOKS.items():
+        for check, (colour, marker, size) in LOOKS.items():
             points = [
                 (curve["width"], least)
                 for curve in power["curves"]
@@ -31,10 +33,11 @@ def draw(power: Mapping[str, Any], figure: Figure) -> None:
             ]
             axes.plot(
                 *zip(*points, strict=True) if points else ([], []), color=colour, marker=marker,
-                label=check.replace("_", " "), alpha=0.8,
+                label=check.replace("_", " "), markersize=size, markerfacecolor="none",
             )  # fmt: skip
         axes.set_title(kind)
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     figure.supxlabel("width σ of the finest filter, pixels")
     figure.supylabel("smallest mistake that is rejected")
     axes.legend(loc="best")
