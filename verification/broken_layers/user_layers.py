@@ -319,6 +319,8 @@ class _Run(nn.Module):
 
 
 _STACKED = {"lifts": False}
+_WINDOW = {"window": 19}
+"""Of the filters alone: a norm over everything reaches everywhere, which takes long to find out."""
 _MIXED = {"lifts": False, "in_channels": 2}
 _EXTENT = {"lifts": False, "in_channels": 2}
 USER_LAYERS = (
@@ -438,9 +440,10 @@ USER_LAYERS = (
     UserLayer("reflected_at_one_scale", "`padding_mode` set at one scale alone.",
               ("padding", "border"), _reflected),
     UserLayer("norm_over_the_image", "`LayerNorm` over the whole image.",
-              ("isolation", "integer_translation", "border", "nonlinear"), _after(_global_norm)),
+              ("isolation", "integer_translation", "border", "nonlinear"), _after(_global_norm),
+              options=_WINDOW),
     UserLayer("norm_over_the_batch", "Divided by the maximum of the batch.",
-              ("batch_independence",), _after(_batch_maximum)),
+              ("batch_independence",), _after(_batch_maximum), options=_WINDOW),
     UserLayer("changes_its_input", "`relu_` on the image.", ("input_unchanged",), _in_place),
     UserLayer("plain_convolution", "A `Conv2d` taken for an invariant layer.",
               ("scale_invariance",), _plain, (1.0, 1.5)),

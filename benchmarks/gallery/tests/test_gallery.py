@@ -14,6 +14,7 @@ from benchmarks.gallery.command import Kept, as_text, measure, numbers_of
 from benchmarks.gallery.entry import Entry, Truth
 from benchmarks.gallery.judging import counted, judged, mistaken
 from benchmarks.gallery.random_layers import random_layer
+from benchmarks.gallery.steerable import columns, filters_of_columns
 from benchmarks.gallery.truth import SMALL, Confirmation, confirm
 from verification.broken_layers.user_layers import USER_LAYERS
 from verification.claims.records import read_records
@@ -191,6 +192,12 @@ def test_random_correct_layers_are_correct(seed):
 def test_larger_mistakes_are_rejected_and_none_where_there_is_none():
     assert not any(power.rejecting("amplitude", 2.0, 0.0, 0).values())
     assert power.rejecting("amplitude", 2.0, 0.3, 0)["scaled_copies"]
+
+
+def test_the_filters_of_a_column_are_those_of_the_layer():
+    layer = columns(0, 1)
+    x = torch.randn(1, 1, 40, 40, dtype=torch.float64)
+    torch.testing.assert_close(filters_of_columns(layer)(x), layer(x), rtol=0, atol=1e-12)
 
 
 def test_an_entry_is_any_family():
