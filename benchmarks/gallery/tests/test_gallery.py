@@ -16,6 +16,7 @@ from benchmarks.gallery.judging import counted, judged, mistaken
 from benchmarks.gallery.random_layers import random_layer
 from benchmarks.gallery.steerable import columns, filters_of_columns
 from benchmarks.gallery.truth import SMALL, Confirmation, confirm
+from sesn_impl.baselines import ColumnLiftingConv2d
 from verification.broken_layers.user_layers import USER_LAYERS
 from verification.claims.records import read_records
 from verification.testing.profiles import cases
@@ -196,6 +197,7 @@ def test_larger_mistakes_are_rejected_and_none_where_there_is_none():
 
 def test_the_filters_of_a_column_are_those_of_the_layer():
     layer = columns(0, 1)
+    assert isinstance(layer, ColumnLiftingConv2d)
     x = torch.randn(1, 1, 40, 40, dtype=torch.float64)
     torch.testing.assert_close(filters_of_columns(layer)(x), layer(x), rtol=0, atol=1e-12)
 
