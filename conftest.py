@@ -1,4 +1,6 @@
-"""Every test: the profile of random cases, what is counted, and torch's random state."""
+"""Every test: the profile of random cases, what is counted, torch's random state and threads."""
+
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -13,3 +15,12 @@ profiles.load()
 def _seeded() -> None:
     """Layers are initialised from torch's global generator."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """On tensors as small as those of tests, threads only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

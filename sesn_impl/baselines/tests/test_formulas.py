@@ -24,8 +24,8 @@ from sesn_impl.baselines import (
 )
 from sesn_impl.baselines.dss import discrete_gaussian
 from sesn_impl.baselines.sevf import magnitude
-from sesn_impl.tests import baseline_references as reference
-from sesn_impl.tests.baseline_references import assert_same, noise
+from sesn_impl.baselines.tests import references as reference
+from sesn_impl.baselines.tests.references import assert_same, noise
 
 SEVEN = (0.3, 0.45, 0.67, 1.0, 1.49, 2.23, 3.33)
 STEPS = tuple(range(-4, 4))

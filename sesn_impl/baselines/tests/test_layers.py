@@ -24,7 +24,7 @@ from sesn_impl.baselines import (
     VectorLiftingConv2d,
     VectorMaxPool2d,
 )
-from sesn_impl.tests.baseline_references import assert_same, noise
+from sesn_impl.baselines.tests.references import assert_same, noise
 from sesn_impl.tests.every_layer import BASELINES, image_for
 
 SEVEN = (0.3, 0.45, 0.67, 1.0, 1.49, 2.23, 3.33)
