@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Return 0, or 1 if --check or --audit find that something is amiss, or 2 for what cannot be
     trusted, named on stderr; then the old report is left as it is.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         if options.audit:
             return _audit(options)
@@ -121,7 +121,8 @@ def _summary(report: Report) -> str:
     return f"{sizes}: {verdicts}"
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """All options."""
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
     parser.add_argument(
         "--evidence", type=Path, default=Path("reports/evidence"), help="folder of the records"

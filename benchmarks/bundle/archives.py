@@ -24,7 +24,7 @@ _PART = ".part"  # one name, so that a killed process leaves one file at the mos
 _NAME = re.compile(r"(records|logs|checkpoints)/[A-Za-z0-9][A-Za-z0-9._+-]*")
 _BLOCK = 512  # bytes: each file of an archive begins at a multiple, after a header of one
 _SUMS = "sums.json"  # the last file of an archive: 192 bytes or less for each other one
-_END = 24 * _BLOCK
+END = 24 * _BLOCK
 
 
 class ArchiveError(CommandError):
@@ -150,10 +150,10 @@ def _grouped(paths: Sequence[Path]) -> tuple[list[list[Path]], list[Path]]:
         except FileNotFoundError:
             continue
         free = next((k for k, left in enumerate(room) if left >= needed), None)
-        if free is None and len(groups) < CHECKPOINT_ARCHIVES and needed <= LARGEST - _END:
+        if free is None and len(groups) < CHECKPOINT_ARCHIVES and needed <= LARGEST - END:
             free = len(groups)
             groups.append([])
-            room.append(LARGEST - _END)
+            room.append(LARGEST - END)
         if free is None:
             rest.append(path)
             continue

@@ -59,8 +59,8 @@ def make(
     try:
         for name in ("run.sh", "start.py"):
             shutil.copyfile(_HERE / name, part / name)
-        (part / "source.tar.gz").write_bytes(_sources(pack(ROOT)))
         _pack_data(part / "data.tar", data, data_dir)
+        (part / "source.tar.gz").write_bytes(_sources(pack(ROOT)))
         _pack_state(part / "state.tar.gz", evidence, checkpoints)
         (part / "wheels").mkdir()
         for one in pure_distributions(python):

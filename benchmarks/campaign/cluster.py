@@ -38,6 +38,7 @@ def local_cluster(variables: Sequence[Mapping[str, str]]) -> Iterator[SpecCluste
     A worker that dies is started again.
     """
     with dask.config.set(_CONFIGURATION):
+        # Asked of Dask and not of `multiprocessing`: Dask preloads its own list the first time.
         get_mp_context().set_forkserver_preload(PRELOADED)
         options = {"host": _HOST, "dashboard": False, "dashboard_address": ":0"}
         workers = {

@@ -24,7 +24,7 @@ from benchmarks.campaign.work import (
     work,
 )
 
-_PATIENCE = 60  # seconds to wait for a worker, where there is none
+PATIENCE = 60  # seconds to wait for a worker, where there is none
 _POLL = 1.0  # seconds; how long it takes to notice a new worker
 
 
@@ -50,7 +50,7 @@ def execute(
     """
     try:
         with Client(cluster) as client:
-            client.wait_for_workers(1, timeout=_PATIENCE)
+            client.wait_for_workers(1, timeout=PATIENCE)
             return _Execution(client, tasks, settings, report, run).all()
     except (OSError, CancelledError, CommClosedError, TimeoutError) as error:
         raise SchedulerError(
@@ -96,8 +96,8 @@ class _Execution:
         workers = len(self.client.nthreads())
         if workers:
             self.last_seen = time.monotonic()
-        elif time.monotonic() - self.last_seen > _PATIENCE:
-            raise TimeoutError(f"no worker for {_PATIENCE} seconds")
+        elif time.monotonic() - self.last_seen > PATIENCE:
+            raise TimeoutError(f"no worker for {PATIENCE} seconds")
         return workers
 
     def _postpone(self) -> None:

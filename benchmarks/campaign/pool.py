@@ -41,8 +41,8 @@ PRELOADED = ["benchmarks.campaign.preload", "benchmarks.campaign.work", "torch._
 """Modules that a worker needs, the last of them at the optimiser's first step."""
 GPU_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
-_GRACE = 60.0  # seconds from the end of the time until a worker that does not answer is killed
-_POLL = 1.0  # seconds
+GRACE = 60.0  # seconds from the end of the time until a worker that does not answer is killed
+POLL = 1.0  # seconds
 _SOCKET_PATH = 60  # bytes of a folder's name that leave room for a socket's name within 108
 
 
@@ -115,7 +115,7 @@ class Worker:
 
     def __init__(self, variables: Mapping[str, str], context: BaseContext | None = None) -> None:
         self.variables = dict(variables)
-        self.context = context or _context()
+        self.context = context or context_of_workers()
         self.task: Task | None = None
         self.company = 0
         self.process, self.pipe = self._start()
@@ -168,7 +168,7 @@ class Worker:
 @contextmanager
 def workers(variables: Sequence[Mapping[str, str]]) -> Iterator[list[Worker]]:
     """Start one worker for each set of variables; at the end all have left their runs."""
-    context, started = _context(), list[Worker]()
+    context, started = context_of_workers(), list[Worker]()
     try:
         for one in variables:
             started.append(Worker(one, context))
@@ -176,7 +176,7 @@ def workers(variables: Sequence[Mapping[str, str]]) -> Iterator[list[Worker]]:
     finally:
         for worker in started:
             worker.close()
-        end = time.monotonic() + _GRACE
+        end = time.monotonic() + GRACE
         for worker in started:
             worker.join(max(0.0, end - time.monotonic()))
 
@@ -216,11 +216,11 @@ class _Execution:
             for worker in self.workers:
                 if worker.task is None and self.waiting and not self._stopped:
                     self._begin(worker, self.waiting.popleft())
-            ready = wait([worker.pipe for worker in self._busy], timeout=_POLL)
+            ready = wait([worker.pipe for worker in self._busy], timeout=POLL)
             for worker in [w for w in self._busy if w.pipe in ready]:
                 self._note(worker)
             deadline = self.settings.deadline
-            if deadline is not None and time.time() > deadline + _GRACE:
+            if deadline is not None and time.time() > deadline + GRACE:
                 for worker in self._busy:
                     self._end(worker, POSTPONED, "its worker did not answer")
         return self.outcomes
@@ -252,7 +252,7 @@ class _Execution:
             worker.task = None
             self.waiting.append(task)
             if not self._busy:
-                time.sleep(_POLL)
+                time.sleep(POLL)
         else:
             self._end(worker, FAILED if answer.problem else str(answer.result), answer.problem)
 
@@ -271,7 +271,7 @@ class _Execution:
         if self._alike(worker) > 1:  # as many as it shared the memory with may be gone by now
             worker.close()
             self.workers.remove(worker)
-            worker.join(_GRACE)
+            worker.join(GRACE)
         self.waiting.appendleft(task)
         left = sum(other.group == worker.group for other in self.workers)
         place = f"GPU {worker.group}" if worker.group else "this machine"
@@ -288,7 +288,8 @@ class _Execution:
         self.report(task, outcome, problem)
 
 
-def _context() -> BaseContext:
+def context_of_workers() -> BaseContext:
+    """What starts them, and imports for them once."""
     context = multiprocessing.get_context(start_method())
     context.set_forkserver_preload(PRELOADED)
     return context
@@ -311,7 +312,7 @@ def _serve(pipe: Connection, variables: Mapping[str, str]) -> None:
             calls.append(None)
             work_module.ABANDONED.set()
             came.release()
-            time.sleep(_GRACE)
+            time.sleep(GRACE)
             os._exit(1)
 
     threading.Thread(target=listen, daemon=True).start()

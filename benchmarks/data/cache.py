@@ -28,7 +28,7 @@ def write_cache(data: DataSet, path: Path) -> None:
     """
     payload = _pack(data)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, _digest_line(payload) + payload)
+    write_atomically(path, digest_line(payload) + payload)
 
 
 def read_cache(path: Path, name: str, realisation: int, normalisation: Normalisation) -> DataSet:
@@ -39,7 +39,7 @@ def read_cache(path: Path, name: str, realisation: int, normalisation: Normalisa
     """
     content = path.read_bytes()
     line, payload = content[: _DIGEST_LENGTH + 1], content[_DIGEST_LENGTH + 1 :]
-    if line != _digest_line(payload):
+    if line != digest_line(payload):
         raise DataError(f"damaged: {len(content)} bytes that do not have the checksum they state")
     try:
         with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
@@ -52,7 +52,8 @@ def read_cache(path: Path, name: str, realisation: int, normalisation: Normalisa
     return DataSet(name, realisation, splits[0], splits[1], splits[2], normalisation)
 
 
-def _digest_line(payload: bytes) -> bytes:
+def digest_line(payload: bytes) -> bytes:
+    """SHA-256 of the payload, which a file of the cache begins with."""
     return hashlib.sha256(payload).hexdigest().encode() + b"\n"
 
 

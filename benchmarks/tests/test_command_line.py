@@ -12,7 +12,6 @@ import pytest
 from benchmarks import __main__ as command_line
 from benchmarks import data, main_job, theory
 from benchmarks.data import DataSet
-from benchmarks.training.run import Run
 from verification.claims import records as evidence
 from verification.claims.records import Record, read_records
 
@@ -60,11 +59,11 @@ def test_command_in_the_record_repeats_it(tmp_path: Path, monkeypatch: pytest.Mo
 def test_interruption_is_told_and_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(_: Run) -> NoReturn:
+    def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_finish_epoch", interrupt)
+        patch.setattr("benchmarks.training.run.mistakes", interrupt)
         assert run(tmp_path) == 130
     assert "goes on from its last checkpoint" in capsys.readouterr().err
     assert run(tmp_path) == 0

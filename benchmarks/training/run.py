@@ -229,7 +229,7 @@ class Run:
             if self.diverged:  # steps behind the one whose loss is not finite are none
                 return
             self._begin = time.perf_counter()
-            self._load()
+            self.load()
         for group in self.optimiser.param_groups:
             if not isinstance(group["lr"], Tensor):
                 group["lr"] = self._rate(at.step)
@@ -237,17 +237,17 @@ class Run:
         at.step += 1
         self.unread += 1
 
-    def _load(self) -> None:
+    def load(self) -> None:
         """Draw for the steps to come, to the end of the epoch or as many as fit."""
         first = self.progress.step
         self.loaded = range(first, min(first + self.rows, self.steps_per_epoch))
-        self.step.load(self._draws(self.loaded), [self._rate(step) for step in self.loaded])
+        self.step.load(self.draws(self.loaded), [self._rate(step) for step in self.loaded])
 
     def _rate(self, step: int) -> float:
         at = self.progress
         return self.recipe.rate((at.epoch * self.steps_per_epoch + step) / self.steps_per_epoch)
 
-    def _draws(self, steps: range) -> Draws:
+    def draws(self, steps: range) -> Draws:
         """Random numbers of some steps of the epoch under way, on the CPU."""
         at, batch = self.progress, self.recipe.batch
         height, width = self.data.train.images.shape[-2:]

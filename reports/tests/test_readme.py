@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.__main__ import _parser, main
+from reports.__main__ import main, parser
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def commands() -> list[list[str]]:
 
 
 def test_the_commands_are_known() -> None:
-    options = [_parser().parse_args(words[3:]) for words in commands()]
+    options = [parser().parse_args(words[3:]) for words in commands()]
     assert len(options) == 3
     assert (options[0].check, options[1].audit) == (True, True)
     assert options[2].against == Path("OTHER/reports/evidence")

@@ -82,8 +82,8 @@ class _PyramidConv2d(FixedTensors):
         if step == 0:
             return correlate(x, weight, self.stride, self.padding)
         options = (self.base**step, self.kernel_size, self.stride, self.padding)
-        rows_there, rows_back = _axis_plan(x, x.shape[-2], *options)
-        columns_there, columns_back = _axis_plan(x, x.shape[-1], *options)
+        rows_there, rows_back = axis_plan(x, x.shape[-2], *options)
+        columns_there, columns_back = axis_plan(x, x.shape[-1], *options)
         resizing = ((rows_there, columns_there), (rows_back, columns_back))
         return correlate(x, weight, self.stride, self.padding, resizing=resizing)
 
@@ -292,7 +292,7 @@ def magnitude(field: Tensor) -> Tensor:
 
 
 @remembered
-def _axis_plan(
+def axis_plan(
     size: int, scale: float, kernel_size: int, stride: int, padding: int
 ) -> tuple[Tensor, Tensor]:
     """Resizing of one axis before and after the convolution: [size·scale, size], [size', w_out]."""

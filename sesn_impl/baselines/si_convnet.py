@@ -85,8 +85,8 @@ class ScaleInvariantConv2d(Configured):
             y = correlate(x, self.weight, self.stride, self.padding)
             return y if self.bias is None else y + self.bias[:, None, None]
         options = (scale, self.kernel_size, self.stride, self.padding)
-        rows_there, rows_back = _axis_plan(x, x.shape[-2], *options)
-        columns_there, columns_back = _axis_plan(x, x.shape[-1], *options)
+        rows_there, rows_back = axis_plan(x, x.shape[-2], *options)
+        columns_there, columns_back = axis_plan(x, x.shape[-1], *options)
         # Of the frame, the part that is read.
         resizing = ((rows_there, columns_there), (rows_back, columns_back))
         y = correlate(x, self.weight, self.stride, resizing=resizing)
@@ -120,7 +120,7 @@ def resize_in_frame(size: int, scale: float) -> Tensor:
 
 
 @remembered
-def _axis_plan(
+def axis_plan(
     size: int, scale: float, kernel_size: int, stride: int, padding: int
 ) -> tuple[Tensor, Tensor]:
     """What one axis needs before and after the convolution: [w_in, size] and [size', w_out].

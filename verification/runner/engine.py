@@ -210,7 +210,11 @@ def mode_notes(layer: object) -> tuple[str, ...]:
     return ()
 
 
-_OF_TWO_MODES = (nn.modules.batchnorm._NormBase, nn.modules.dropout._DropoutNd)
+_OF_TWO_MODES = (
+    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
+    nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d,
+    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout,
+)  # fmt: skip
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def write_files(folder: Path, sizes: list[int]) -> list[Path]:
 
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "LARGEST", 20_000 + archives._END)
+    monkeypatch.setattr(archives, "LARGEST", 20_000 + archives.END)
 
 
 @pytest.mark.usefixtures("_small")
@@ -228,8 +228,6 @@ def test_missing_data_leave_no_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(make, "state_of", lambda _: ("0" * 40, False))
-    monkeypatch.setattr(make, "_sources", lambda _: b"")
-    monkeypatch.setattr(make, "pack", lambda _: b"")
     arguments = ["bundle", str(tmp_path / "b"), "--data-dir", str(tmp_path / "none")]
     assert command_line.main(arguments) == 2
     assert "train-images-idx3-ubyte.gz is missing" in capsys.readouterr().err

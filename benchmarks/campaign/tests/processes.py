@@ -36,7 +36,7 @@ from benchmarks.conftest import BATCH, make_tiny, make_tiny_network
 from benchmarks.data.stl10 import BinaryFile
 from benchmarks.training import recipes, run
 from benchmarks.training import train as training
-from benchmarks.training.run import Run
+from benchmarks.training.step import Step
 from verification.claims import records as evidence
 from verification.claims.provenance import Provenance
 
@@ -74,6 +74,17 @@ def tiny_everything() -> Iterator[pytest.MonkeyPatch]:
     work_module.images.cache_clear()
 
 
+def slow_down(patch: pytest.MonkeyPatch, pause: float) -> None:
+    """So many seconds more for each step of a run."""
+    step = Step.__call__
+
+    def slow(*arguments: Any) -> None:
+        time.sleep(pause)
+        step(*arguments)
+
+    patch.setattr(Step, "__call__", slow)
+
+
 def tiny_work(task: Task, settings: Settings) -> str:
     """`work` on something tiny."""
     with tiny_everything():
@@ -84,13 +95,7 @@ def slow_work(task: Task, settings: Settings) -> str:
     """The same at some 10 steps per second, after it has said which process does it."""
     (settings.checkpoints / f"{task.name}.pid").write_text(str(os.getpid()))
     with tiny_everything() as patch:
-        step = Run._step
-
-        def slow(*arguments: Any) -> None:
-            time.sleep(0.1)
-            step(*arguments)
-
-        patch.setattr(Run, "_step", slow)
+        slow_down(patch, 0.1)
         return work(task, settings)
 
 
@@ -103,13 +108,7 @@ def stl10_work(
         patch.setattr(data, "load", lambda name, _, folder: _stl10(name, folder, files))
         patch.setitem(recipes.PAPER, "stl10", replace(recipes.STL10, batch=2, epochs=24))
         patch.setattr(run, "create_network", _make_colour_network)
-        step = Run._step
-
-        def slow(*arguments: Any) -> None:
-            time.sleep(pause)
-            step(*arguments)
-
-        patch.setattr(Run, "_step", slow)
+        slow_down(patch, pause)
         return work(task, settings)
 
 

@@ -175,7 +175,7 @@ def test_nobody_is_waited_for_when_the_time_is_up(tmp_path: Path) -> None:
 def test_campaign_without_workers_ends_with_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute_module, "_PATIENCE", 2)
+    monkeypatch.setattr(execute_module, "PATIENCE", 2)
     settings = make_settings(tmp_path)
     with deployment(1) as (address, processes):
         thread, results = run_in_background(settings, address)

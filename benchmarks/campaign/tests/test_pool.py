@@ -42,7 +42,7 @@ Said = list[tuple[str, str, str]]
 @pytest.fixture(autouse=True)
 def _tests_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fork from the server that has imported everything already."""
-    monkeypatch.setattr(pool, "_context", lambda: SERVER)
+    monkeypatch.setattr(pool, "context_of_workers", lambda: SERVER)
 
 
 def execute(
@@ -138,8 +138,8 @@ def hanging_work(task: Task, settings: Settings) -> str:
 def test_a_worker_that_does_not_answer_ends_with_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "_GRACE", 0.3)
-    monkeypatch.setattr(pool, "_POLL", 0.1)
+    monkeypatch.setattr(pool, "GRACE", 0.3)
+    monkeypatch.setattr(pool, "POLL", 0.1)
     over = replace(make_settings(tmp_path), deadline=time.time() + 0.3)
     outcomes, said = execute(TASKS, over, 1, hanging_work)
     assert outcomes == Counter(postponed=1)

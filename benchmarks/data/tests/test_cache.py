@@ -86,10 +86,10 @@ def test_another_realisation_under_this_name_is_not_used(
 
 
 def test_a_foreign_archive_is_not_used(tmp_path: Path) -> None:
-    from benchmarks.data.cache import _digest_line
+    from benchmarks.data.cache import digest_line
 
     payload = b"not an archive of arrays"
-    (tmp_path / "file").write_bytes(_digest_line(payload) + payload)
+    (tmp_path / "file").write_bytes(digest_line(payload) + payload)
     with pytest.raises(DataError, match="not in the expected form"):
         read_cache(tmp_path / "file", "digits", 0, NORMALISATION)
 

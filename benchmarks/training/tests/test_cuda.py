@@ -190,7 +190,7 @@ def test_the_same_draws_and_images(noise: DataSet) -> None:
     runs = [run_of("cnn_28", noise, device) for device in (CPU, DEVICE)]
     seen = []
     for run in runs:
-        run._load()
+        run.load()
         step = run.step
         assert all(table.device.type == run.device.type for table in (step.order, *step.masks))
         images = step.images.index_select(0, step.order[1]).float() / 255
@@ -206,7 +206,7 @@ def test_the_same_draws_and_images(noise: DataSet) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_the_host_waits_for_nothing_in_a_step(name: str, noise: DataSet) -> None:
     run = run_of(name, noise)
-    run.step.load(run._draws(range(STEPS)), [0.01] * STEPS)
+    run.step.load(run.draws(range(STEPS)), [0.01] * STEPS)
     run.step(BATCH)
     torch.cuda.set_sync_debug_mode("error")
     try:

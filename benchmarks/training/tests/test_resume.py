@@ -17,6 +17,7 @@ from benchmarks.training import run as run_module
 from benchmarks.training import train as training
 from benchmarks.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from benchmarks.training.run import Run
+from benchmarks.training.step import Step
 from benchmarks.training.train import train
 from verification.claims.records import Postponed, Record, read_records
 
@@ -65,16 +66,18 @@ def expected(tiny: DataSet) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "where",
     [
-        pytest.param((Run, "_step", 1, False), id="before the first step"),
-        pytest.param((Run, "_step", 2, False), id="within an epoch"),
-        pytest.param((Run, "_step", 2, True), id="between a step and its checkpoint"),
-        pytest.param((Run, "_step", STEPS, True), id="between an epoch's last step and validation"),
+        pytest.param((Step, "__call__", 1, False), id="before the first step"),
+        pytest.param((Step, "__call__", 2, False), id="within an epoch"),
+        pytest.param((Step, "__call__", 2, True), id="between a step and its checkpoint"),
+        pytest.param(
+            (Step, "__call__", STEPS, True), id="between an epoch's last step and validation"
+        ),
         pytest.param((run_module, "mistakes", 1, False), id="in validation"),
         pytest.param(
             (training, "save_checkpoint", STEPS, False), id="before an epoch's checkpoint"
         ),
         pytest.param((training, "save_checkpoint", STEPS, True), id="after an epoch's checkpoint"),
-        pytest.param((Run, "_step", 2 * STEPS + 1, False), id="at the start of the last epoch"),
+        pytest.param((Step, "__call__", 2 * STEPS + 1, False), id="at the start of the last epoch"),
         pytest.param((run_module, "mistakes", EPOCHS + 1, False), id="before the test"),
         pytest.param((run_module, "mistakes", EPOCHS + 1, True), id="after the test"),
     ],
@@ -97,7 +100,7 @@ def test_run_interrupted_again_and_again(
     """The third step of every start is the last, and is lost."""
     for _ in range(5):
         with monkeypatch.context() as patch:
-            interrupt_at(patch, Run, "_step", 3, after=True)
+            interrupt_at(patch, Step, "__call__", 3, after=True)
             run_to_interruption(tiny, tmp_path)
     record = train("cnn_28", tiny, "paper", augmentation=True, checkpoint_dir=tmp_path)
     assert outcome(record) == expected
@@ -116,7 +119,7 @@ def test_comparison_notices_a_forgotten_part(
         restore(run, state | {forgotten: run.state()[forgotten]})
 
     with monkeypatch.context() as patch:
-        interrupt_at(patch, Run, "_step", STEPS + 2)
+        interrupt_at(patch, Step, "__call__", STEPS + 2)
         run_to_interruption(tiny, tmp_path)
     monkeypatch.setattr(Run, "restore", forgetful)
     record = train("cnn_28", tiny, "paper", augmentation=True, checkpoint_dir=tmp_path)
@@ -129,7 +132,7 @@ def test_published_network_ends_bit_identical(
 ) -> None:
     straight = train(model_name, tiny_data, "smoke")
     with monkeypatch.context() as patch:
-        interrupt_at(patch, Run, "_step", 3)
+        interrupt_at(patch, Step, "__call__", 3)
         with pytest.raises(KeyboardInterrupt):
             train(model_name, tiny_data, "smoke", checkpoint_dir=tmp_path, checkpoint_seconds=0)
     resumed = train(model_name, tiny_data, "smoke", checkpoint_dir=tmp_path)
@@ -141,7 +144,7 @@ def test_checkpoint_goes_once_the_record_is_there(
 ) -> None:
     runs, evidence = tmp_path / "runs", tmp_path / "evidence"
     with monkeypatch.context() as patch:
-        interrupt_at(patch, Run, "_step", 3)
+        interrupt_at(patch, Step, "__call__", 3)
         with pytest.raises(KeyboardInterrupt):
             train("cnn_28", tiny, "smoke", checkpoint_dir=runs, checkpoint_seconds=0,
                   evidence=evidence)  # fmt: skip
@@ -184,7 +187,7 @@ def test_what_uncommitted_sources_left_is_not_gone_on_with(
     with monkeypatch.context() as patch:
         dirty = replace(provenance, dirty=True)
         patch.setattr(training, "current_provenance", lambda _="cpu": dirty)
-        interrupt_at(patch, Run, "_step", STEPS + 2)
+        interrupt_at(patch, Step, "__call__", STEPS + 2)
         run_to_interruption(tiny, tmp_path)
     record = train("cnn_28", tiny, "paper", augmentation=True, checkpoint_dir=tmp_path)
     assert [s["first_step"] for s in record.numbers["sessions"]] == [0]

@@ -57,7 +57,7 @@ class NoWaiting(TorchDispatchMode):
 @pytest.fixture
 def _fake_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.autograd, "backward", backward_without_streams)
-    monkeypatch.setattr(si_convnet, "_axis_plan", shapes_alone(si_convnet._axis_plan))
+    monkeypatch.setattr(si_convnet, "axis_plan", shapes_alone(si_convnet.axis_plan))
 
 
 @pytest.mark.usefixtures("_fake_cuda")
@@ -147,7 +147,7 @@ def test_draws_are_those_of_their_streams(tiny: DataSet) -> None:
     """Order, scaling and masks of any step, drawn as if it were the only one."""
     run = run_of(tiny)
     run.progress.epoch = 1
-    draws = run._draws(range(STEPS))
+    draws = run.draws(range(STEPS))
     streams = run.streams
     order = torch.randperm(len(tiny.train), generator=streams.generator(Stream.ORDER, 1))
     images = unit_range(tiny.train.images)
@@ -163,7 +163,7 @@ def test_draws_are_those_of_their_streams(tiny: DataSet) -> None:
         torch.manual_seed(streams.seed(Stream.DROPOUT, position))
         kept = F.dropout(torch.ones(size, 16), 0.5) > 0
         assert torch.equal(draws.masks[0][step, :size], kept)
-    later = run._draws(range(2, STEPS))  # as after an interruption
+    later = run.draws(range(2, STEPS))  # as after an interruption
     assert torch.equal(later.masks[0], draws.masks[0][2:])
     assert torch.equal(later.augmentation, draws.augmentation[2:])
 
