@@ -16,83 +16,23 @@ choose by batch and image size between convolutions and fewer products per frequ
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
-
 from benchmarks.comparison.session import Session
-from benchmarks.comparison.settings import FRAME, REFERENCE, Settings
-from benchmarks.timing.measure import ratio_of
+from benchmarks.comparison.settings import REFERENCE, Settings
 from benchmarks.timing.memory import peak_memory
-from benchmarks.training.recipes import MNIST_SCALE
-from benchmarks.training.run import make_optimiser
-from sesn_impl import create_model
-from sesn_impl.networks.plain import by_torch
+from benchmarks.timing.rounds import TORCH, Timed, interleaved, ratio_of
 from verification.claims.claim import Cost
 from verification.claims.provenance import current_provenance
 from verification.claims.reading import load_claims
 from verification.claims.records import Record, write_record
 
-
-@dataclass
-class Stopwatch:
-    """Times of a network and of the plain one beside it: [rounds] for each kind of work."""
-
-    seconds: dict[str, list[float]] = field(default_factory=lambda: {"step": [], "forward": []})
-    reference: dict[str, list[float]] = field(default_factory=lambda: {"step": [], "forward": []})
-
-
-class Timed:
-    """A network with its optimiser on one batch, doing either kind of work.
-
-    torch_layers: whether its plain layers are torch's own, as those of the reference are.
-    """
-
-    def __init__(self, name: str, batch: int, *, torch_layers: bool = False) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            self.model: nn.Module = create_model(name)
-            self.images = torch.randn(batch, 1, FRAME, FRAME)
-            self.labels = torch.randint(10, (batch,))
-        if torch_layers:
-            by_torch(self.model)
-        self.optimiser = make_optimiser(self.model, MNIST_SCALE.optimiser)
-
-    def step(self) -> None:
-        """One training step of the published recipe."""
-        self.model.train()
-        self.optimiser.zero_grad()
-        torch.autograd.backward(F.cross_entropy(self.model(self.images), self.labels))
-        self.optimiser.step()
-
-    def forward(self) -> Tensor:
-        """Logits [B, 10] in evaluation mode."""
-        self.model.eval()
-        with torch.no_grad():
-            logits: Tensor = self.model(self.images)
-        return logits
-
-    def warm_up(self) -> None:
-        """Both kinds of work once: memory, choice of kernels."""
-        self.step()
-        self.forward()
-
-    def multiply_adds(self) -> float:
-        """Of one forward pass, per image."""
-        with FlopCounterMode(display=False) as counter:
-            self.forward()
-        return float(counter.get_total_flops()) / 2 / len(self.images)
-
-    @property
-    def parameters(self) -> int:
-        """Trainable parameters."""
-        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+OWN, BESIDE = "own", "beside"
+Times = dict[tuple[str, str, str], list[float]]
+"""Seconds in each round by network, whether its own or the plain one's beside it, and work."""
 
 
 def measure_costs(
@@ -100,27 +40,22 @@ def measure_costs(
 ) -> list[Record]:
     """One record for each network, written when all are timed.
 
-    `done` is called after each network's warm-up, memory and rounds: 2 + rounds times for each.
+    `done` is called after each network's memory and rounds, warm-up included: 2 + rounds times.
     """
     settings, begin = session.settings, time.perf_counter()
     blank = current_provenance()
-    reference = Timed(REFERENCE, settings.batch, torch_layers=True)
-    reference.warm_up()
-    timed = {}
-    for name in names:
-        timed[name] = Timed(name, settings.batch)
-        timed[name].warm_up()
-        done()
+    reference = Timed(REFERENCE, settings.batch, TORCH)
+    timed = {name: Timed(name, settings.batch) for name in names}
     peaks = _peaks(names, settings, done)
-    watches = time_rounds(timed, reference, settings, done)
+    times = time_rounds(timed, reference, settings.rounds, done)
     provenance = replace(blank, wall_seconds=time.perf_counter() - begin)
     records = []
     for name in names:
         numbers = {
-            "parameters": timed[name].parameters,
-            "multiply_adds": timed[name].multiply_adds(),
+            "parameters": sum(p.numel() for p in timed[name].model.parameters()),
+            "multiply_adds": timed[name].multiply_adds() / settings.batch,
             "peak_bytes": {which: peaks[which] for which in (REFERENCE, name)},
-            **_times(name, watches),
+            **_times(name, times),
         }
         records.append(
             Record(
@@ -156,38 +91,32 @@ def _peaks(
 
 
 def time_rounds(
-    timed: dict[str, Timed], reference: Timed, settings: Settings, done: Callable[[], object]
-) -> dict[str, Stopwatch]:
-    """Times of every network and, each time just before it, of the plain one."""
-    watches = {name: Stopwatch() for name in timed}
-    for _ in range(settings.rounds):
-        for name, network in timed.items():
-            for work in ("step", "forward"):
-                watches[name].reference[work].append(time_of(getattr(reference, work)))
-                watches[name].seconds[work].append(time_of(getattr(network, work)))
-            done()
-    return watches
+    timed: Mapping[str, Timed], reference: Timed, rounds: int, done: Callable[[], object]
+) -> Times:
+    """Seconds in each round of every network and, each time just before it, of the plain one."""
+    works = {
+        (name, which, work): network.work(work)
+        for name, own in timed.items()
+        for work in ("step", "forward")
+        for which, network in ((BESIDE, reference), (OWN, own))
+    }
+    return interleaved(works, rounds, lambda key: done() if key[1:] == (OWN, "forward") else None)
 
 
-def time_of(work: Callable[[], object]) -> float:
-    """Seconds that the work takes."""
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
-
-
-def _times(name: str, watches: dict[str, Stopwatch]) -> dict[str, Any]:
+def _times(name: str, times: Times) -> dict[str, Any]:
     """Times and ratios of a network; `seconds` are those of its training steps."""
-    own = watches[name]
-    steps = {REFERENCE: own.reference["step"]} | {
-        rival: watches[rival].seconds["step"] for rival in _rivals(name) if rival in watches
+    (step, forward), (plain_step, plain_forward) = (
+        [times[name, which, work] for work in ("step", "forward")] for which in (OWN, BESIDE)
+    )
+    rivals = {
+        rival: times[rival, OWN, "step"] for rival in _rivals(name) if (rival, OWN, "step") in times
     }
     return {
         # The plain network beside itself shows the noise; its times go by the name of the model.
-        "seconds": {**steps, name: own.seconds["step"]},
-        "forward_seconds": {REFERENCE: own.reference["forward"], name: own.seconds["forward"]},
-        "step_ratio": ratio_of(own.seconds["step"], own.reference["step"]),
-        "forward_ratio": ratio_of(own.seconds["forward"], own.reference["forward"]),
+        "seconds": {REFERENCE: plain_step, **rivals, name: step},
+        "forward_seconds": {REFERENCE: plain_forward, name: forward},
+        "step_ratio": ratio_of(step, plain_step),
+        "forward_ratio": ratio_of(forward, plain_forward),
     }
 
 

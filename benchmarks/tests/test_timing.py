@@ -1,64 +1,66 @@
-"""From pytest-benchmark's report to records and a table."""
+"""One loop times works in turns; records and a table say what it found."""
 
 from __future__ import annotations
 
 import statistics
+from itertools import count
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks.timing.measure import TimingError, measure, ratio_of, summary
+from benchmarks.timing import measure as module
+from benchmarks.timing import rounds
+from benchmarks.timing.measure import measure, summary
+from benchmarks.timing.rounds import interleaved, ratio_of
 from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records
 
 CPU = torch.device("cpu")
-
-SUITE = """
-import os, pytest
-ROUNDS = int(os.environ["SESN_TIMING_ROUNDS"])
-
-@pytest.mark.parametrize("work", ["forward", "step"])
-def test_cost(work, benchmark):
-    benchmark.pedantic(lambda: None, rounds=ROUNDS)
-    benchmark.extra_info |= {
-        "model": "sesn_scalar_28", "work": work, "multiply_adds": 2 * 1024**3,
-        "rivals": {"cnn_28": [0.5] * ROUNDS, "matrix_product": [1.0] * ROUNDS},
-    }
-"""
+MODEL = ["sesn_scalar_28"]
 
 
-def suite(folder: Path, source: str) -> Path:
-    path = folder / "test_suite.py"
-    path.write_text(source)
-    return path
+def test_works_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that counts calls shows the order; the first round is not told."""
+    ticks = count()
+    monkeypatch.setattr(rounds, "time_of", lambda work: (next(ticks), work())[0])
+    done: list[str] = []
+    works = {"a": lambda: None, "b": lambda: None}
+    assert interleaved(works, 2, done.append) == {"a": [2, 4], "b": [3, 5]}
+    assert done == ["a", "b"] * 3
+    assert interleaved(works, 1, warm_up=False) == {"a": [6], "b": [7]}
 
 
-def test_suite_becomes_records(tmp_path: Path) -> None:
-    evidence = tmp_path / "evidence"
-    records = measure(
-        rounds=5, batch=16, device=CPU, evidence=evidence, suite=suite(tmp_path, SUITE)
-    )
-    assert sorted(record.digest for record in read_records(evidence)) == sorted(
+def test_records_of_a_model(tmp_path: Path) -> None:
+    records = measure(rounds=2, batch=2, device=CPU, evidence=tmp_path, models=MODEL)
+    assert sorted(record.digest for record in read_records(tmp_path)) == sorted(
         record.digest for record in records
     )
     forward, step = records
     assert not any(claim.selects(forward) for claim in load_claims())
     assert [claim.id for claim in load_claims() if claim.selects(step)] == [
-        "cost.step.sesn_scalar_28", "cost.beside_cnn.sesn_scalar_28", "cost.later.four_scales",
+        "cost.step.sesn_scalar_28", "cost.fast.sesn_scalar_28", "cost.beside_cnn.sesn_scalar_28",
+        "cost.later.four_scales",
     ]  # fmt: skip
     for record, work in ((forward, "forward"), (step, "step")):
+        numbers = record.numbers
         assert (record.kind, record.protocol) == ("timing", "timing")
-        assert record.configuration["work"] == work
-        assert record.configuration["batch"] == 16
-        assert record.command == "python -m benchmarks time --rounds 5 --batch 16 --device cpu"
-        assert record.numbers["seconds"]["cnn_28"] == [0.5] * 5
-        own = record.numbers["seconds"]["sesn_scalar_28"]
-        assert len(own) == 5
-        assert list(record.numbers["ratios"]) == ["cnn_28"]
-        # Twice the matrix product's products, in `own` seconds against one.
-        assert record.numbers["throughput"] == pytest.approx(2 / statistics.median(own))
-        assert "peak_bytes" not in record.numbers
+        assert (record.configuration["work"], record.configuration["batch"]) == (work, 2)
+        assert record.provenance.threads == torch.get_num_threads()
+        assert record.command == (
+            "python -m benchmarks time --rounds 2 --batch 2 --device cpu --models sesn_scalar_28"
+        )
+        seconds = numbers["seconds"]
+        assert set(seconds) == {"cnn_28", "textbook", "matrix_product", "sesn_scalar_28"}
+        assert all(len(times) == 2 for times in seconds.values())
+        assert set(numbers["ratios"]) == {"cnn_28", "textbook"}
+        own, matrix = seconds["sesn_scalar_28"], seconds["matrix_product"]
+        shares = [
+            numbers["multiply_adds"] / 1024**3 * b / a for a, b in zip(own, matrix, strict=True)
+        ]
+        assert numbers["throughput"] == pytest.approx(statistics.median(shares))
+        assert "peak_bytes" not in numbers
+    assert step.numbers["multiply_adds"] > 2 * forward.numbers["multiply_adds"]
     assert_table_tells(records)
 
 
@@ -69,34 +71,25 @@ def assert_table_tells(records: list[Record]) -> None:
         ["sesn_scalar_28", "forward"],
         ["sesn_scalar_28", "step"],
     ]
-    assert all(row.endswith("× cnn_28") for row in rows)
+    assert all(row.endswith("× textbook") and "× cnn_28" in row for row in rows)
 
 
-def test_memory_of_a_step_goes_beside_its_times(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_of_a_step_goes_beside_its_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = {"cnn_28": 10, "sesn_scalar_28": 40}
     monkeypatch.setattr(
-        "benchmarks.timing.measure.peak_memory",
-        lambda name, batch, textbook: [{"cnn_28": 10, "sesn_scalar_28": 40}[name] * batch] * 3,
-    )
-    forward, step = measure(
-        rounds=5, batch=16, device=CPU, suite=suite(tmp_path, SUITE), memory=True
-    )
+        module, "peak_memory",
+        lambda name, batch, textbook: [peaks[name] * batch * (1 + textbook)] * 3,
+    )  # fmt: skip
+    forward, step = measure(rounds=1, batch=2, device=CPU, models=MODEL, memory=True)
     assert "peak_bytes" not in forward.numbers
-    assert step.numbers["peak_bytes"] == {"cnn_28": 160, "sesn_scalar_28": 640}
+    expected = {"cnn_28": 20, "sesn_scalar_28": 80, "textbook": 160}
+    assert step.numbers["peak_bytes"] == expected
     assert step.command.endswith(" --memory")
 
 
-def test_models_that_have_no_textbook_form(tmp_path: Path) -> None:
+def test_models_that_have_no_textbook_form() -> None:
     with pytest.raises(ValueError, match="models='sicnn_28': must be plain or SESN networks"):
         measure(rounds=2, batch=2, device=CPU, models=["sicnn_28"])
-
-
-def test_failing_suite_leaves_no_record(tmp_path: Path) -> None:
-    broken = suite(tmp_path, SUITE + "\n    assert work == 'forward'\n")
-    with pytest.raises(TimingError, match="stopped with exit code 1; see its output above"):
-        measure(rounds=2, batch=2, device=CPU, evidence=tmp_path / "evidence", suite=broken)
-    assert not (tmp_path / "evidence").exists()
 
 
 def test_ratio_is_paired_by_rounds() -> None:

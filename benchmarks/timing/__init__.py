@@ -2,8 +2,8 @@
 
 That CNN has torch's own convolutions (`by_torch`): as a model it has those of this project.
 
-`test_cost` is the pytest-benchmark suite; `measure` runs it and makes records of it. The suite is
-told what to run by the environment variables named here.
+`rounds` is the loop that all of it is timed by; `measure` makes records, and `test_cost` is the
+same for pytest-benchmark: `pytest benchmarks/timing --benchmark-enable`.
 """
 
 REFERENCE = "cnn_28"
@@ -12,11 +12,6 @@ MATRIX = "matrix_product"
 """A product of two square matrices: what the machine attains, so that shares of it can be told."""
 MATRIX_SIDE = 1024
 MODELS = (REFERENCE, "sesn_scalar_28", "sesn_vector_28")
-
-MODELS_VARIABLE = "SESN_TIMING_MODELS"
-BATCH_VARIABLE = "SESN_TIMING_BATCH"
-ROUNDS_VARIABLE = "SESN_TIMING_ROUNDS"
-DEVICE_VARIABLE = "SESN_TIMING_DEVICE"
 
 
 def references(model: str) -> tuple[str, ...]:
