@@ -27,7 +27,7 @@ def varying_error(reference: ArrayLike, measured: ArrayLike, offset: ArrayLike =
     near = np.asarray(reference, dtype=np.float64)
     varying = float(((near - np.asarray(offset)) ** 2).sum())
     if not varying:
-        raise NothingToCompareError("the answers are zero everywhere, or constant: no error exists")
+        raise NothingToCompareError("answers are zero, or constant, to every image tried")
     return float(((near - np.asarray(measured)) ** 2).sum()) / varying
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 
 from verification.diagnosis.alike import TURNS, other_orders
@@ -36,6 +35,10 @@ _NAMED_POWERS = (0.5, 2.0, 1 / 3, 2 / 3, 1.5, 3.0)
 _RESOLVED = 0.01
 """A ratio whose exponent is nearer than this to the claimed one is that one."""
 _MOST_SCALES = 5
+_LEFT = 0.1
+"""Share of what a factor alone leaves over that filters which are turned as well may leave."""
+_SAME = 1e-9
+"""Of the largest tap: turned filters that differ by less have this symmetry."""
 _MOST_SHIFT = 1.5
 """In pixels: filters that are farther off centre are no copies."""
 
@@ -63,6 +66,8 @@ def amplitude(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
     yield Hypothesis("amplitude", says, share)
     fits = [gain(pair, copy) for pair, copy in zip(pairs, copies, strict=True)]
     own = explained(pairs, lambda n: scaled(copies[n], fits[n]), [c.doubt for c in copies])
+    if min(fits) < 0 and max(abs(abs(a) - 1) for a in fits) < _NEAR:
+        return  # of opposite sign: see `orientation`
     if own > share + _NEAR:
         gains = ", ".join(f"{a:.3g}" for a in fits)
         what = "neighbouring scales agree" if share or len(pairs) == 1 else "scales agree"
@@ -78,6 +83,8 @@ def ratio(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
 
     Near the claimed ratio a factor would explain as much, so there is none.
     """
+    if not any(pair.resolved for pair in pairs):
+        return  # single pixels are of every width
     fits = [best_ratio(pair) for pair in pairs]
     powers = [math.log(r) / math.log(p.ratio) for r, p in zip(fits, pairs, strict=True)]
     near = max(abs(power - 1) for power in powers) < 2 * _NEAR
@@ -104,18 +111,15 @@ def ratio(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
     yield Hypothesis(cause, says, share)
 
 
-def best_ratio(pair: Pair, widest: float = 4.0, within: NDArray[np.bool_] | None = None) -> float:
+def best_ratio(pair: Pair, widest: float = 4.0) -> float:
     """The ratio, from 1/widest to widest, by which the coarse filters explain the fine ones best.
 
-    Up to a factor: the largest normalised correlation over the pixels that both reach, and of
-    those over the ones `within` (by default all).
+    Up to a factor: the largest normalised correlation over the pixels that both reach.
     """
-    found = pair.found if within is None else pair.found * within
 
     def misfit(ratio: float) -> float:
         copy = pair.copied(ratio)
-        wanted = copy.wanted if within is None else copy.wanted * within
-        return -_correlation(found * copy.common, wanted, found)
+        return -_correlation(pair.found * copy.common, copy.wanted, pair.found)
 
     return ratio_of_least(misfit, widest, tried=57)
 
@@ -140,8 +144,8 @@ def _correlation(found: FloatArray, wanted: FloatArray, whole: FloatArray) -> fl
 
 def shift(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
     """Found is a copy of filters that are off centre by a part of a pixel."""
-    if pairs[0].found.ndim != 4:  # one or three axes of space
-        return
+    if pairs[0].found.ndim != 4 or not any(pair.resolved for pair in pairs):
+        return  # one or three axes of space, or single pixels
     fits = [_best_shift(pair) for pair in pairs]
     if np.abs(fits).max() > _MOST_SHIFT:
         return
@@ -170,13 +174,20 @@ def _best_shift(pair: Pair) -> tuple[float, float]:
 
 
 def orientation(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
-    """Found is a copy, turned over or around, at some scale."""
+    """Found is a copy, turned over or around, at some scale, up to a positive factor."""
     if pairs[0].found.ndim != 4:  # one or three axes of space
         return
     worst = max(pairs, key=difference)
+    left = 1 - explained([worst], lambda _: best_scaled(worst, worst.copied()))
     turns = {**TURNS, "of opposite sign": ("sign", lambda g: -g)}
     for words, (cause, turn) in turns.items():
-        copy = worst.copied(source=np.ascontiguousarray(turn(worst.source)))
+        turned = np.ascontiguousarray(turn(worst.source))
+        if np.allclose(turned, worst.source, rtol=0, atol=_SAME * np.abs(turned).max()):
+            continue
+        copy = worst.copied(source=turned)
+        with_gain = scaled(copy, max(0.0, gain(worst, copy)))
+        if 1 - explained([worst], lambda _, c=with_gain: c) < _LEFT * left:  # type: ignore[misc]
+            copy = with_gain
         says = f"orientation: scales {worst.fine} and {worst.coarse} are {words} to each other"
         yield Hypothesis(cause, says, explained([worst], lambda _, c=copy: c))  # type: ignore[misc]
 

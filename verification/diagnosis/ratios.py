@@ -13,10 +13,15 @@ from verification.layer.targets import Target
 
 _WIDEST = 4.0
 """The largest ratio of neighbouring scales that is looked for."""
-_FLAT = 1e-3
+_BETTER = 10
+"""Times by which another ratio has to come nearer to a correlation of 1 than the claimed one does:
+what is cut off or aliased favours others by a factor of 3."""
+_FLAT = 1e-6
 """Difference of two correlations that says nothing of the ratios."""
 _UNRESOLVED = 1.0
 """Doubt of an interpolation, relative and squared, beyond which it says nothing."""
+_DOUBTFUL = 0.01
+"""Such a doubt from which answers to smooth images say more of the ratio than the filters."""
 
 
 def with_estimated_scales(target: Target) -> tuple[Target, str]:
@@ -44,9 +49,9 @@ def estimate_ratios(
 
     None for filters that their pixels do not resolve at the claimed ratio.
 
-    where_claimed: judged by what both filters reach at the claimed ratio alone. Elsewhere the
-    claimed ratio has nothing to say, and of filters that are cut off and rounded to one size a
-    ratio near 1 would explain more, for it leaves nothing out of sight.
+    where_claimed: another than the claimed ratio only where answers to smooth images speak for it.
+    Of filters that are cut off and rounded to one size a ratio near 1 would explain more, for it
+    leaves nothing out of sight.
     """
     try:
         filters = read_filters(target, seed)
@@ -60,8 +65,9 @@ def estimate_ratios(
     for pair, copy in zip(pairs, copies, strict=True):
         if not pair.resolved or copy.bound(pair.found) >= _UNRESOLVED:
             found.append(None)
-        elif pair.exceeds(filters.precision):
-            found.append(best_ratio(pair, within=copy.common))
+        elif pair.exceeds(filters.precision) or copy.bound(pair.found) > _DOUBTFUL:
+            # Of filters that are cut off, correlations have other maxima.
+            found.append(_ratio_of_answers(target, seed, pair.fine, pair.coarse))
         else:
             # Nothing is left to explain, and of a flat objective the least says nothing.
             found.append(pair.ratio)
@@ -84,5 +90,5 @@ def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> floa
     claimed = target.scales[coarse] / target.scales[fine]
     best = ratio_of_least(misfit, _WIDEST, tried=29)
     # Of a flat objective, as that of a pooling over two pixels, the least says nothing.
-    flat = 1 + misfit(claimed) <= 2 * (1 + misfit(best)) + _FLAT
+    flat = 1 + misfit(claimed) <= _BETTER * (1 + misfit(best)) + _FLAT
     return claimed if flat else best

@@ -136,7 +136,7 @@ def run_check(check: Check, target: Target, seed: int, expected: str | None = No
                 return replace(blank, status=Status.NOT_APPLICABLE, reason=missing)
             result = check.run(target, seed)
             if check.tolerant and target.tolerance is not None:
-                result = replace(result, threshold=target.tolerance)
+                result = replace(result, threshold=target.tolerance, passing=None, cause="")
         except (NotAffineError, NotApplicableError, NothingToCompareError) as error:
             return replace(blank, status=Status.NOT_APPLICABLE, reason=str(error))
         except Exception as error:  # told as an outcome, with its type and words

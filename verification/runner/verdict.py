@@ -171,7 +171,8 @@ class Verdict(Sequence[Outcome]):
             return ()
         open_ = [f"{o.check}: {o.reason}" for o in self if o.status is Status.UNDECIDED]
         if not (open_ or self.reservations):
-            return (_NOTHING_OF_SCALE,)
+            left_out = [o for o in self if o.check == "scale_equivariance"]
+            return (_NOTHING_OF_SCALE, *(f"{o.check}: {o.reason}" for o in left_out))
         return (*self.reservations, *open_)
 
     def __str__(self) -> str:
