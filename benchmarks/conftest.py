@@ -66,13 +66,23 @@ def _nothing_slow(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "current_provenance", lambda _="cpu": provenance)
 
 
+def give_recipe(
+    patch: pytest.MonkeyPatch, data: str, paper: recipes.Recipe, lighter: int = 2
+) -> None:
+    """A recipe for a data set; under the lighter protocols, of so many epochs in one cycle."""
+    cycle = replace(paper, epochs=lighter, schedule=recipes.OneCycle())
+    for protocol in recipes.PROTOCOLS:
+        chosen = paper if protocol == "paper" else cycle
+        patch.setitem(recipes.RECIPES, (protocol, data), chosen)
+
+
 @pytest.fixture
 def tiny_data(monkeypatch: pytest.MonkeyPatch) -> DataSet:
     """The tiny data set, with a paper recipe of 3 epochs in batches of 8."""
     recipe = replace(
         recipes.MNIST_SCALE, epochs=EPOCHS, batch=BATCH, schedule=recipes.Steps(0.1, (1, 2))
     )
-    monkeypatch.setitem(recipes.PAPER, "tiny", recipe)
+    give_recipe(monkeypatch, "tiny", recipe)
     return make_tiny()
 
 

@@ -1,16 +1,17 @@
 """Training recipes: what the protocols `paper`, `short` and `smoke` mean for each data set.
 
-The paper's recipes are those of the authors' released code; every number of a run that is not its
-model, data, augmentation or seed stands here, and beside them dropout, which the networks have.
+Their numbers stand in `verification/claims/protocols.toml`, which records are checked by; the
+paper's are those of the authors' released code. Dropout is the networks' own.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from benchmarks.data import family_of
+from verification.claims.protocols import load_protocols
 
 PROTOCOLS = ("paper", "short", "smoke")
 
@@ -90,27 +91,20 @@ class Recipe:
         return asdict(self)
 
 
-MNIST_SCALE = Recipe(
-    epochs=60,
-    batch=128,
-    optimiser=Adam(rate=0.01),
-    schedule=Steps(factor=0.1, at=(20, 40)),
-    standard_augmentation="none",
-    selection="best_validation",
-)
-STL10 = Recipe(
-    epochs=1000,
-    batch=128,
-    optimiser=Sgd(rate=0.1, momentum=0.9, weight_decay=5e-4),
-    schedule=Steps(factor=0.2, at=(300, 400, 600, 800)),
-    standard_augmentation="crop_flip_cutout",
-    selection="last",
-)
-SMOKE_EPOCHS = {"digits": 8}
-"""Two elsewhere. An epoch of digits is a tenth of one of MNIST-scale."""
-SHORT_PARTS = {"digits": 6}
-"""Twelve elsewhere."""
-PAPER = {"mnist_scale": MNIST_SCALE, "digits": MNIST_SCALE, "stl10": STL10}
+def _recipe(given: Mapping[str, Any]) -> Recipe:
+    optimiser, schedule = dict(given["optimiser"]), dict(given["schedule"])
+    if "at" in schedule:
+        schedule["at"] = tuple(schedule["at"])
+    own = {
+        "optimiser": (Adam if optimiser["name"] == "adam" else Sgd)(**optimiser),
+        "schedule": (Steps if schedule["name"] == "steps" else OneCycle)(**schedule),
+    }
+    return Recipe(**{**given, **own})
+
+
+RECIPES = {name: _recipe(protocol.recipe) for name, protocol in load_protocols().items()}
+"""By protocol and data set."""
+MNIST_SCALE, STL10 = RECIPES["paper", "mnist_scale"], RECIPES["paper", "stl10"]
 
 
 def recipe_for(protocol: str, data_name: str) -> Recipe:
@@ -129,16 +123,9 @@ def recipe_for(protocol: str, data_name: str) -> Recipe:
 
     Raises ValueError for an unknown protocol or data set.
     """
-    data_name = family_of(data_name)
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}: must be one of {', '.join(PROTOCOLS)}")
-    if data_name not in PAPER:
-        raise ValueError(f"data_name={data_name!r}: must be one of {', '.join(PAPER)}")
-    paper = PAPER[data_name]
-    if protocol == "paper":
-        return paper
-    epochs = {
-        "short": paper.epochs // SHORT_PARTS.get(data_name, 12),
-        "smoke": SMOKE_EPOCHS.get(data_name, 2),
-    }[protocol]
-    return replace(paper, epochs=epochs, schedule=OneCycle())
+    if (protocol, data_name) not in RECIPES:
+        known = ", ".join(data for name, data in RECIPES if name == protocol)
+        raise ValueError(f"data_name={data_name!r}: must be one of {known}")
+    return RECIPES[protocol, data_name]

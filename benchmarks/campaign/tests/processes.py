@@ -32,7 +32,7 @@ from benchmarks.campaign import work as work_module
 from benchmarks.campaign.cluster import PRELOADED
 from benchmarks.campaign.plan import Task
 from benchmarks.campaign.work import Settings, work
-from benchmarks.conftest import BATCH, make_tiny, make_tiny_network
+from benchmarks.conftest import BATCH, give_recipe, make_tiny, make_tiny_network
 from benchmarks.data.stl10 import BinaryFile
 from benchmarks.training import recipes, run
 from benchmarks.training import train as training
@@ -54,8 +54,7 @@ _CLEAN = Provenance(
 def make_everything_tiny(patch: pytest.MonkeyPatch) -> None:
     """Whatever is called digits becomes noise, every network a small one; 3 epochs of 4 steps."""
     recipe = replace(recipes.MNIST_SCALE, batch=BATCH)
-    patch.setitem(recipes.PAPER, "digits", recipe)
-    patch.setitem(recipes.SMOKE_EPOCHS, "digits", 3)
+    give_recipe(patch, "digits", recipe, 3)
     patch.setattr(run, "create_network", make_tiny_network)
     patch.setattr(training, "CHECKPOINT_SECONDS", 0.0)  # a whole run takes less than a second
     patch.setattr(data, "load", lambda name, realisation, *_: make_tiny(name, realisation))
@@ -106,7 +105,7 @@ def stl10_work(
     (settings.checkpoints / f"{task.name}.pid").write_text(str(os.getpid()))
     with tiny_everything() as patch:
         patch.setattr(data, "load", lambda name, _, folder: _stl10(name, folder, files))
-        patch.setitem(recipes.PAPER, "stl10", replace(recipes.STL10, batch=2, epochs=24))
+        give_recipe(patch, "stl10", replace(recipes.STL10, batch=2))
         patch.setattr(run, "create_network", _make_colour_network)
         slow_down(patch, pause)
         return work(task, settings)

@@ -137,6 +137,6 @@ def test_demands_of_the_protocols_are_what_trainings_do(protocol: str, data: str
     described = configuration_of("cnn_28", False, data, protocol)
     del described["model"], described["augmentation"], described["data"]
     schedule = {k: list(v) if isinstance(v, tuple) else v for k, v in described["schedule"].items()}
-    assert demands.recipe == described | {"schedule": schedule}
+    assert demands.recipe == described | {"schedule": schedule}  # not a field is lost
     assert demands.steps_per_epoch == steps_per_epoch(demands.train, recipe.batch)
     assert len(demands.hashes) in (0, demands.realisations)

@@ -20,6 +20,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.conftest import give_recipe
 from benchmarks.data import DataSet, Normalisation, Split
 from benchmarks.training import recipes
 from benchmarks.training.checkpoint import CheckpointError, load_checkpoint
@@ -67,7 +68,7 @@ def arithmetic() -> Iterator[dict[str, Any]]:
 def noise(monkeypatch: pytest.MonkeyPatch) -> DataSet:
     """Random images with random labels, and a recipe of two epochs."""
     recipe = replace(recipes.MNIST_SCALE, epochs=2, batch=BATCH)
-    monkeypatch.setitem(recipes.PAPER, "noise", recipe)
+    give_recipe(monkeypatch, "noise", recipe)
 
     def split(size: int, seed: int) -> Split:
         generator = torch.Generator().manual_seed(seed)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conftest import EPOCHS, STEPS, make_tiny
+from benchmarks.conftest import EPOCHS, STEPS, give_recipe, make_tiny
 from benchmarks.data import DataSet, Split
 from benchmarks.training import recipes
 from benchmarks.training.evaluation import errors_by_scale
@@ -95,9 +95,8 @@ def test_models_are_paired_and_epochs_are_not_alike(tiny_data: DataSet) -> None:
 
 
 def test_divergence_is_recorded(tiny: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        recipes.PAPER, "tiny", replace(recipes.PAPER["tiny"], optimiser=recipes.Adam(1e30))
-    )
+    steep = replace(recipes.recipe_for("paper", "tiny"), optimiser=recipes.Adam(1e30))
+    give_recipe(monkeypatch, "tiny", steep)
     record = train("cnn_28", tiny, "paper")
     assert record.outcome == "diverged"
     assert record.numbers["steps"] < EPOCHS * STEPS
@@ -108,7 +107,7 @@ def test_last_epoch_is_selected_where_there_is_no_validation(
     tiny: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     like_stl10 = replace(recipes.STL10, epochs=2, batch=8)
-    monkeypatch.setitem(recipes.PAPER, "tiny", like_stl10)
+    give_recipe(monkeypatch, "tiny", like_stl10)
     none = Split(tiny.validation.images[:0], tiny.validation.labels[:0])
     record = train("cnn_28", replace(tiny, validation=none), "paper")
     assert record.numbers["best_epoch"] == 2

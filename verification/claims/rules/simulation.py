@@ -1,9 +1,10 @@
 """The rules judged: how often each gives a wrong verdict where the truth is known.
 
-Runs are drawn from normal distributions (times: log-normal) whose true difference is chosen; the
-very code of the rules judges them.  Each condition is a mapping: what was drawn, its `effect`, and
-how many of the repetitions ended "supported", "refuted" and "inconclusive".  `is_wrong` tells which
-of these contradict the truth.
+Runs are drawn from normal distributions (times: log-normal) whose true difference is chosen.  They
+are judged by the statistical tests of the rules (`compare`, `decide`, `side_ps`, `ratio_interval`)
+on arrays of draws, without records; what the rules do around them is repeated here.  Each condition
+is a mapping: what was drawn, its `effect`, and how many of the repetitions ended "supported",
+"refuted" and "inconclusive".  `is_wrong` tells which of these contradict the truth.
 """
 
 from __future__ import annotations
