@@ -10,10 +10,11 @@ Convention: a filter's centre is the middle of the window; a cross-correlation, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from verification.layer.probe import at_centre
 from verification.layer.targets import Target
@@ -69,12 +70,38 @@ def distances(taps: FloatArray) -> FloatArray:
     return np.asarray(np.abs(offsets).max(axis=0))
 
 
+_Reading = tuple[tuple[float, ...], "ReadFilters | NotAffineError"]
+_KEPT: WeakKeyDictionary[Target, _Reading] = WeakKeyDictionary()
+"""What was last read off each target, and the numbers that its layer held then."""
+
+
 def read_filters(target: Target, seed: int = 0) -> ReadFilters:
-    """The filters at the centre pixel of the target's window.
+    """The filters at the centre pixel of the target's window; read again if its weights change.
 
     Raises NotAffineError if no filters give the layer's answers, or centres of its scales lie
     between pixels for some and not for others, and ValueError for an output without a centre pixel.
     """
+    held = _fingerprint(target)
+    if target not in _KEPT or _KEPT[target][0] != held:
+        try:
+            _KEPT[target] = held, _read(target, seed)
+        except NotAffineError as error:
+            _KEPT[target] = held, error
+    found = _KEPT[target][1]
+    if isinstance(found, NotAffineError):
+        raise found
+    return found
+
+
+def _fingerprint(target: Target) -> tuple[float, ...]:
+    """Two sums of each tensor that the layer's state holds."""
+    if not isinstance(target.layer, nn.Module):
+        return ()
+    tensors = [t.detach().double() for t in (*target.layer.parameters(), *target.layer.buffers())]
+    return tuple(float(x) for t in tensors for x in (t.sum(), t.square().sum()))
+
+
+def _read(target: Target, seed: int) -> ReadFilters:
     if len({2 * x % 2 for centre in target.centres for x in centre}) > 1:
         raise NotAffineError(
             f"layer {target.name}: some scales look at pixels and some between them, so their "
