@@ -11,14 +11,14 @@ import math
 import shlex
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from reports.readers.material import Material
 from reports.writing.wording import plural
 from verification.claims.claim import Count
 from verification.claims.records import Record
 from verification.claims.rules.admission import heavy_enough
+from verification.claims.validity import contradictions, shared_faults
 
 ROUNDING = 1e-9
 """Relative difference that order of summation explains between two ways to the same number."""
@@ -35,7 +35,9 @@ def inconsistencies(material: Material) -> list[str]:
             except (KeyError, TypeError, IndexError, ValueError, ZeroDivisionError) as error:
                 parts.append(f"its numbers are not those of a {record.kind}: {error!r}")
         found += [f"{record.filename}: {part}" for part in parts]
-    return [*found, *_shared(material.records), *_counted(material)]
+    faults = shared_faults(material.records)
+    found += [f"{r.filename}: {faults[r.digest]}" for r in material.records if r.digest in faults]
+    return [*found, *_alike(material.records), *_counted(material)]
 
 
 def options_of(command: str) -> dict[str, str]:
@@ -80,37 +82,16 @@ def _command_problems(record: Record) -> Iterator[str]:
 
 
 def _training(record: Record, material: Material) -> Iterator[str]:
-    numbers, configuration = record.numbers, record.configuration
-    curves, epochs = numbers["curves"], configuration["epochs"]
-    for name, curve in curves.items():
-        if len(curve) not in (0, epochs):
-            yield f"{name} has {plural(len(curve), 'entry')} for {epochs} epochs"
+    yield from contradictions(record)
+    numbers, epochs = record.numbers, record.configuration["epochs"]
     if numbers["steps"] <= 0 or numbers["steps"] % epochs:
         yield f"{numbers['steps']} steps are no whole number in each of {epochs} epochs"
-    yield from _selection(numbers, curves["validation_error"], configuration["selection"])
-    images = sum(item["images"] for item in numbers["by_scale"])
-    errors = sum(item["errors"] for item in numbers["by_scale"])
-    if images and not _same(numbers["test_error"], 100 * errors / images):
-        yield (
-            f"test error {numbers['test_error']} % is not {errors} errors in {images} images of "
-            "all scales"
-        )
     yield from _parameters(record, material)
     sessions = numbers["sessions"]
     if sessions[0]["first_step"] != 0:
         yield "its first session does not begin at step 0"
     if sessions[-1]["seconds"] > record.provenance.wall_seconds:
         yield "its last session is longer than the whole run"
-
-
-def _selection(numbers: Mapping[str, Any], curve: Sequence[float], selection: str) -> Iterator[str]:
-    best = numbers["best_epoch"]
-    if not curve:
-        return
-    if numbers["validation_error"] != curve[best - 1]:
-        yield f"validation error {numbers['validation_error']} is not that of epoch {best}"
-    if selection == "best_validation" and curve[best - 1] != min(curve):
-        yield f"epoch {best} is not the one of least validation error"
 
 
 def _parameters(record: Record, material: Material) -> Iterator[str]:
@@ -186,41 +167,17 @@ _RULES: dict[str, Callable[[Record, Material], Iterable[str]]] = {
 }
 
 
-def _shared(records: Sequence[Record]) -> Iterator[str]:
-    """Say which trainings share what only copies share, and which data of one name differ."""
-    weights, curves, data = _groups(records)
-    for what, groups in (("weights", weights), ("learning curves", curves)):
-        for group in groups.values():
-            if len({record.key for record in group}) > 1:
-                names = ", ".join(record.filename for record in group)
-                yield f"{names}: different runs with the same {what}: one is a copy"
-    for (name, realisation), hashes in data.items():
-        if len(hashes) > 1:
-            files = ", ".join(group[0].filename for group in hashes.values())
-            yield f"{files}: data {name}, realisation {realisation}, with different hashes"
-
-
-def _groups(
-    records: Sequence[Record],
-) -> tuple[
-    dict[Hashable, list[Record]],
-    dict[Hashable, list[Record]],
-    dict[tuple[str, int | None], dict[str, list[Record]]],
-]:
-    weights: dict[Hashable, list[Record]] = defaultdict(list)
+def _alike(records: Sequence[Record]) -> Iterator[str]:
+    """Say which trainings have the very learning curve of another run."""
     curves: dict[Hashable, list[Record]] = defaultdict(list)
-    data: dict[tuple[str, int | None], dict[str, list[Record]]] = defaultdict(dict)
     for record in records:
-        if record.kind != "training" or record.outcome != "finished":
-            continue
-        if record.data is not None:
-            place = record.data.get("name", ""), record.seeds.get("realisation")
-            data[place].setdefault(record.data.get("hash", ""), []).append(record)
-        if "weights" in record.numbers:
-            weights[record.numbers["weights"]].append(record)
-        if losses := record.numbers.get("curves", {}).get("train_loss"):
+        losses = record.numbers.get("curves", {}).get("train_loss")
+        if record.kind == "training" and record.outcome == "finished" and losses:
             curves[tuple(losses)].append(record)
-    return weights, curves, data
+    for group in curves.values():
+        if len({record.key for record in group}) > 1:
+            names = ", ".join(record.filename for record in group)
+            yield f"{names}: different runs with the same learning curves: one is a copy"
 
 
 def _counted(material: Material) -> Iterator[str]:

@@ -57,7 +57,19 @@ def objections(record: Record) -> list[str]:
         return [f"of no known protocol ({record.protocol} on {data.get('name')})"]
     rules = [_sources, _clock, _arithmetic, _recipe, _data]
     if record.outcome != "diverged":
-        rules += [_parts, _epochs, _selection, _errors]
+        rules += [_parts, _epochs, _lengths, _selection, _errors]
+    return [text for rule in rules if (text := rule(record, demands))]
+
+
+def contradictions(record: Record) -> list[str]:
+    """Say what a finished training states twice and differently; empty if all agrees.
+
+    Of those that count for nothing as well: of another recipe, from uncommitted sources.
+    """
+    demands = load_protocols().get((record.protocol, (record.data or {}).get("name", "")))
+    if demands is None:
+        return [f"of no known protocol ({record.protocol})"]
+    rules = (_data, _lengths, _selection, _errors)
     return [text for rule in rules if (text := rule(record, demands))]
 
 
@@ -141,21 +153,28 @@ def _parts(record: Record, _: Protocol) -> str:
 
 
 def _epochs(record: Record, demands: Protocol) -> str:
-    steps, curves = record.numbers.get("steps"), record.numbers.get("curves", {})
-    if steps != demands.steps:
-        return f"with incomplete epochs ({steps} of {demands.steps} steps)"
+    steps = record.numbers.get("steps")
+    return (
+        ""
+        if steps == demands.steps
+        else f"with incomplete epochs ({steps} of {demands.steps} steps)"
+    )
+
+
+def _lengths(record: Record, _: Protocol) -> str:
+    curves, epochs = record.numbers.get("curves", {}), record.configuration.get("epochs")
     lengths = {name: len(values) for name, values in curves.items()}
-    if lengths and not demands.validation:
+    if record.configuration.get("selection") == "last":  # where there is nothing to validate on
         lengths.pop("validation_error", None)
-    short = sorted(name for name, length in lengths.items() if length != demands.epochs)
+    short = sorted(name for name, length in lengths.items() if length != epochs)
     return f"with incomplete epochs ({', '.join(short)})" if short else ""
 
 
-def _selection(record: Record, demands: Protocol) -> str:
+def _selection(record: Record, _: Protocol) -> str:
     """The tested weights must be those that the recipe selects."""
     best, curves = record.numbers.get("best_epoch"), record.numbers.get("curves", {})
     errors = curves.get("validation_error", [])
-    if best is None or not errors or demands.recipe["selection"] != "best_validation":
+    if best is None or not errors or record.configuration.get("selection") == "last":
         return ""
     selected = 1 + errors.index(min(errors))
     if best != selected or record.numbers.get("validation_error") != min(errors):

@@ -97,14 +97,14 @@ def _augmented(content: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_accuracy, "is not"),
-        (_selected, "is not that of epoch"),
+        (_accuracy, "its own object scales contradict"),
+        (_selected, "(selected by validation: "),
         (_seed, "its command says --seed"),
         (_realisation, "its command says --realisation"),
         (_protocol, "its command says --protocol"),
-        (_epochs, "epochs"),
-        (_epoch, "is not the one of least validation error"),
-        (_shorter, "train_loss has"),
+        (_epochs, "incomplete epochs"),
+        (_epoch, "(selected by validation: "),
+        (_shorter, "incomplete epochs (train_loss)"),
         (_model, "its command says --model"),
         (_parameters, "parameters, where the model has"),
         (_augmented, "differ on augmentation"),
@@ -128,7 +128,7 @@ def test_a_copied_run_is_found_although_seed_and_command_are_changed() -> None:
     copy_of_it = changed(run, copied)
     assert problems([copy_of_it]) == []  # alone it says nothing wrong
     found = problems([run, copy_of_it])
-    assert any("same weights" in line and copy_of_it.filename in line for line in found)
+    assert any("the very weights" in line and copy_of_it.filename in line for line in found)
     assert any("same learning curves" in line for line in found)
 
 
@@ -139,7 +139,7 @@ def test_data_that_differ_under_one_name_are_found() -> None:
         content["numbers"]["curves"]["train_loss"][0] += 0.1
 
     run = first("training")
-    assert any("with different hashes" in line for line in problems([run, changed(run, other)]))
+    assert any("with a wrong hash" in line for line in problems([run, changed(run, other)]))
 
 
 def _bound(content: dict[str, Any]) -> None:
