@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from benchmarks.gallery import ENTRIES, RANDOM, SEEDS, power
-from benchmarks.gallery.entry import Entry
-from benchmarks.gallery.judging import counted, judged, mistaken, wrong
-from benchmarks.gallery.random_layers import random_layer
+from benchmarks.gallery import ENTRIES, RANDOM, SEEDS
+from benchmarks.gallery.judging import counted, judged, wrong
+from benchmarks.gallery.power import KINDS
+from benchmarks.gallery.work import Kept, Plan, carried_out
 from benchmarks.options import add_checkpoints, add_evidence
-from verification.broken_layers.user_layers import USER_LAYERS, UserLayer
-from verification.claims.provenance import current_provenance
 from verification.claims.records import Record, measuring
-from verification.files import write_through
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --seeds, --random, --only and --quick."""
+    """Adds --seeds, --random, --workers, --only and --quick."""
     parser.set_defaults(run=run)
     add_evidence(parser)
     add_checkpoints(parser)
@@ -31,6 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--random", type=int, help=f"random correct layers ({RANDOM['full']}; quick: 6)"
     )
+    parser.add_argument("--workers", type=int, default=1, help="processes of one thread (1)")
     parser.add_argument("--quick", action="store_true", help="one seed, few random layers")
     parser.add_argument(
         "--only", nargs="+", metavar="LAYER", help="judge these alone, and write no record"
@@ -45,120 +39,67 @@ def run(options: argparse.Namespace) -> int:
     chosen = "quick" if options.quick else "full"
     seeds = SEEDS[chosen] if options.seeds is None else options.seeds
     random = RANDOM[chosen] if options.random is None else options.random
-    for name, count in (("seeds", seeds), ("random", random)):
+    for name, count in (("seeds", seeds), ("random", random), ("workers", options.workers)):
         if count < 1:
             raise ValueError(f"--{name} {count}: must be at least 1")
     if options.only:
         return _print_some(options.only, seeds)
-    record = measure(seeds, random, options.evidence, Kept(options.checkpoints))
+    plan, kept = Plan(seeds, random), Kept(options.checkpoints)
+    record = measure(plan, options.evidence, kept, options.workers)
     print("\n".join(as_text(record)))
     numbers = record.numbers
     return int(any(numbers[name] for name in ("wrong_pass", "wrong_fail", "random_failed")))
 
 
-class Kept:
-    """What committed sources have measured so far, so that a stopped run goes on where it was."""
-
-    def __init__(self, folder: Path) -> None:
-        origin = current_provenance()
-        known = origin.commit is not None and origin.dirty is False
-        self.folder = folder / f"gallery-{origin.commit}" if known else None
-
-    def get(self, name: str, measure: Callable[[], Any]) -> Any:  # noqa: ANN401 (a JSON value)
-        """The kept value of this name, or the measured one."""
-        if self.folder is None:
-            return measure()
-        path = self.folder / f"{name}.json"
-        if path.exists():
-            return json.loads(path.read_text())
-        value = measure()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        hidden = path.with_suffix(".part")
-        write_through(hidden, json.dumps(value).encode())
-        hidden.replace(path)
-        return value
-
-
-def measure(
-    seeds: int,
-    random: int,
-    evidence: Path,
-    kept: Kept,
-    entries: Sequence[Entry] = ENTRIES,
-    mistakes: Sequence[UserLayer] = USER_LAYERS,
-    widths: Sequence[float] = power.WIDTHS,
-    sizes: Sequence[float] = power.SIZES,
-) -> Record:
-    """Judge entries and mistakes on seeds 0, 1, …, random layers, power of the checks; one record.
+def measure(plan: Plan, evidence: Path, kept: Kept, workers: int = 1) -> Record:
+    """Carry out the plan; one record.
 
     A library that does not import is listed with the error's words.
     """
-    enough = seeds >= SEEDS["full"] and random >= RANDOM["full"]
-    everything = (entries, mistakes) == (ENTRIES, USER_LAYERS)
+    enough = plan.seeds >= SEEDS["full"] and plan.random >= RANDOM["full"]
     configuration = {
-        "scope": "full" if enough and everything else "part",
-        "layers": len(entries), "mistakes": len(mistakes), "random": random,
-        "widths": list(widths), "sizes": list(sizes),
+        "scope": "full" if enough and plan.everything else "part",
+        "layers": len(plan.entries), "mistakes": len(plan.mistakes), "random": plan.random,
+        "widths": list(plan.widths), "sizes": list(plan.sizes),
     }  # fmt: skip
     with measuring(
         "gallery",
         "gallery",
-        command=f"python -m benchmarks gallery --seeds {seeds} --random {random}",
+        command=f"python -m benchmarks gallery --seeds {plan.seeds} --random {plan.random}",
         configuration=configuration,
-        seeds={"first": 0, "count": seeds},
+        seeds={"first": 0, "count": plan.seeds},
         folder=evidence,
     ) as measurement:
-        rows, absent = [], []
-        for entry in tqdm(entries, "layers", disable=None):
-            try:
-                judge = partial(judged, entry, range(seeds))
-                rows.append(kept.get(f"{entry.name}-{seeds}", judge))
-            except ImportError as error:
-                absent.append({"name": entry.name, "package": entry.package, "why": str(error)})
-        drawn = [
-            kept.get(f"random-{seed}", partial(_random, seed))
-            for seed in tqdm(range(random), "random layers", disable=None)
-        ]
-        broken = [
-            kept.get(f"mistake-{layer.name}-{seeds}", partial(mistaken, layer, range(seeds)))
-            for layer in tqdm(mistakes, "mistakes", disable=None)
-        ]
-        curves = kept.get("power", lambda: list(power.curves(widths, sizes)))
-        measurement.numbers.update(numbers_of(rows, absent, drawn, broken, curves))
+        measurement.numbers.update(numbers_of(**carried_out(plan, kept, workers)))
     assert measurement.record is not None
     return measurement.record
 
 
-def _random(seed: int) -> dict[str, Any]:
-    row = judged(random_layer(seed), [seed])
-    return {"seed": seed, "kind": row["source"], **row["verdicts"][0]}
-
-
 def numbers_of(
-    rows: list[dict[str, Any]],
-    absent: list[dict[str, str]],
-    drawn: list[dict[str, Any]],
-    broken: list[dict[str, Any]],
-    curves: list[dict[str, Any]],
+    layer: list[dict[str, Any]],
+    mistake: list[dict[str, Any]],
+    random: list[dict[str, Any]],
+    power: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """What the record holds: the counts that claims are about, and what they count."""
-    failed = [each for each in drawn if each["answer"] == "FAILED"]
-    answers = [each["answer"] for each in drawn]
+    rows = [each for each in layer if "why" not in each]
+    failed = [each for each in random if each["answer"] == "FAILED"]
+    answers = [each["answer"] for each in random]
     return {
         **counted(rows),
         "random_failed": len(failed),
-        "unnamed": sum(not all(v["named"] for v in row["verdicts"]) for row in broken),
+        "unnamed": sum(not all(v["named"] for v in row["verdicts"]) for row in mistake),
         "rows": rows,
-        "mistakes": broken,
-        "absent": absent,
+        "mistakes": mistake,
+        "absent": [each for each in layer if "why" in each],
         "random": {
-            "layers": len(drawn),
+            "layers": len(random),
             "answers": {answer: answers.count(answer) for answer in sorted(set(answers))},
             "failed": failed,
         },
         "power": {
-            "kinds": {kind: words for kind, (words, _) in power.KINDS.items()},
-            "curves": curves,
+            "kinds": {kind: words for kind, (words, _) in KINDS.items()},
+            "curves": power,
         },
     }
 

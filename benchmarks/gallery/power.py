@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -82,22 +82,17 @@ def rejecting(kind: str, width: float, size: float, seed: int) -> dict[str, bool
     return {outcome.check: outcome.status is Status.FAILED for outcome in verdict}
 
 
-def curves(
-    widths: Sequence[float] = WIDTHS, sizes: Sequence[float] = SIZES, seed: int = 0
-) -> Iterator[dict[str, Any]]:
-    """For each kind and width, the smallest size from which on each check rejects.
+def curve(kind: str, width: float, sizes: Sequence[float] = SIZES, seed: int = 0) -> dict[str, Any]:
+    """For each check the smallest size from which on it rejects; None: not even the largest.
 
-    None where a check does not reject the largest. The sizes are tried from the largest down, as
-    far as some check still rejects.
+    The sizes are tried from the largest down, as far as some check still rejects.
     """
-    for kind in KINDS:
-        for width in widths:
-            least: dict[str, float | None] = dict.fromkeys(CHECKS)
-            alive = set(CHECKS)
-            for size in sorted(sizes, reverse=True):
-                found = rejecting(kind, width, size, seed)
-                alive = {name for name in alive if found.get(name)}
-                least |= dict.fromkeys(alive, size)
-                if not alive:
-                    break
-            yield {"kind": kind, "width": width, "least": least}
+    least: dict[str, float | None] = dict.fromkeys(CHECKS)
+    alive = set(CHECKS)
+    for size in sorted(sizes, reverse=True):
+        found = rejecting(kind, width, size, seed)
+        alive = {name for name in alive if found.get(name)}
+        least |= dict.fromkeys(alive, size)
+        if not alive:
+            break
+    return {"kind": kind, "width": width, "least": least}

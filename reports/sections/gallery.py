@@ -23,7 +23,7 @@ EXPLANATION = (
     "truth follows from how each is built; an independent probe, which shares no code with the "
     "judge, confirms it: as all widths in pixels grow, the error of an equivariant family falls "
     "towards zero, that of another stays. *Error*: the first error that decides, as median over "
-    "the seeds; *probe*: errors as sampled, and three times finer."
+    "the seeds; *probe*: errors as sampled, and finer; *s*: CPU seconds on one thread."
 )
 NOT_MEASURED = "**Not run.** `python -m benchmarks gallery` measures it."
 _SHORT = {"PASSED": "passed", "FAILED": "failed", "UNDECIDED": "undecided"}

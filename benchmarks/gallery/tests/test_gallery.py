@@ -10,16 +10,17 @@ from hypothesis import assume, given
 
 from benchmarks import __main__ as command_line
 from benchmarks.gallery import ENTRIES, command, power
-from benchmarks.gallery.command import Kept, as_text, measure, numbers_of
+from benchmarks.gallery.command import as_text, measure, numbers_of
 from benchmarks.gallery.entry import Entry, Truth
 from benchmarks.gallery.judging import counted, judged, mistaken
 from benchmarks.gallery.random_layers import random_layer
 from benchmarks.gallery.steerable import columns, filters_of_columns
 from benchmarks.gallery.truth import SMALL, Confirmation, confirm
+from benchmarks.gallery.work import Kept, Plan, carried_out
 from sesn_impl.baselines import ColumnLiftingConv2d
 from verification.broken_layers.user_layers import USER_LAYERS
 from verification.claims.records import read_records
-from verification.testing.profiles import cases
+from verification.testing.profiles import cases, deep_only
 from verification.testing.strategies import seeds
 
 BY_NAME = {entry.name: entry for entry in ENTRIES}
@@ -93,7 +94,7 @@ def test_a_row_says_what_was_found_and_a_wrong_verdict_counts():
         "undecided": 0, "undecided_beyond_a_fifth": 0, "unconfirmed": 0,
     }  # fmt: skip
     false = one(truth=Truth.NOT_EQUIVARIANT)
-    numbers = numbers_of([false], [], [], [], [])
+    numbers = numbers_of([false], [], [], [])
     assert numbers["wrong_pass"] == numbers["unconfirmed"] == 1
 
 
@@ -102,7 +103,7 @@ def test_a_mistake_that_is_given_another_name_counts_as_unnamed():
     found = [mistaken(each, [0]) for each in (layer, replace(layer, causes=("support",)))]
     assert [row["verdicts"][0]["named"] for row in found] == [True, False]
     assert {row["verdicts"][0]["answer"] for row in found} == {"FAILED"}
-    assert numbers_of([], [], [], found, [])["unnamed"] == 1
+    assert numbers_of([], found, [], [])["unnamed"] == 1
 
 
 def test_a_mistake_is_found_with_its_cause():
@@ -124,7 +125,8 @@ def small(monkeypatch):
 
 def test_one_record_holds_rows_absent_libraries_random_layers_and_power(tmp_path, small):
     evidence = tmp_path / "evidence"
-    measure(1, 1, evidence, Kept(tmp_path / "kept"), small, (), (2.0,), power.SIZES)
+    plan = Plan(1, 1, small, (), (2.0,), power.SIZES)
+    measure(plan, evidence, Kept(tmp_path / "kept"))
     (record,) = read_records(evidence)
     numbers = record.numbers
     assert record.kind == "gallery"
@@ -140,6 +142,26 @@ def test_one_record_holds_rows_absent_libraries_random_layers_and_power(tmp_path
     text = "\n".join(as_text(record))
     assert "right: dilated_kernel" in text
     assert "absent: not judged: no module named never_heard_of" in text
+
+
+def test_workers_make_no_layers_but_the_gallery_s_own(tmp_path, small):
+    with pytest.raises(ValueError, match="workers=2: layers that are not the gallery's need one"):
+        carried_out(Plan(1, 1, small), Kept(tmp_path), workers=2)
+
+
+@deep_only  # processes start with all libraries
+def test_workers_measure_what_is_not_kept_yet(tmp_path):
+    kept = Kept(tmp_path)
+    kept.folder = tmp_path
+    plan = Plan(1, 2)
+    for group, name in plan.tasks():  # all but one were measured before
+        if (group, name) != ("random", "1"):
+            suffix = "-1" if group in {"layer", "mistake"} else ""
+            (tmp_path / f"{group}-{name}{suffix}.json").write_text(f'{{"name": "{name}"}}')
+    found = carried_out(plan, kept, workers=2)
+    assert [row["name"] for row in found["layer"]] == [entry.name for entry in ENTRIES]
+    assert found["random"][0] == {"name": "0"}
+    assert found["random"][1]["seed"] == 1
 
 
 def test_what_committed_sources_have_measured_is_not_measured_again(tmp_path):
