@@ -1,7 +1,8 @@
 """A pytest plugin: `pytest --sesn-impl package.module:factory` judges that layer.
 
-With this option the run judges the layer alone, one test for each check of the registry, and no
-file is collected. Without it the plugin does nothing, and loads nothing but pytest.
+With this option the run judges the layer alone, one test for each check of the registry and one
+for the verdict, and no file is collected. Without it the plugin does nothing, and loads nothing but
+pytest.
 
 It is a module of its own, and its options carry the project's name, so that pytest starts in
 anybody's project: one with a folder called `verification`, or with an option `--impl`.
@@ -86,8 +87,9 @@ def pytest_collection_modifyitems(
         raise pytest.UsageError(f"{_FACTORY}: {error}") from error
     warn_unmatched(expected)
     replayed = f"{origin} {as_arguments(given)}".strip()
-    judgement = Judgement(layer, described, seed, origin=replayed)
-    items[:] = [_item(session, judgement, check, expected) for check in named(None, CHECKS)]
+    chosen = named(None, CHECKS)
+    judgement = Judgement(layer, described, seed, replayed, chosen, expected)
+    items[:] = [_item(session, judgement, check, expected) for check in (*chosen, None)]
 
 
 def _find_verification() -> None:
@@ -110,14 +112,17 @@ def _find_verification() -> None:
 
 
 class CheckItem(pytest.Item):
-    """One check of the layer as a test."""
+    """One check of the layer as a test, or its verdict, where `check` is None."""
 
     judgement: Judgement
-    check: Check
+    check: Check | None
 
     def runtest(self) -> None:
-        """Runs the check."""
-        self.judgement.test(self.check)
+        """Runs the check, or all."""
+        if self.check is None:
+            self.judgement.test_verdict()
+        else:
+            self.judgement.test(self.check)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ANN401
         """The outcome, without the frames that led to it."""
@@ -129,10 +134,11 @@ class CheckItem(pytest.Item):
 
 
 def _item(
-    session: pytest.Session, judgement: Judgement, check: Check, expected: dict[str, str]
+    session: pytest.Session, judgement: Judgement, check: Check | None, expected: dict[str, str]
 ) -> pytest.Item:
-    item = CheckItem.from_parent(session, name=f"{judgement.name}[{check.name}]")
+    name = "verdict" if check is None else check.name
+    item = CheckItem.from_parent(session, name=f"{judgement.name}[{name}]")
     item.judgement, item.check = judgement, check
-    if check.name in expected:
-        item.add_marker(pytest.mark.xfail(reason=expected[check.name], strict=True))
+    if name in expected:
+        item.add_marker(pytest.mark.xfail(reason=expected[name], strict=True))
     return item

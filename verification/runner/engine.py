@@ -72,6 +72,11 @@ def judge(
         outcomes.append(outcome)
         if on_outcome is not None:
             on_outcome(outcome)
+    return conclude(target, outcomes, seed)
+
+
+def conclude(target: Target, outcomes: Iterable[Outcome], seed: int) -> Verdict:
+    """The verdict of these outcomes: with what failures point at, likeliest first."""
     verdict = Verdict(target.name, tuple(outcomes), reservations=_reservations(target))
     failed = {o.check for o in verdict if o.status is Status.FAILED}
     causes = list(likely_causes(target, failed, seed))
@@ -143,7 +148,7 @@ def run_check(check: Check, target: Target, seed: int, expected: str | None = No
             outcome = replace(blank, reason=_said(error))
         else:
             outcome = _of(result, blank)
-    return _expecting(outcome, expected)
+    return expecting(outcome, expected)
 
 
 def _of(result: CheckResult, blank: Outcome) -> Outcome:
@@ -180,8 +185,11 @@ def _undecided(result: CheckResult) -> str:
     )
 
 
-def _expecting(outcome: Outcome, expected: str | None) -> Outcome:
+def expecting(outcome: Outcome, expected: str | None) -> Outcome:
+    """The outcome of a check that is expected to fail for a reason, if one is given."""
     if expected is None:
+        return outcome
+    if outcome.status is Status.NOT_APPLICABLE:
         return outcome
     if outcome.status in {Status.PASSED, Status.UNDECIDED}:
         reason = f"passes, though it was expected to fail: {expected}"

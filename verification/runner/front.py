@@ -14,6 +14,8 @@ from verification.layer.adapters import prepare
 from verification.layer.options import Options, checked_seed
 from verification.layer.targets import OptionError, Target
 from verification.runner.engine import (
+    conclude,
+    expecting,
     judge,
     likely_causes,
     mode_notes,
@@ -96,13 +98,17 @@ def _unusable(name: str, error: Exception, check: str, seed: int) -> Verdict:
 class Judgement:
     """A layer to be judged check by check: prepared once, when it is first needed.
 
-    options: what is said of the layer.
+    options: what is said of the layer. checks: that the verdict is of, by default all that are not
+    slow; expected: reason by check, of those that are known to fail.
     """
 
     layer: Callable[..., object] | Target
     options: Options = field(default_factory=Options)
     seed: int = 0
     origin: str = ""
+    checks: tuple[Check, ...] = named(None, CHECKS)
+    expected: Mapping[str, str] = field(default_factory=dict)
+    _outcomes: dict[str, Outcome] = field(default_factory=dict, init=False)
 
     @property
     def name(self) -> str:
@@ -117,13 +123,38 @@ class Judgement:
             return _prepared(self.layer, self.options)[0]
 
     def outcome(self, check: Check) -> Outcome:
-        """One check's outcome, whatever the layer does."""
+        """One check's outcome, whatever the layer does; run once."""
+        if check.name not in self._outcomes:
+            try:
+                found = run_check(check, self.target, self.seed)
+            except Exception as error:  # of `target`; a check raises nothing
+                found = _unusable(self.name, error, check.name, self.seed).outcomes[0]
+            line = replay_line(check, self.origin, self.seed)
+            self._outcomes[check.name] = replace(found, replay=line)
+        return self._outcomes[check.name]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of all checks, those that have run as tests included."""
         try:
             target = self.target
         except Exception as error:
-            return _unusable(self.name, error, check.name, self.seed).outcomes[0]
-        found = run_check(check, target, self.seed)
-        return replace(found, replay=replay_line(check, self.origin, self.seed))
+            return _unusable(self.name, error, self.checks[0].name, self.seed)
+        outcomes = [expecting(self.outcome(c), self.expected.get(c.name)) for c in self.checks]
+        return conclude(target, outcomes, self.seed)
+
+    def test_verdict(self) -> None:
+        """The verdict as a test: skips what is undecided, with what would decide it.
+
+        Raises AssertionError for a layer that failed, with the verdict and its likely causes.
+        """
+        import pytest  # noqa: PLC0415
+
+        verdict = self.verdict
+        if verdict.failed:
+            raise AssertionError(str(verdict))
+        if not verdict.passed:
+            pytest.skip(f"undecided: {'; '.join(verdict.missing)}")
 
     def test(self, check: Check) -> None:
         """One check as a test: skips what does not apply or cannot be decided.
@@ -150,11 +181,14 @@ class BoundCheck:
     """What a test made by `parametrize_with_checks` is given: call it."""
 
     judgement: Judgement
-    check: Check
+    check: Check | None
 
     def __call__(self) -> None:
-        """Runs the check as a test."""
-        self.judgement.test(self.check)
+        """Runs the check as a test; without one, all, for the verdict."""
+        if self.check is None:
+            self.judgement.test_verdict()
+        else:
+            self.judgement.test(self.check)
 
 
 def parametrize_with_checks(
@@ -166,14 +200,15 @@ def parametrize_with_checks(
     seed: int = 0,
     **options: Any,  # noqa: ANN401  (as Options has them)
 ) -> pytest.MarkDecorator:
-    """One test for each layer and check, for a test file of one's own.
+    """One test for each layer and check, and one for each verdict, for a test file of one's own.
 
         @parametrize_with_checks([MyLifting()], scales=(1.0, 1.5, 2.25))
         def test_layer(check):
             check()
 
-    A check that does not apply is skipped with its reason; an expected failure is a strict xfail,
-    so that it fails once it passes. Arguments as of `check_scale_equivariance`.
+    A check that does not apply is skipped with its reason, as is a verdict that is undecided; an
+    expected failure is a strict xfail, so that it fails once it passes. Arguments as of
+    `check_scale_equivariance`.
 
     Raises ValueError for an unknown check or option, or a value that is not allowed.
     """
@@ -188,10 +223,13 @@ def parametrize_with_checks(
     described = Options.of({**options, "scales": scales})
     chosen = named(checks, CHECKS)
     parameters = []
-    for judgement in (Judgement(layer, described, seed) for layer in layers):
+    for layer in layers:
+        judgement = Judgement(layer, described, seed, checks=chosen, expected=expected)
         for check in chosen:
             reason = expected.get(check.name)
             marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
             bound = BoundCheck(judgement, check)
             parameters.append(pytest.param(bound, id=f"{judgement.name}-{check.name}", marks=marks))
+        whole = BoundCheck(judgement, None)
+        parameters.append(pytest.param(whole, id=f"{judgement.name}-verdict"))
     return pytest.mark.parametrize("check", parameters)

@@ -133,7 +133,7 @@ def test_answers_that_are_zero_everywhere_are_no_equivariance():
     only = ["scale_equivariance"]
     verdict = check_scale_equivariance(lambda x: 0 * layer(x), SCALES, checks=only)
     assert not verdict.passed
-    assert "are zero everywhere" in verdict.of("scale_equivariance").reason
+    assert "answers are zero, or constant" in verdict.of("scale_equivariance").reason
 
 
 def test_unknown_scales_are_estimated_and_told():
@@ -192,7 +192,7 @@ def convolution(seed):
 
 
 CONVOLUTION, NEARLY_A_MEAN = convolution(0), convolution(8)
-"""The second errs by 0.6 % where one kernel is used for two scales: too little to be decided."""
+"""The second errs by 0.6 % where one kernel is used for two scales, which is named by its filters."""
 
 KERNEL = torch.randn(2, 1, 3, 3, generator=torch.Generator().manual_seed(0)).double()
 
@@ -207,12 +207,7 @@ def constant(x):
         (CONVOLUTION, (1, 1.5), {}, Answer.FAILED),
         (lambda x: CONVOLUTION(x).max(1, keepdim=True).values, (1, 1.5), {}, None),
         (lambda x: CONVOLUTION(x)[:, :, None].repeat(1, 1, 2, 1, 1), (1, 1.5), {}, Answer.FAILED),
-        (
-            lambda x: NEARLY_A_MEAN(x)[:, :, None].repeat(1, 1, 2, 1, 1),
-            (1, 1.5),
-            {},
-            Answer.UNDECIDED,
-        ),
+        (lambda x: NEARLY_A_MEAN(x)[:, :, None].repeat(1, 1, 2, 1, 1), (1, 1.5), {}, Answer.FAILED),
         (constant, (1, 1.5), {}, Answer.UNDECIDED),
         (lambda x: x.flip(2).cumsum(2), SCALES, {"lifts": False}, None),
         (lambda x: x[:, :, None], (1.0,), {}, Answer.UNDECIDED),
@@ -314,7 +309,7 @@ def test_parametrised(check):
 def test_parametrised_names_and_marks():
     mark = parametrize_with_checks([BROKEN], SCALES, expected_failures={"border": "by design"})
     ids = [parameter.id for parameter in mark.args[1]]
-    assert ids == [f"Relaid-{check.name}" for check in CHECKS if not check.optional]
+    assert ids == [*(f"Relaid-{c.name}" for c in CHECKS if not c.optional), "Relaid-verdict"]
     marked = {p.id: p.marks[0] for p in mark.args[1] if p.marks}
     assert list(marked) == ["Relaid-border"]
     assert marked["Relaid-border"].kwargs == {"reason": "by design", "strict": True}
@@ -337,6 +332,39 @@ def test_an_undecided_check_is_skipped_and_not_green():
 
     with pytest.raises(pytest.skip.Exception, match="undecided: too coarse"):
         Open(BROKEN).test(CHECKS[0])
+
+
+NARROW_CHECKS = tuple(check for check in CHECKS if check.name in {"output", "scaled_copies"})
+
+
+def test_a_verdict_is_a_test_of_its_own():
+    wrong = Judgement(BROKEN, Options(scales=(1.0, 3.0, 9.0)), checks=NARROW_CHECKS)
+    with pytest.raises(AssertionError, match=r"(?s)^FAILED: .*likely cause: .*scaled_copies: fail"):
+        wrong.test_verdict()
+    expected = {"scaled_copies": "by design"}
+    known = Judgement(
+        BROKEN, Options(scales=(1.0, 3.0, 9.0)), checks=NARROW_CHECKS, expected=expected
+    )
+    with pytest.raises(pytest.skip.Exception, match="undecided: no check of scale could be made"):
+        known.test_verdict()
+    mark = parametrize_with_checks([lambda x: x.nonsense], SCALES, checks=["output"])
+    with pytest.raises(AssertionError, match="no input was found that the layer takes"):
+        mark.args[1][-1].values[0]()
+
+
+def test_each_check_runs_once_for_its_test_and_for_the_verdict():
+    calls = []
+
+    def counted(x):
+        calls.append(len(x))
+        return torch.stack([x] * 3, 2)
+
+    judgement = Judgement(counted, Options(scales=SCALES), checks=NARROW_CHECKS)
+    for check in NARROW_CHECKS:
+        judgement.outcome(check)
+    before = len(calls)
+    assert len(judgement.verdict) == len(NARROW_CHECKS)
+    assert len(calls) == before
 
 
 def test_one_mistake_in_the_layout_is_one_complaint():

@@ -112,12 +112,12 @@ def test_the_plugin_judges_one_layer_alone(pytester):
     result = run_plugin(
         pytester, "--sesn-impl", "own_layers:wrong",
         "--sesn-expect-failure", "scaled_copies=reversed",
-        "-k", "output or scaled_copies or supports or response", "-rx", "-v",
+        "-k", "output or scaled_copies or supports or response or verdict", "-rx", "-v",
     )  # fmt: skip
     chosen = {"output", "output_dtype", "scaled_copies", "supports", "response"}
     left_out = sum(not c.optional for c in CHECKS) - len(chosen) - 1
-    result.assert_outcomes(passed=2, failed=1, skipped=2, xfailed=1, deselected=left_out)
-    result.stdout.fnmatch_lines(["*wrong?output?*PASSED*", "*XFAIL*reversed*"])
+    result.assert_outcomes(passed=2, failed=2, skipped=2, xfailed=1, deselected=left_out)
+    result.stdout.fnmatch_lines(["*wrong?output?*PASSED*", "*FAILED: wrong:*", "*XFAIL*reversed*"])
     result.stdout.no_fnmatch_line("*test_other*")
 
 
