@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from sesn_impl.arguments import Pixels, check_at_least, check_pair, check_shape, pair
 from sesn_impl.basis import SteerableBasis
-from sesn_impl.fast import arranged, correlate, largest, stack_scales
+from sesn_impl.fast import arranged, correlate, joined, largest, scales_of, stack_scales
 from sesn_impl.states import Configuration, Configured
 
 _PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
@@ -213,10 +213,9 @@ class ScaleConv2d(_SteerableConv2d):
     def _seen(self, x: Tensor) -> Iterator[Tensor]:
         channels, scales = self.in_channels, self.basis.num_scales
         check_shape(x, f"[B, C_in={channels}, S={scales}, H, W]", channels, scales)
-        slices = self._continued(x).unbind(2)
+        slices = scales_of(self._continued(x))
         for scale in range(scales):
-            seen = slices[scale : scale + self.scale_extent]
-            yield seen[0] if len(seen) == 1 else torch.cat(seen, 1)
+            yield joined(slices[scale : scale + self.scale_extent])
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""
@@ -293,7 +292,7 @@ class ScaleMaxProjection(nn.Module):
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """[B, C, S, H, W] -> [B, C, H, W], or that and the scales."""
         check_shape(x, "[B, C, S, H, W] with S > 0")
-        first, *others = x.unbind(2)
+        first, *others = scales_of(x)
         y = largest([first, *others]) if others else first.clone()
         return (y, x.detach().argmax(2)) if self.return_scale else y
 

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from sesn_impl.arguments import check_at_least, check_odd, check_shape
 from sesn_impl.baselines.common import FixedTensors
-from sesn_impl.fast import arranged, correlate, stack_scales
+from sesn_impl.fast import arranged, correlate, joined, resample, scales_of, stack_scales
 from sesn_impl.states import Configuration, Configured
 
 
@@ -68,15 +68,20 @@ class GaussianScaleSpace(FixedTensors):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, S, H, W]."""
         check_shape(x, "[B, C, H, W]")
-        images = x.flatten(0, 1)[:, None]  # [B·C, 1, H, W]
-        blurred = [self._blur(images, k).view_as(x) for k in range(1, self.num_scales)]
-        return torch.stack([x, *blurred], dim=2)
+        x = arranged(x)
+        copies = (
+            resample(x, self._blur(k, x.shape[-2], x), self._blur(k, x.shape[-1], x))
+            for k in range(1, self.num_scales)
+        )
+        return stack_scales([x, *copies])
 
-    def _blur(self, images: Tensor, k: int) -> Tensor:
-        kernel = self.fixed(f"kernel_{k}", images)
+    def _blur(self, k: int, size: int, like: Tensor) -> Tensor:
+        """Blurring of one axis of `size` pixels: [size, size]."""
+        kernel = self.fixed(f"kernel_{k}", like)
         width = len(kernel) // 2
-        along_rows = F.conv2d(images, kernel[None, None, None], padding=(0, width))
-        return F.conv2d(along_rows, kernel[None, None, :, None], padding=(width, 0))
+        pixels = torch.arange(size, device=like.device)
+        distances = (pixels[:, None] - pixels).abs().clamp(max=width + 1)
+        return F.pad(kernel[width:], (0, 1))[distances]
 
     def extra_repr(self) -> str:
         """The options that a reader of the printed model needs."""
@@ -136,15 +141,15 @@ class DilatedScaleConv2d(Configured):
         check_shape(x, layout, self.in_channels)
         if x.shape[2] < self.num_scales:
             raise ValueError(f"x of shape {tuple(x.shape)}: must be {layout}")
-        copies = arranged(x).unbind(2)
+        copies = scales_of(arranged(x))
         return stack_scales(self._respond(copies, k) for k in range(self.num_scales))
 
     def _respond(self, copies: Sequence[Tensor], scale: int) -> Tensor:
         """Output at one scale: S_in × [B, C_in, H, W] -> [B, C_out, H', W']."""
         seen = copies[scale : scale + self.scale_extent]
-        x = seen[0] if len(seen) == 1 else torch.cat(list(seen), 1)
         weight = self.weight[:, :, : len(seen)].transpose(1, 2).flatten(1, 2)
         dilation = self.base**scale
+        x = joined(seen)
         return correlate(x, weight, self.stride, dilation * (self.kernel_size // 2), dilation)
 
     def extra_repr(self) -> str:

@@ -19,7 +19,7 @@ divides by the root of the sum of squared magnitudes, theirs and ours by the sta
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from sesn_impl.arguments import check_at_least, check_shape
 from sesn_impl.baselines.common import FixedTensors, best_of, uniform_by_fan_in
 from sesn_impl.baselines.resampling import linear_matrix
-from sesn_impl.fast import arranged, correlate, stack_scales
+from sesn_impl.fast import arranged, correlate, joined, largest_and_where, scales_of, stack_scales
 from sesn_impl.fast.constants import remembered
 from sesn_impl.states import Configuration
 
@@ -87,13 +87,13 @@ class _PyramidConv2d(FixedTensors):
         resizing = ((rows_there, columns_there), (rows_back, columns_back))
         return correlate(x, weight, self.stride, self.padding, resizing=resizing)
 
-    def _vectors(self, responses: Tensor) -> Tensor:
-        """The best of all responses: [B, C, S, H, W] -> field [B, C, 2, H, W]."""
-        magnitudes, winners = responses.max(dim=2)
-        magnitudes = magnitudes.relu()
-        u = magnitudes * self.fixed("cosines", self.weight)[winners]
-        v = magnitudes * self.fixed("sines", self.weight)[winners]
-        return torch.stack([u, v], dim=2)
+    def _vectors(self, responses: Iterable[Tensor]) -> Tensor:
+        """The best of all responses: S × [B, C, H, W] -> field [B, C, 2, H, W]."""
+        best, winners = largest_and_where(responses)
+        magnitudes = best.relu()
+        return stack_scales(
+            magnitudes * self.fixed(name, self.weight)[winners] for name in ("cosines", "sines")
+        )
 
     def _check_size(self, x: Tensor) -> None:
         smallest = round(min(map(int, x.shape[-2:])) * self.base ** self.steps[0])
@@ -149,7 +149,7 @@ class VectorLiftingConv2d(_PyramidConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> field [B, C_out, 2, H', W']."""
-        return self._vectors(self.responses(x))
+        return self._vectors(self._responses(x))
 
 
 class MagnitudeConv2d(VectorLiftingConv2d):
@@ -199,24 +199,24 @@ class VectorConv2d(_PyramidConv2d):
 
     def responses(self, field: Tensor) -> Tensor:
         """The response of every scale: [B, C_in, 2, H, W] -> [B, C_out, S, H', W']."""
+        return stack_scales(self._responses(field))
+
+    def _responses(self, field: Tensor) -> Iterator[Tensor]:
         check_shape(field, f"[B, C_in={self.in_channels}, 2, H, W]", self.in_channels, 2)
         self._check_size(field)
-        x = arranged(field.flatten(1, 2))  # [B, 2·C_in, H, W]
-        return stack_scales(
-            self._respond(x, self._turned(i), step) for i, step in enumerate(self.steps)
-        )
+        x = arranged(joined(scales_of(field)))  # [B, 2·C_in, H, W]
+        return (self._respond(x, self._turned(i), step) for i, step in enumerate(self.steps))
 
     def _turned(self, index: int) -> Tensor:
-        """Filters for one step: [C_out, 2·C_in, k, k]."""
+        """Filters for one step, first all of u: [C_out, 2·C_in, k, k]."""
         cosine, sine = (self.fixed(name, self.weight)[index] for name in ("cosines", "sines"))
         sine = self.turn * sine
         w_u, w_v = self.weight.unbind(dim=2)
-        turned = (cosine * w_u - sine * w_v, sine * w_u + cosine * w_v)
-        return torch.stack(turned, dim=2).flatten(1, 2)
+        return torch.cat([cosine * w_u - sine * w_v, sine * w_u + cosine * w_v], dim=1)
 
     def forward(self, field: Tensor) -> Tensor:
         """Field [B, C_in, 2, H, W] -> field [B, C_out, 2, H', W']."""
-        return self._vectors(self.responses(field))
+        return self._vectors(self._responses(field))
 
 
 class VectorMaxPool2d(nn.Module):
@@ -286,9 +286,14 @@ class VectorBatchNorm2d(nn.Module):
 
 def magnitude(field: Tensor) -> Tensor:
     """Length of each vector: [B, C, 2, H, W] -> [B, C, H, W]."""
-    # The norm's own derivative is defined as 0 at 0, where that of a square root is infinite.
-    lengths: Tensor = torch.linalg.vector_norm(field, dim=2)
-    return lengths
+    if field.dtype not in (torch.float32, torch.float64):
+        norm: Tensor = torch.linalg.vector_norm(field, dim=2)  # which squares in a wider range
+        return norm
+    # torch's norm of so few numbers takes ten times as long. The root is infinitely steep at 0,
+    # where the bound, and with it the gradient, is constant.
+    u, v = scales_of(field)
+    squares = u * u + v * v
+    return squares.clamp_min(torch.finfo(field.dtype).tiny).sqrt()
 
 
 @remembered

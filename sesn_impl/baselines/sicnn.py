@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from sesn_impl.arguments import check_at_least, check_odd, check_scales, check_shape
 from sesn_impl.baselines.common import FixedTensors, uniform_by_fan_in
 from sesn_impl.baselines.resampling import centred, linear_matrix
-from sesn_impl.fast import arranged, correlate, stack_scales
+from sesn_impl.fast import arranged, correlate, scales_of, stack_scales
 from sesn_impl.fast.cost import FEW_CHANNELS
 from sesn_impl.states import Configuration, Configured
 
@@ -78,33 +78,26 @@ class _ColumnConv2d(FixedTensors):
         first, last = self._supports[column]
         first, last = max(first, centre - size + 1), min(last, centre + size - 1)
         # With channels to sum over, the products of whole filters are fewer still.
+        weight = self.weight * self._gain(resizing, column)
         if last - first + 1 < 1.5 * self.kernel_size or self.in_channels > FEW_CHANNELS:
-            return self._respond_small(x, resizing, first, last)
-        return self._respond_large(x, resizing, first, last)
+            radius = max(centre - first, last - centre)
+            filters = _resized(weight, resizing[centre - radius : centre + radius + 1])
+            return correlate(x, filters, self.stride, radius)
+        return self._respond_by_cells(x, weight, resizing, first, last)
 
-    def _respond_small(self, x: Tensor, resizing: Tensor, first: int, last: int) -> Tensor:
-        """Convolution with the resized filter on its own support."""
-        filters = resizing @ self.weight @ resizing.T  # [C_out, C_in, F, F]
-        filters = filters * self._gain(filters.abs().sum(dim=(2, 3), keepdim=True))
-        centre = int(resizing.shape[0]) // 2
-        radius = max(centre - first, last - centre)
-        inside = slice(centre - radius, centre + radius + 1)
-        return correlate(x, filters[:, :, inside, inside], self.stride, radius)
-
-    def _respond_large(self, x: Tensor, resizing: Tensor, first: int, last: int) -> Tensor:
-        """The same, cheaper for a filter that is constant on cells.
+    def _respond_by_cells(
+        self, x: Tensor, weight: Tensor, resizing: Tensor, first: int, last: int
+    ) -> Tensor:
+        """The same, cheaper for a filter of an image that is constant on cells.
 
         All pixel columns of a cell carry the same weight, so the input is summed over each cell
         first, and the filter has only k columns left: V·k products instead of V·V.
         """
-        k = self.kernel_size
-        counts = resizing.sum(dim=0)  # rows in each cell
-        norm = counts @ self.weight.abs() @ counts  # [C_out, C_in]
-        filters = resizing[first : last + 1] @ self.weight * self._gain(norm[..., None, None])
+        filters = resizing[first : last + 1] @ weight
         sums = x @ self._cells(x.shape[-1], resizing)  # [B, C_in, H, k·W']
         centre = resizing.shape[0] // 2
         sums = F.pad(sums, (0, 0, centre - first, last - centre))
-        return F.conv2d(sums, filters, stride=(self.stride, k))
+        return F.conv2d(sums, filters, stride=(self.stride, self.kernel_size))
 
     def _cells(self, width: int, resizing: Tensor) -> Tensor:
         """Sums over each cell of the filter at each output column: [W, W'·k]."""
@@ -113,8 +106,15 @@ class _ColumnConv2d(FixedTensors):
         windows = pixels.unfold(1, resizing.shape[0], self.stride)  # [W, W', F]
         return (windows @ resizing).flatten(1)
 
-    def _gain(self, resized_norm: Tensor) -> Tensor:
+    def _gain(self, resizing: Tensor, column: int) -> Tensor:
         """What restores the L1 norm of the canonical filter, [C_out, C_in, 1, 1]."""
+        if self.scales[column] > 1:  # rows of the frame repeat those of the filter
+            counts = resizing.sum(dim=0)
+            resized_norm = (counts @ self.weight.abs() @ counts)[..., None, None]
+        else:
+            first, last = self._supports[column]
+            resized = _resized(self.weight, resizing[first : last + 1])
+            resized_norm = resized.abs().sum(dim=(2, 3), keepdim=True)
         norm = self.weight.abs().sum(dim=(2, 3), keepdim=True)
         return norm / resized_norm.clamp_min(torch.finfo(norm.dtype).tiny)
 
@@ -155,7 +155,7 @@ class ColumnConv2d(_ColumnConv2d):
         """[B, C_in, S, H, W] -> [B, C_out, S, H', W']."""
         channels, scales = self.in_channels, self.num_columns
         check_shape(x, f"[B, C_in={channels}, S={scales}, H, W]", channels, scales)
-        columns = arranged(x).unbind(2)
+        columns = scales_of(arranged(x))
         return stack_scales(self._respond(column, i) for i, column in enumerate(columns))
 
 
@@ -200,6 +200,13 @@ def filter_resizing(kernel_size: int, scale: float, largest_scale: float) -> Ten
             f"in a frame of {frame} pixels"
         )
     return resizing
+
+
+def _resized(weight: Tensor, resizing: Tensor) -> Tensor:
+    """R W Rᵀ of all filters by one product: [C_out, C_in, k, k] and [V, k] -> [.., V, V]."""
+    taps = weight.permute(3, 2, 0, 1).flatten(0, 1).flatten(1)  # [k·k, C_out·C_in]
+    resized = (torch.kron(resizing, resizing) @ taps).view(*[len(resizing)] * 2, *weight.shape[:2])
+    return resized.permute(2, 3, 1, 0)
 
 
 def _support(resizing: Tensor) -> tuple[int, int]:

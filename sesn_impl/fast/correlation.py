@@ -26,7 +26,7 @@ from torch import Tensor
 
 from sesn_impl.fast.cost import becomes_a_graph, choose
 from sesn_impl.fast.geometry import Geometry, Pair, transforms
-from sesn_impl.fast.order import arranged, batch_first, space_first
+from sesn_impl.fast.order import arranged, batch_first, is_arranged, space_first
 
 _Context = Any  # torch types no attribute of it
 
@@ -64,8 +64,12 @@ def correlate(
 
 
 def resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """[B, C, H, W] -> [B, C, H', W'] by matrices [H', H] and [W', W]."""
-    return rows @ x @ columns.T
+    """[B, C, H, W] -> [B, C, H', W'] by matrices [H', H] and [W', W], in the order of memory."""
+    if not is_arranged(x):
+        return rows @ x @ columns.T
+    y = space_first(x)  # [W, H, C, B]
+    along = (columns @ y.flatten(1)).view(-1, y.shape[1], y[0, 0].numel())
+    return batch_first((rows @ along).view(len(columns), len(rows), *y.shape[2:]))
 
 
 def direct(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:

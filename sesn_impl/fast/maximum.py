@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sesn_impl.fast.cost import becomes_a_graph
-from sesn_impl.fast.order import batch_first, space_first
+from sesn_impl.fast.order import batch_first, in_one_order, is_arranged, space_first
 
 _Context = Any  # torch types no attribute of it
 
@@ -68,9 +68,23 @@ def largest(tensors: Iterable[Tensor]) -> Tensor:
     each = iter(tensors)
     best = next(each)
     for tensor in each:
-        best = larger(best, tensor)
+        best = larger(*in_one_order([best, tensor]))
         del tensor
     return best
+
+
+def largest_and_where(tensors: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """`largest`, and which one it is: the first of equals, int64 without a gradient."""
+    each = iter(tensors)
+    best = next(each)
+    where = torch.zeros_like(best, dtype=torch.uint8)
+    for index, tensor in enumerate(each, start=1):
+        best, tensor = in_one_order([best, tensor])  # noqa: PLW2901 (let go as soon as possible)
+        # A later one that is larger has the larger index as well.
+        where = torch.maximum(where, (tensor > best).to(torch.uint8) * index)
+        best = larger(best, tensor)
+        del tensor
+    return best, where.long()
 
 
 def max_pool(x: Tensor, size: int) -> Tensor:
@@ -86,14 +100,16 @@ def max_pool(x: Tensor, size: int) -> Tensor:
     y = x.permute(order)
     for dim in (order.index(x.ndim - 2), order.index(x.ndim - 1)):
         whole = y.shape[dim] // size
-        windows = torch.unflatten(y.narrow(dim, 0, whole * size), dim, (whole, size))
+        if y.shape[dim] % size:
+            y = y.narrow(dim, 0, whole * size)
+        windows = torch.unflatten(y, dim, (whole, size))
         y = largest(windows.unbind(dim + 1))
     return y.permute([order.index(dim) for dim in range(x.ndim)])
 
 
 def stack_scales(responses: Iterable[Tensor]) -> Tensor:
     """S × [B, C, H, W] -> [B, C, S, H, W], in the order in which the responses lie in memory."""
-    scales = list(responses)
-    if scales[0].stride(3) == 1:
+    scales = in_one_order(list(responses))
+    if not is_arranged(scales[0]):
         return torch.stack(scales, 2)
     return batch_first(torch.stack([space_first(y) for y in scales]))

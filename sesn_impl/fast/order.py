@@ -7,6 +7,7 @@ changes it once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -41,6 +42,31 @@ def arranged(x: Tensor) -> Tensor:
         return x
     y: Tensor = _Arranged.apply(x)
     return y
+
+
+def in_one_order(tensors: list[Tensor]) -> list[Tensor]:
+    """Tensors of one shape: if any is in this order, all; steps through two take ten times as long.
+
+    Both orders meet where an algorithm is chosen for each scale by itself.
+    """
+    return list(map(arranged, tensors)) if any(map(is_arranged, tensors)) else tensors
+
+
+def scales_of(x: Tensor) -> list[Tensor]:
+    """[B, C, S, H, W] -> S × [B, C, H, W]; the gradient comes back in the order of memory of x."""
+    if not is_arranged(x):
+        return list(x.unbind(2))
+    return [batch_first(scale) for scale in space_first(x).unbind(0)]
+
+
+def joined(tensors: Sequence[Tensor]) -> Tensor:
+    """The channels of several [B, C, H, W], behind one another, in one order of memory."""
+    if len(tensors) == 1:
+        return tensors[0]
+    tensors = in_one_order(list(tensors))
+    if not is_arranged(tensors[0]):
+        return torch.cat(list(tensors), 1)
+    return batch_first(torch.cat([space_first(x) for x in tensors], 2))
 
 
 class _Arranged(torch.autograd.Function):

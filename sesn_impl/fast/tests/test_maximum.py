@@ -11,7 +11,17 @@ import torch
 from torch import Tensor
 
 from sesn_impl import ScaleMaxProjection
-from sesn_impl.fast import arranged, larger, max_pool
+from sesn_impl.fast import (
+    arranged,
+    is_arranged,
+    joined,
+    larger,
+    largest,
+    largest_and_where,
+    max_pool,
+    scales_of,
+    stack_scales,
+)
 from sesn_impl.networks.plain import BatchNorm2d, BatchNorm3d
 
 FIRST = (1.0, 5.0, 2.0, -math.inf, math.nan, 1.0, math.inf, -0.5)
@@ -123,3 +133,39 @@ def test_batch_norm_is_that_of_torch_in_either_order_of_memory(
     norm.eval()
     other.eval()
     torch.testing.assert_close(norm(arranged(x)), other(x))
+
+
+def test_largest_of_both_orders_of_memory_and_where_it_is() -> None:
+    """Values, winners, gradients and the order of those are the same as if nothing were moved."""
+    generator = torch.Generator().manual_seed(0)
+    leaves = [torch.randn(4, 5, 7, 6, generator=generator).round_(decimals=1) for _ in range(3)]
+    for leaf in leaves:
+        leaf.requires_grad_()
+    mixed = [leaves[0], arranged(leaves[1]), leaves[2]]
+    best, where = largest_and_where(mixed)
+    expected = torch.stack(leaves).max(0)
+    assert torch.equal(best, expected.values)
+    assert torch.equal(torch.stack(leaves).gather(0, where[None])[0], best)
+    assert torch.equal(where, (torch.stack(leaves) == best).to(torch.uint8).argmax(0))
+    assert is_arranged(best)
+    for form in (best, stack_scales(mixed).amax(2), largest(mixed)):
+        assert torch.equal(form, best)
+    grads = torch.autograd.grad(best.sum(), leaves)
+    for index, grad in enumerate(grads):
+        assert torch.equal(grad, (where == index).float())
+
+
+def test_scales_and_channels_are_taken_in_the_order_of_memory() -> None:
+    x = torch.randn(3, 5, 2, 9, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    moved = arranged(x)
+    scales = scales_of(moved)
+    assert all(map(is_arranged, scales))
+    assert all(map(torch.equal, scales, x.unbind(2)))
+    y = joined(scales)
+    assert is_arranged(y)
+    assert torch.equal(y, torch.cat(x.unbind(2), 1))
+    incoming = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
+    (to_moved,) = torch.autograd.grad(y, moved, incoming, retain_graph=True)
+    assert is_arranged(to_moved)
+    (to_x,) = torch.autograd.grad(y, x, incoming)
+    assert torch.equal(to_x, torch.stack(incoming.chunk(2, 1), 2))
