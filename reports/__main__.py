@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.document.against import compare
+from reports.document.against import changes_between
 from reports.document.audit import DIFFERS, FAILED, SAME, SKIPPED, audit, candidates, sample, within
 from reports.document.audit import report as audit_table
 from reports.document.consistency import inconsistencies
@@ -43,7 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.audit:
             return _audit(options)
         if options.against:
-            print(compare(load_claims(), *map(read_records, (options.against, options.evidence))))
+            print(
+                changes_between(
+                    load_claims(), *map(read_records, (options.against, options.evidence))
+                )
+            )
             return 0
         report = read_report(options.evidence, options.output)
         if options.check:

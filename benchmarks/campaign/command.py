@@ -194,7 +194,7 @@ def _as_many_as_pay(
 
     visible = os.environ.get(GPU_VARIABLE)
     (first, *_) = environments(None, options.gpus, 1, visible)
-    best = per_gpu.measure(task, settings, first, say=lambda text: print(text, flush=True))
+    best = per_gpu.best_number(task, settings, first, say=lambda text: print(text, flush=True))
     print(f"{best} processes on each GPU", flush=True)
     return environments(None, options.gpus, best, visible)
 

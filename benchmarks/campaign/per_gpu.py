@@ -42,7 +42,7 @@ def best_count(pace: Callable[[int], float | None], say: Callable[[str], None]) 
     return best
 
 
-def measure(
+def best_number(
     task: Task, settings: Settings, variables: dict[str, str], say: Callable[[str], None]
 ) -> int:
     """Try 1, 2, 4, 8 processes on the GPU of `variables`, all at steps of `task`; return the best.

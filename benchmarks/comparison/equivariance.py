@@ -15,8 +15,8 @@ from benchmarks.comparison.errors import (
     Errors,
     Pair,
     Window,
-    compare,
     digit_errors,
+    errors_between,
     photograph_errors,
     probe_answers,
     probe_errors,
@@ -93,7 +93,7 @@ def _trunk(sample: Sample, model: nn.Module) -> list[Errors]:
     calibrate(deep, views(scenes, sample.point, TRUNK.side))
     start = probe_answers(deep, scenes, sample.point, 1.0, TRUNK)
     return [
-        compare(start, probe_answers(deep, scenes, sample.point, factor, TRUNK))
+        errors_between(start, probe_answers(deep, scenes, sample.point, factor, TRUNK))
         for factor in FACTORS
     ]
 

@@ -76,7 +76,7 @@ def probe_errors(
 ) -> Errors:  # fmt: skip
     """Exact probe of N scenes at one point (row, column), in pixels."""
     at_start, at_end = pair
-    return compare(
+    return errors_between(
         probe_answers(at_start, scenes, point, 1.0, window),
         probe_answers(at_end, scenes, point, factor, window),
     )
@@ -120,7 +120,7 @@ def photograph_errors(pair: Pair, patches: Tensor, side: int) -> Errors:
     return _compare_maps(expected, found, mask)
 
 
-def compare(expected: FloatArray, found: FloatArray) -> Errors:
+def errors_between(expected: FloatArray, found: FloatArray) -> Errors:
     """Δ between N responses [N, C] and its chance, over all pairs of different responses.
 
     Raises ValueError for fewer than 2 responses, or as `equivariance_error` does.
@@ -137,4 +137,4 @@ def compare(expected: FloatArray, found: FloatArray) -> Errors:
 
 def _compare_maps(expected: Tensor, found: Tensor, mask: Tensor) -> Errors:
     pixels = (maps[..., mask].movedim(1, -1).flatten(0, 1) for maps in (expected, found))
-    return compare(*(values.double().numpy() for values in pixels))
+    return errors_between(*(values.double().numpy() for values in pixels))

@@ -28,7 +28,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from benchmarks.comparison.errors import WIDE, Errors, Window, compare, probe_answers
+from benchmarks.comparison.errors import WIDE, Errors, Window, errors_between, probe_answers
 from benchmarks.comparison.responses import Response, first_response
 from sesn_impl import LiftingConv2d
 from sesn_impl.baselines import (
@@ -85,7 +85,7 @@ def step_errors(
     """Errors of every step, by the exact probe of N scenes at one point (row, column) in pixels."""
     before = probe_answers(axis.respond, scenes, point, 1.0, window)  # [N, C, S]
     return [
-        compare(
+        errors_between(
             before[..., i], probe_answers(axis.respond, scenes, point, step, window)[..., i + 1]
         )
         for i, step in enumerate(axis.steps)

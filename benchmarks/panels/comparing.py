@@ -49,7 +49,7 @@ class Compared:
         return Compared(self.expected[..., kept, kept], self.found[..., kept, kept])
 
 
-def compare(large: Tensor, small: Tensor) -> Compared:
+def after_rescaling(large: Tensor, small: Tensor) -> Compared:
     """Rescales `large` [B, C, S, n, n] to the side of `small` [B, C, S, m, m]."""
     flat = large.double().flatten(1, 2)
     expected = rescale(flat, small.shape[-1]).image.view(*large.shape[:3], *small.shape[-2:])
@@ -62,12 +62,12 @@ def neighbours(large: Tensor, small: Tensor, pairs: int | None = None) -> Compar
     pairs: how many, from the finest on; all S − 1 if not given.
     """
     last = large.shape[2] - 1 if pairs is None else pairs
-    return compare(large[:, :, 1 : last + 1], small[:, :, :last])
+    return after_rescaling(large[:, :, 1 : last + 1], small[:, :, :last])
 
 
 def fixed_scale(large: Tensor, small: Tensor) -> Compared:
     """The same scale of both, as a plain convolution uses its filters: the ceiling."""
-    return compare(large[:, :, 1:], small[:, :, 1:])
+    return after_rescaling(large[:, :, 1:], small[:, :, 1:])
 
 
 def _less_mean(response: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.panels.comparing import compare
+from benchmarks.panels.comparing import after_rescaling
 from benchmarks.panels.networks import wide_functions
 from benchmarks.panels.periodic import periodic_pair, shared_points
 from benchmarks.panels.session import Rows, Session, collect, torch_generator
@@ -117,4 +117,4 @@ def _functions(grid: Grid, sigmas: tuple[float, ...], wide: bool) -> list[Tensor
 
 
 def _error(large: Tensor, small: Tensor) -> float:
-    return compare(large[:, :, None], small[:, :, None]).whole
+    return after_rescaling(large[:, :, None], small[:, :, None]).whole

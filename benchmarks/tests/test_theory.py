@@ -20,7 +20,7 @@ from benchmarks.theory import (
 from sesn_impl import LiftingConv2d
 from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records
-from verification.claims.rules import REFUTED, SUPPORTED, judge_all
+from verification.claims.rules import REFUTED, SUPPORTED, verdicts_on
 
 _ALL_CONFIGURATIONS = budgets.configurations()
 
@@ -53,7 +53,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
 
 def test_every_theorem_that_is_tried_is_supported(records):
     claims = load_claims()
-    verdicts = {verdict.claim_id: verdict for verdict in judge_all(claims, records)}
+    verdicts = {verdict.claim_id: verdict for verdict in verdicts_on(claims, records)}
     theorems_status = {k: v.status for k, v in verdicts.items() if k.startswith("theorem.")}
     assert set(theorems_status.values()) == {SUPPORTED}
     assert verdicts["count.basis.rank_5x5"].status == SUPPORTED
@@ -85,7 +85,7 @@ def test_a_broken_layer_refutes(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(cases, "LiftingConv2d", Sheared)
     session = Session(2, 0, tmp_path)
     theorems.measure_theorems(session)
-    verdicts = {v.claim_id: v for v in judge_all(load_claims(), session.records)}
+    verdicts = {v.claim_id: v for v in verdicts_on(load_claims(), session.records)}
     assert verdicts["theorem.lifting_equivariance"].status == REFUTED
     assert verdicts["theorem.local_scale_invariance"].status == REFUTED
     assert verdicts["theorem.pooling"].status == SUPPORTED

@@ -15,7 +15,7 @@ CHANGE = 1e-9
 """Relative difference below which two numbers are written the same by every computer."""
 
 
-def compare(claims: Sequence[Claim], old: Sequence[Record], new: Sequence[Record]) -> str:
+def changes_between(claims: Sequence[Claim], old: Sequence[Record], new: Sequence[Record]) -> str:
     """Say in Markdown what changed from the old to the new records."""
     before, after = Material.gather(claims, old), Material.gather(claims, new)
     return paragraphs(

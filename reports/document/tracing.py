@@ -16,7 +16,7 @@ from reports.document.pages import PAGES, Write
 from reports.readers.material import Material
 from verification.claims.claim import Claim, Ranking
 from verification.claims.records import Record, RecordError
-from verification.claims.rules import Verdict, judge
+from verification.claims.rules import Verdict, verdict_on
 from verification.claims.validity import shared_faults
 
 ALL = "*"
@@ -127,7 +127,7 @@ def without(material: Material, record: Record) -> Material:
         for claim in material.claims
         if claim.id in names or (isinstance(claim, Ranking) and claim.family in families)
     ]
-    verdicts = {claim.id: judge(claim, rest, material.claims) for claim in again}
+    verdicts = {claim.id: verdict_on(claim, rest, material.claims) for claim in again}
     return Material(material.claims, rest, {**material.verdicts, **verdicts}, material.folder)
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from reports.readers.measurements import Bin, RasterWarps
-from reports.readers.trainings import Curve, Panel
+from reports.readers.trainings import Curve, ScaleCurves
 from reports.writing.figures import (
     BLACK,
     BLUE,
@@ -78,13 +78,13 @@ def raster(found: Sequence[RasterWarps], figure: Figure) -> None:
     figure.legend(handles, labels, loc="outside upper center", ncols=3, title=title)
 
 
-def by_scale_size(panels: Sequence[Panel]) -> Size:
+def by_scale_size(panels: Sequence[ScaleCurves]) -> Size:
     """Inches for two panels in a row."""
     columns = min(2, len(panels))
     return (9.5 if columns == 2 else 6.5), 0.7 + 3.4 * math.ceil(len(panels) / columns)
 
 
-def by_scale(panels: Sequence[Panel], names: Mapping[str, str], figure: Figure) -> None:
+def by_scale(panels: Sequence[ScaleCurves], names: Mapping[str, str], figure: Figure) -> None:
     """Test error of each method against the object scale, with Wilson intervals."""
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)

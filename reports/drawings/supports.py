@@ -18,17 +18,17 @@ _COLUMNS = 4
 _WIDEST = 2.2
 """How far panels reach, in published supports."""
 
-Panel = tuple[str, int, Supports]
+Scanned = tuple[str, int, Supports]
 """Name, published support, and errors."""
 
 
-def size(panels: Sequence[Panel]) -> tuple[float, float]:
+def size(panels: Sequence[Scanned]) -> tuple[float, float]:
     """Inches that the panels need."""
     width, height = SIZE_OF_PANEL
     return _COLUMNS * width, 0.7 + height * math.ceil(len(panels) / _COLUMNS)
 
 
-def draw(panels: Sequence[Panel], figure: Figure) -> None:
+def draw(panels: Sequence[Scanned], figure: Figure) -> None:
     """The worst pair's error for every odd support, one panel for each configuration."""
     rows = math.ceil(len(panels) / _COLUMNS)
     grid = figure.subplots(rows, _COLUMNS, sharey=True, squeeze=False)
@@ -54,7 +54,7 @@ def draw(panels: Sequence[Panel], figure: Figure) -> None:
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
 
-def _panel(axes: Axes, panel: Panel) -> None:
+def _panel(axes: Axes, panel: Scanned) -> None:
     name, published, supports = panel
     errors = _shown(panel)
     for wanted in supports.recommended:
@@ -68,6 +68,6 @@ def _panel(axes: Axes, panel: Panel) -> None:
     axes.set_title(configuration(name), fontsize=9.5)
 
 
-def _shown(panel: Panel) -> dict[int, float]:
+def _shown(panel: Scanned) -> dict[int, float]:
     _, published, supports = panel
     return {v: error for v, error in supports.errors.items() if v <= _WIDEST * published}

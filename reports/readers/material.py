@@ -13,7 +13,7 @@ from reports.writing.markdown import anchor
 from reports.writing.wording import NOTHING, verdict_text
 from verification.claims.claim import Cell, Claim
 from verification.claims.records import Record
-from verification.claims.rules import Verdict, judge_all
+from verification.claims.rules import Verdict, verdicts_on
 
 SHORTEST_LABEL = 7
 MARKED = {"unverified": " †", "secondary": " ‡"}
@@ -51,7 +51,7 @@ class Material:
     ) -> Material:
         """Judge all claims."""
         ordered = tuple(sorted(records, key=lambda record: record.filename))
-        verdicts = {verdict.claim_id: verdict for verdict in judge_all(claims, ordered)}
+        verdicts = {verdict.claim_id: verdict for verdict in verdicts_on(claims, ordered)}
         return cls(tuple(claims), ordered, verdicts, folder)
 
     def select(self, kind: type[C], *prefixes: str) -> list[C]:

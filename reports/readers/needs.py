@@ -17,7 +17,7 @@ PUBLISHED = 6
 
 
 @dataclass(frozen=True)
-class Need:
+class RunsNeeded:
     """Runs or pairs in all for a verdict (None: no number helps), and how many there are."""
 
     total: int | None
@@ -28,12 +28,12 @@ class Need:
         return f"{'never' if self.total is None else self.total} ({self.there})"
 
 
-def cell_need(material: Material, claim: Cell) -> Need:
+def cell_need(material: Material, claim: Cell) -> RunsNeeded:
     """What a cell needs if the publication is right, or else if our runs so far are typical."""
     measured = material.verdict(claim).measured
     units = int(measured.get("units", 0))
     if claim.std is None or claim.runs is None:
-        return Need(None, units)
+        return RunsNeeded(None, units)
     own = units >= 2
     total = runs_for_cell(
         measured["std"] if own else claim.std,
@@ -42,10 +42,10 @@ def cell_need(material: Material, claim: Cell) -> Need:
         claim.margin,
         measured["difference"] if own else 0.0,
     )
-    return Need(total, units)
+    return RunsNeeded(total, units)
 
 
-def ranking_need(material: Material, claim: Ranking) -> Need:
+def ranking_need(material: Material, claim: Ranking) -> RunsNeeded:
     """What a ranking needs against its hardest rival, as published or as measured so far.
 
     The published spreads take two models for independent, so that pairing is not reckoned with.
@@ -56,7 +56,7 @@ def ranking_need(material: Material, claim: Ranking) -> Need:
     if pairs >= 3 and measured["high"] > measured["low"]:
         half = (measured["high"] - measured["low"]) / 2
         std = half / float(stats.t.ppf(1 - LEVEL / 2, pairs - 1)) * math.sqrt(pairs)
-        return Need(pairs_for_ranking(-measured["difference"], std, family), pairs)
+        return RunsNeeded(pairs_for_ranking(-measured["difference"], std, family), pairs)
     cells = {
         cell.model: cell
         for cell in material.select(Cell)
@@ -64,7 +64,7 @@ def ranking_need(material: Material, claim: Ranking) -> Need:
     }
     mine = cells.get(claim.better)
     needs = [_published(mine, cells.get(name), family) for name in claim.worse]
-    return Need(None if None in needs else max(n for n in needs if n is not None), pairs)
+    return RunsNeeded(None if None in needs else max(n for n in needs if n is not None), pairs)
 
 
 def _published(mine: Cell | None, rival: Cell | None, family: int) -> int | None:

@@ -26,7 +26,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Panel:
+class ScaleCurves:
     """Curves that may be compared: same data, column of the paper's table, and protocol.
 
     trained: the object scales in training, where they are not those of the test.
@@ -46,7 +46,7 @@ class Panel:
         return f"{what}, {TRAININGS.get(self.protocol, self.protocol)}"
 
 
-def by_scale(material: Material) -> list[Panel]:
+def by_scale(material: Material) -> list[ScaleCurves]:
     """Pool the newest finished runs of each model that know the scales of their test images.
 
     What supports nothing comes last.
@@ -56,7 +56,7 @@ def by_scale(material: Material) -> list[Panel]:
         for group, runs in runs_by_group(material).items()
     }
     return [
-        Panel(*group, _curves(runs), tuple(run.record for run in runs))
+        ScaleCurves(*group, _curves(runs), tuple(run.record for run in runs))
         for group, runs in groups.items()
         if runs
     ]
@@ -77,7 +77,7 @@ def runs_by_group(material: Material) -> dict[tuple[str, str, str], list[Trainin
     return {group: groups[group] for group in order}
 
 
-def unseen_scales(material: Material) -> list[Panel]:
+def unseen_scales(material: Material) -> list[ScaleCurves]:
     """Runs with restricted training scales, pooled as in `by_scale`, augmented ones by themselves.
 
     Under the heaviest protocol that each data set has; none that supports nothing.
@@ -91,7 +91,7 @@ def unseen_scales(material: Material) -> list[Panel]:
                 title = f"trained on {trained[0]:g} to {trained[1]:g}"
                 records = tuple(run.record for run in mine)
                 named = [replace(r, model=f"{r.model}{'+' * r.augmentation}") for r in mine]
-                panels.append(Panel(data, title, protocol, _curves(named), records, trained))
+                panels.append(ScaleCurves(data, title, protocol, _curves(named), records, trained))
                 break
     return panels
 

@@ -11,7 +11,7 @@ from reports.readers.material import Material, Section, claim_link, group_of, re
 from reports.writing.markdown import anchor, bullets, code, paragraphs, plain
 from reports.writing.wording import duration, plural
 from verification.claims.records import KINDS, Record
-from verification.claims.rules.admission import admit
+from verification.claims.rules.admission import select_records
 
 RECORDS_EXPLANATION = (
     "Every record there is, also failed, aborted and diverged runs and those that no verdict "
@@ -124,7 +124,7 @@ def _use(material: Material, record: Record) -> str:
     named = [claim for claim in material.claims if claim.selects(record)]
     if not named:
         return f"context, no claim speaks of it{later}"
-    remarks = {remark for claim in named for remark in admit(claim, [record]).remarks}
+    remarks = {remark for claim in named for remark in select_records(claim, [record]).remarks}
     reasons = sorted(
         remark.removeprefix("not counted: 1 ")
         for remark in remarks

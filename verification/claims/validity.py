@@ -25,7 +25,7 @@ _ROUNDING = 1e-9  # percent; the same quotient of whole numbers, written and rea
 
 
 @dataclass(frozen=True)
-class Cell:
+class Setting:
     """What is repeated over realisations and seeds."""
 
     protocol: str
@@ -35,14 +35,14 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Check:
+class Checked:
     """What the checker found among trainings.
 
     rejected: records with all reasons; missing: (realisation, seed) that a begun cell lacks.
     """
 
     rejected: Sequence[tuple[Record, Sequence[str]]]
-    missing: Mapping[Cell, Sequence[tuple[int, int]]]
+    missing: Mapping[Setting, Sequence[tuple[int, int]]]
 
 
 def objections(record: Record) -> list[str]:
@@ -86,7 +86,7 @@ def shared_faults(records: Iterable[Record]) -> dict[str, str]:
     }
 
 
-def check(records: Iterable[Record]) -> Check:
+def check(records: Iterable[Record]) -> Checked:
     """Apply all rules to the finished trainings among some records."""
     trainings = _finished(records)
     reasons: dict[str, list[str]] = {record.digest: objections(record) for record in trainings}
@@ -96,7 +96,7 @@ def check(records: Iterable[Record]) -> Check:
         reasons[record.digest].append(reason)
     rejected = [(r, reasons[r.digest]) for r in trainings if reasons[r.digest]]
     accepted = [record for record in trainings if not reasons[record.digest]]
-    return Check(rejected, _missing(accepted))
+    return Checked(rejected, _missing(accepted))
 
 
 def _finished(records: Iterable[Record]) -> list[Record]:
@@ -225,10 +225,10 @@ def _unequal_data(trainings: Sequence[Record]) -> Iterable[tuple[Record, str]]:
             yield record, "on other data than another run on the same realisation"
 
 
-def _missing(accepted: Sequence[Record]) -> dict[Cell, list[tuple[int, int]]]:
-    found: dict[Cell, set[tuple[int, int]]] = defaultdict(set)
+def _missing(accepted: Sequence[Record]) -> dict[Setting, list[tuple[int, int]]]:
+    found: dict[Setting, set[tuple[int, int]]] = defaultdict(set)
     for record in accepted:
-        cell = Cell(
+        cell = Setting(
             record.protocol,
             (record.data or {})["name"],
             str(record.configuration.get("model")),

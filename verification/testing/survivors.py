@@ -61,7 +61,7 @@ def listed(document: str) -> dict[Survivor, str]:
     }
 
 
-def judge(
+def assess(
     found: Mapping[str, str], survivors: Sequence[Survivor], known: Mapping[Survivor, str]
 ) -> tuple[list[str], bool]:
     """What there is to say of a run, and whether it is good enough."""
@@ -79,7 +79,7 @@ def main() -> int:
     found = statuses(_mutmut("results", "--all", "true"))
     alive = [name for name, status in found.items() if status not in _KILLED]
     survivors = [survivor(name, _mutmut("show", name)) for name in alive]
-    lines, good = judge(found, survivors, listed(LIST.read_text(encoding="utf-8")))
+    lines, good = assess(found, survivors, listed(LIST.read_text(encoding="utf-8")))
     print("\n".join(lines))
     return 0 if good else 1
 

@@ -130,7 +130,7 @@ def test_as_many_processes_on_each_gpu_as_pay(
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(per_gpu, "measure", lambda *_, **__: 4)
+    monkeypatch.setattr(per_gpu, "best_number", lambda *_, **__: 4)
     run(tmp_path, "--gpus", "2", "--per-gpu", "auto")
     assert Counter(v["CUDA_VISIBLE_DEVICES"] for v in calls[0]) == {"0": 4, "1": 4}
 

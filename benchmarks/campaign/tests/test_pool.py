@@ -212,7 +212,7 @@ def test_throughput_is_tried_in_real_processes(
     monkeypatch.setattr(per_gpu, "COUNTS", (1, 2))
     monkeypatch.setattr(per_gpu, "SECONDS", 0.1)
     said: list[str] = []
-    assert per_gpu.measure(TASK, make_settings(tmp_path), {}, said.append) in (1, 2)
+    assert per_gpu.best_number(TASK, make_settings(tmp_path), {}, said.append) in (1, 2)
     assert len(said) == 2
     assert all(line.endswith("steps/s") for line in said)
     assert read_records(tmp_path / "evidence") == [] if (tmp_path / "evidence").exists() else True

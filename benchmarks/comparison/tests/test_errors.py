@@ -14,8 +14,8 @@ from benchmarks.comparison.errors import (
     TRUNK,
     WIDE,
     Window,
-    compare,
     digit_errors,
+    errors_between,
     photograph_errors,
     probe_errors,
 )
@@ -34,7 +34,7 @@ def test_chance_is_the_mean_over_all_pairs_of_different_responses() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, 7, 3)) + 1
     pairs = [((a[i] - b[j]) ** 2).sum() for i in range(7) for j in range(7) if i != j]
-    found = compare(a, b)
+    found = errors_between(a, b)
     assert found.error == pytest.approx(((a - b) ** 2).sum() / (a**2).sum())
     assert found.chance == pytest.approx(7 * np.mean(pairs) / (a**2).sum())
 
@@ -42,14 +42,14 @@ def test_chance_is_the_mean_over_all_pairs_of_different_responses() -> None:
 def test_a_constant_response_is_flattered_by_the_error_and_not_by_chance() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, 500, 3)) + 30
-    found = compare(a, b)
+    found = errors_between(a, b)
     assert found.error < 0.01
     assert found.error / found.chance == pytest.approx(1, abs=0.1)
 
 
 def test_a_single_response_is_refused() -> None:
     with pytest.raises(ValueError, match="must hold at least 2 responses"):
-        compare(np.ones((1, 3)), np.ones((1, 3)))
+        errors_between(np.ones((1, 3)), np.ones((1, 3)))
 
 
 @pytest.mark.parametrize("factor", [FACTORS[0], 1.26, FACTORS[-1]])

@@ -9,14 +9,14 @@ import torch
 
 from benchmarks import __main__ as command_line
 from benchmarks.panels import GRIDS, QUICK, Session, command, down_scaling, measure
-from benchmarks.panels.comparing import Compared, compare
+from benchmarks.panels.comparing import Compared, after_rescaling
 from benchmarks.panels.mistakes import VARIANTS
 from benchmarks.panels.networks import Stack, wide_functions
 from benchmarks.panels.settings import MNIST, STL10, WIDE, Settings
 from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.claims.reading import load_claims
 from verification.claims.records import read_records
-from verification.claims.rules import NOT_RUN, judge_all
+from verification.claims.rules import NOT_RUN, verdicts_on
 from verification.reference.correlation import correlate
 from verification.signals.warps import rescale, valid_margin
 
@@ -119,13 +119,13 @@ def test_mistakes_are_compared_network_by_network(records):
     assert {found.shape for found in errors.values()} == {(2,)}
     assert (errors["sesn"] < errors["sesn_fixed_kernel"]).all()
     assert (errors["sesn"] < errors["sesn_swapped_axes"]).all()
-    verdicts = {v.claim_id: v for v in judge_all(load_claims(), list(records.values()))}
+    verdicts = {v.claim_id: v for v in verdicts_on(load_claims(), list(records.values()))}
     assert verdicts["ranking.later.fixed_kernel"].measured["pairs"] == 2
     assert verdicts["ranking.later.swapped_axes"].measured["difference"] > 0
 
 
 def test_records_are_judged(records):
-    verdicts = {v.claim_id: v for v in judge_all(load_claims(), list(records.values()))}
+    verdicts = {v.claim_id: v for v in verdicts_on(load_claims(), list(records.values()))}
     for name in ("depth", "inter_scale"):  # tiny images are not shrunk by the factors judged
         for end in ("", ".stl10", ".wide"):
             assert verdicts[f"trend.{name}{end}"].status != NOT_RUN
@@ -147,7 +147,7 @@ def test_no_error_depends_on_the_size_of_the_coefficients():
     for _ in range(2):
         *_, a = stack.responses(large)
         *_, b = stack.responses(small)
-        errors.append(compare(a, b).whole)
+        errors.append(after_rescaling(a, b).whole)
         for layer in stack.layers:
             layer.weight.data *= 3.0
     assert errors[0] == pytest.approx(errors[1], rel=1e-4)
@@ -240,7 +240,9 @@ def test_the_margin_keeps_borders_out():
 
     def both(image):
         shrunk = rescale(image, 32).image
-        return compare(correlate(image, coarse)[:, :, None], correlate(shrunk, fine)[:, :, None])
+        return after_rescaling(
+            correlate(image, coarse)[:, :, None], correlate(shrunk, fine)[:, :, None]
+        )
 
     for name in ("expected", "found"):
         first, second = (getattr(both(image), name) for image in (x, other))

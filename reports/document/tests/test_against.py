@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from reports.__main__ import main
-from reports.document.against import compare
+from reports.document.against import changes_between
 from reports.tests.reading import table_problems
 from reports.tests.synthetic import CLAIMS, counts, theorems, trainings, write_all
 from verification.claims.records import Record
 
 
 def text_of(old: list[Record], new: list[Record]) -> str:
-    text = compare(CLAIMS, old, new)
+    text = changes_between(CLAIMS, old, new)
     assert table_problems(text) == []
     return text
 

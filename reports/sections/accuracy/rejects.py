@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.readers.material import Material, Section
 from reports.writing.markdown import clipped, code, folded, paragraphs, plain, table
 from reports.writing.wording import NOTHING, plural
-from verification.claims.validity import Check, check
+from verification.claims.validity import Checked, check
 
 TITLE = "## What the checker of trainings rejects"
 EXPLANATION = (
@@ -35,7 +35,7 @@ def write(material: Material) -> Section:
     )
 
 
-def _rejected(material: Material, found: Check) -> str:
+def _rejected(material: Material, found: Checked) -> str:
     rows = [
         [
             code(str(record.configuration.get("model", record.subject))),
@@ -55,7 +55,7 @@ def _rejected(material: Material, found: Check) -> str:
     return folded(len(rows), table(header, "llcrrlll", rows)) if rows else ""
 
 
-def _missing(found: Check) -> str:
+def _missing(found: Checked) -> str:
     rows = [
         [
             code(cell.model),

@@ -8,7 +8,7 @@ from functools import partial
 
 from reports.drawings import results as plots
 from reports.readers.material import Material, Section
-from reports.readers.trainings import Panel, by_scale, runs_by_group
+from reports.readers.trainings import ScaleCurves, by_scale, runs_by_group
 from reports.writing.figures import render
 from reports.writing.markdown import code, folded, paragraphs, picture, plain, table
 from reports.writing.wording import NOTHING, mean_and_spread, plural
@@ -146,7 +146,7 @@ def _seeds(record: Record) -> tuple[int, int]:
     return record.seeds.get("realisation", -1), record.seeds.get("seed", -1)
 
 
-def _table(material: Material, panel: Panel) -> str:
+def _table(material: Material, panel: ScaleCurves) -> str:
     """A row for each method, a column for each range of sizes."""
     ends = sorted({(item.start, item.stop) for curve in panel.curves for item in curve.bins})
     rows = []
@@ -165,7 +165,7 @@ def _table(material: Material, panel: Panel) -> str:
     )
 
 
-def _sources(material: Material, panel: Panel) -> str:
+def _sources(material: Material, panel: ScaleCurves) -> str:
     groups = dict.fromkeys(record.subject for record in panel.records)
     cited = [
         material.cite(*[record for record in panel.records if record.subject == name])

@@ -166,7 +166,7 @@ def _reached(published: Sequence[Budget]) -> str:
         }  # fmt: skip
         parts = [f"{len(who)} {how} ({listing(who)})" for how, who in groups.items() if who]
         texts.append(f"at most {wanted_error(error)} in {listing(parts)}")
-    return f"The worst pair errs by {'; by '.join(texts)}." if texts else ""
+    return f"The error of the worst pair is {'; '.join(texts)}." if texts else ""
 
 
 def wanted_error(error: float) -> str:

@@ -16,12 +16,12 @@ TITLE_OF_FIGURE = (
     "What a layer loses at each pair of scales, on images of its network's size (σ in pixels)"
 )
 EXPLANATION = (
-    "A layer in its network has three causes more. *Image border*: what lies outside the image "
-    "counts as zero. *End of the scale axis*: a scale convolution over more than one scale finds "
-    "nothing above the largest. *Precision*: numbers are rounded. Here a layer with random "
-    "coefficients is run in float32 on images of the network's size with its padding, and looked "
-    "at all over the image, wherever the rescaled place is still inside. As vectors all parts add "
-    "up to the measured error; only their squared norms are shown."
+    "Inside a network three further sources of error appear. *Image border*: pixels outside the "
+    "image count as zero. *End of the scale axis*: a scale convolution over more than one scale "
+    "has no input above the largest. *Precision*: numbers are rounded. Here a layer with random "
+    "coefficients is run in float32 on images of the network's size with its padding and measured "
+    "at all positions whose rescaled position lies inside the image. The parts add up to the "
+    "measured error as vectors; their squared norms are shown."
 )
 
 

@@ -11,7 +11,7 @@ from reports.writing.figures import render
 from reports.writing.markdown import code, paragraphs, plain, table
 from reports.writing.wording import NOTHING, signed
 from verification.claims.claim import Cell, Ranking
-from verification.claims.rules import Verdict, judge
+from verification.claims.rules import Verdict, verdict_on
 
 
 def cells(material: Material) -> str:
@@ -81,7 +81,7 @@ def against_cnn(material: Material) -> str:
         if verdict.measured["protocol"] != "paper":
             # Fewer pairs do not decide, but they are of the training that was published.
             same = replace(claim, protocol="paper")
-            paper = judge(same, material.records, material.claims)
+            paper = verdict_on(same, material.records, material.claims)
             if "difference" in paper.measured:
                 ends = [f"by itself {paper.status}", NOTHING]
                 rows.append([f"{plain(name)}, {claim.column}", *_difference(paper, gap), *ends])

@@ -97,7 +97,9 @@ def test_the_rank_correlation_is_that_of_the_pairs() -> None:
 
 def test_what_reaches_a_wanted_error_is_named_with_its_cost() -> None:
     found = [item for item in _published() if item.supports is not None]
-    (text,) = (line for line in findings(found) if line.startswith("The worst pair errs by"))
+    (text,) = (
+        line for line in findings(found) if line.startswith("The error of the worst pair is")
+    )
     for item in found:
         assert item.kernel_size is not None
         if item.worst.total > 2e-3:

@@ -9,7 +9,7 @@ from verification.broken_layers import MUTANTS, command
 from verification.broken_layers.table import Row
 from verification.claims.reading import load_claims
 from verification.claims.records import read_records
-from verification.claims.rules import judge_all
+from verification.claims.rules import verdicts_on
 from verification.runner.verdict import Outcome, Status, Verdict
 
 MUTANT = next(mutant for mutant in MUTANTS if mutant.name == "mean_projection")
@@ -54,7 +54,7 @@ def test_the_record_decides_the_claim(monkeypatch, tmp_path, capsys, judged, sta
     (record,) = read_records(tmp_path)
     assert (record.kind, record.command) == ("mutation", "python -m verification mutants")
     clean = dataclasses.replace(record.provenance, dirty=False)
-    (verdict,) = judge_all([CLAIM], [dataclasses.replace(record, provenance=clean)])
+    (verdict,) = verdicts_on([CLAIM], [dataclasses.replace(record, provenance=clean)])
     assert verdict.status == status
     printed = capsys.readouterr().out
     assert "intact projection: 1 checks, failed: none" in printed

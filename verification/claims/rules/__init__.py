@@ -20,7 +20,7 @@ from verification.claims.claim import (
     Trend,
 )
 from verification.claims.records import Record
-from verification.claims.rules.admission import admit
+from verification.claims.rules.admission import select_records
 from verification.claims.rules.cells import judge_cell
 from verification.claims.rules.correlations import judge_correlation
 from verification.claims.rules.costs import judge_cost
@@ -47,19 +47,19 @@ __all__ = [
     "STATUSES",
     "SUPPORTED",
     "Verdict",
-    "judge",
-    "judge_all",
+    "verdict_on",
+    "verdicts_on",
 ]
 
 
-def judge(  # noqa: PLR0911 (one for each kind)
+def verdict_on(  # noqa: PLR0911 (one for each kind)
     claim: Claim, records: Sequence[Record], claims: Sequence[Claim]
 ) -> Verdict:
     """Judge one claim by the records that bear on it.
 
     `claims` are all claims: a ranking is corrected for its family, and readings are claims.
     """
-    findings = admit(claim, records)
+    findings = select_records(claim, records)
     match claim:
         case Theorem():
             return judge_theorem(claim, findings)
@@ -79,6 +79,6 @@ def judge(  # noqa: PLR0911 (one for each kind)
             raise TypeError(f"claim {claim.id!r}: no rule for a {type(claim).__name__}")
 
 
-def judge_all(claims: Sequence[Claim], records: Sequence[Record]) -> tuple[Verdict, ...]:
+def verdicts_on(claims: Sequence[Claim], records: Sequence[Record]) -> tuple[Verdict, ...]:
     """Judge every claim, in their order."""
-    return tuple(judge(claim, records, claims) for claim in claims)
+    return tuple(verdict_on(claim, records, claims) for claim in claims)

@@ -22,7 +22,7 @@ from verification.claims.validity import objections, shared_faults
 TRAINING_PROTOCOLS = ("smoke", "short", "paper")
 
 
-def admit(claim: Claim, records: Iterable[Record]) -> Findings:
+def select_records(claim: Claim, records: Iterable[Record]) -> Findings:
     """Select the records that count for a claim, with remarks on those that do not."""
     left_out: Counter[str] = Counter()
     counted = []

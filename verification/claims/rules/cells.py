@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Equivalence:
     """Difference of our mean from the published one: its 95 % interval and the p of equivalence.
 
     Arrays of any shape, in the unit of the cell.
@@ -73,7 +73,7 @@ def judge_cell(claim: Cell, findings: Findings) -> Verdict:
         what = "one run of ours" if runs == 1 else "one data realisation"
         return findings.verdict(INCONCLUSIVE, f"{what} shows no spread", measured)
     std = float(values.std(ddof=1))
-    found = compare(
+    found = equivalence(
         np.array(difference),
         np.array(std),
         units,
@@ -98,7 +98,7 @@ def judge_cell(claim: Cell, findings: Findings) -> Verdict:
     return findings.verdict(status, reason, measured)
 
 
-def compare(
+def equivalence(
     difference: Array,
     std: Array,
     units: int,
@@ -106,7 +106,7 @@ def compare(
     published_std: Array | None,
     published_runs: int | None,
     margin: float,
-) -> Comparison:
+) -> Equivalence:
     """Compare means over `units` of ours with published ones, arrays of one shape.
 
     Student's t with the degrees of freedom of the smaller side, which bounds the error of two means
@@ -123,7 +123,7 @@ def compare(
     p = np.ones_like(difference)
     if published_std is not None and published_runs is not None:
         p = np.asarray(stats.t.cdf((np.abs(difference) - margin) / error, freedom))
-    return Comparison(difference - half, difference + half, p)
+    return Equivalence(difference - half, difference + half, p)
 
 
 def _values(records: Sequence[Record], claim: Cell) -> Array:

@@ -14,7 +14,7 @@ from scipy import stats
 from verification.claims.claim import Claim, Ranking
 from verification.claims.fields import is_number
 from verification.claims.records import Record
-from verification.claims.rules.admission import TRAINING_PROTOCOLS, admit, heavy_enough
+from verification.claims.rules.admission import TRAINING_PROTOCOLS, heavy_enough, select_records
 from verification.claims.rules.object_scales import error_outside
 from verification.claims.rules.units import Unit, unit_of
 from verification.claims.rules.verdict import (
@@ -120,7 +120,7 @@ def _mean_difference(a: Pairs, b: Pairs, axis: int = -1) -> Pairs:
 
 
 def _usable(claim: Ranking, records: Sequence[Record]) -> list[Record]:
-    counted = admit(claim, records).counted
+    counted = select_records(claim, records).counted
     return [record for record in counted if _values(record, claim)]
 
 

@@ -1,8 +1,8 @@
 """The rules judged: how often each gives a wrong verdict where the truth is known.
 
 Runs are drawn from normal distributions (times: log-normal) whose true difference is chosen.  They
-are judged by the statistical tests of the rules (`compare`, `decide`, `side_ps`, `ratio_interval`)
-on arrays of draws, without records; what the rules do around them is repeated here.  Each condition
+are judged by the tests of the rules (`equivalence`, `decide`, `side_ps`, `ratio_interval`) on plain
+arrays, without records; what the rules do around them is repeated here.  Each condition
 is a mapping: what was drawn, its `effect`, and how many of the repetitions ended "supported",
 "refuted" and "inconclusive".  `is_wrong` tells which of these contradict the truth.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from verification.claims.rules.cells import compare
+from verification.claims.rules.cells import equivalence
 from verification.claims.rules.costs import ratio_interval
 from verification.claims.rules.rankings import decide
 from verification.claims.rules.trends import side_ps
@@ -102,7 +102,7 @@ def _cell(
     mine = rng.normal(effect, ours, (repetitions, runs))
     value = published.mean(axis=1).round(_ROUNDING)
     std = np.maximum(published.std(axis=1, ddof=1).round(_ROUNDING), 10.0**-_ROUNDING)
-    found = compare(
+    found = equivalence(
         mine.mean(axis=1) - value,
         mine.std(axis=1, ddof=1),
         runs,

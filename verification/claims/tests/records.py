@@ -10,7 +10,7 @@ from verification.claims.claim import Cost, Count, Theorem, Trend
 from verification.claims.protocols import load_protocols
 from verification.claims.reading import load_claims
 from verification.claims.records import Provenance, Record
-from verification.claims.rules import Verdict, judge
+from verification.claims.rules import Verdict, verdict_on
 
 CLAIMS = load_claims()
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -122,7 +122,7 @@ def later(record: Record) -> Record:
 
 
 def verdict_of(identifier: str, records: Sequence[Record]) -> Verdict:
-    return judge(BY_ID[identifier], records, CLAIMS)
+    return verdict_on(BY_ID[identifier], records, CLAIMS)
 
 
 def rate(statuses: Sequence[str], status: str) -> float:

@@ -16,8 +16,8 @@ from verification.claims.rules import (
     NOT_RUN,
     REFUTED,
     SUPPORTED,
-    judge,
-    judge_all,
+    verdict_on,
+    verdicts_on,
 )
 from verification.claims.tests.records import (
     BY_ID,
@@ -54,7 +54,7 @@ def counted(value: object, subject: str = "cnn_28", **more: object) -> Record:
 
 
 def test_without_records_nothing_was_run() -> None:
-    verdicts = judge_all(CLAIMS, [])
+    verdicts = verdicts_on(CLAIMS, [])
     assert [verdict.claim_id for verdict in verdicts] == [claim.id for claim in CLAIMS]
     assert {verdict.status for verdict in verdicts} == {NOT_RUN, BY_READING}
     assert {verdict.records for verdict in verdicts} == {()}
@@ -151,7 +151,7 @@ def test_every_kind_of_claim_has_a_rule() -> None:
         refuted_by="r.",
     )
     with pytest.raises(TypeError, match=r"claim 'guess\.a': no rule for a Claim"):
-        judge(stranger, [], CLAIMS)
+        verdict_on(stranger, [], CLAIMS)
 
 
 # --- theorems ----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from verification.claims.claim import Trend
 from verification.claims.records import Record
-from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED, judge
+from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED, verdict_on
 from verification.claims.tests.records import (
     BY_ID,
     CLAIMS,
@@ -78,7 +78,7 @@ def test_shrinking_is_growth_upside_down() -> None:
     shrinks = dataclasses.replace(trend, direction="shrinks")
     for means, status in (([0.05, 0.03, 0.01], SUPPORTED), ([0.01, 0.03, 0.05], REFUTED)):
         record = curve(trend.id, [1, 2, 3], around(means))
-        assert judge(shrinks, [record], CLAIMS).status == status
+        assert verdict_on(shrinks, [record], CLAIMS).status == status
 
 
 def test_a_trend_with_readings_is_judged_by_them() -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from verification.claims.claim import Cell, Ranking
 from verification.claims.records import Record
-from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED, judge
+from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED, verdict_on
 from verification.claims.rules.rankings import holm, sign_flip_p
 from verification.claims.tests.records import (
     BY_ID,
@@ -154,7 +154,7 @@ def test_a_cell_is_rarely_judged_wrongly(runs: int) -> None:
                 base, value=float(published.mean()), std=float(published.std(ddof=1))
             )
             records = trainings("cnn_28", rng.normal(2.5 + shift, 0.08, runs).tolist())
-            statuses.append(judge(cell, records, CLAIMS).status)
+            statuses.append(verdict_on(cell, records, CLAIMS).status)
         found[shift] = statuses
     # 60 draws of an event of 5 % hit it more than 8 times with a probability below 0.5 %.
     assert rate(found[0.2], SUPPORTED) <= 8 / 60

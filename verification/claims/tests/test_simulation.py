@@ -19,9 +19,9 @@ from verification.claims.rules import (
     REFUTED,
     SUPPORTED,
     cells,
-    judge,
     simulation,
     trends,
+    verdict_on,
 )
 from verification.claims.rules.command import largest_rates, published_spreads
 from verification.claims.rules.planning import fewest_pairs, pairs_for_ranking, runs_for_cell
@@ -117,7 +117,7 @@ def test_cells_are_judged_as_records_are() -> None:
     for shift in (0.0, 0.2, 0.45, 0.0):
         mine, theirs = rng.normal(2.5 + shift, 0.08, 5), rng.normal(2.5, 0.08, 6)
         claim = dataclasses.replace(base, value=float(theirs.mean()), std=float(theirs.std(ddof=1)))
-        found = cells.compare(
+        found = cells.equivalence(
             np.array(mine.mean() - claim.value),
             np.array(mine.std(ddof=1)),
             5,
@@ -126,7 +126,7 @@ def test_cells_are_judged_as_records_are() -> None:
             margin=0.2,
         )
         status = SUPPORTED if found.supports(0.2) else REFUTED if found.refutes(0.2) else "open"
-        verdict = judge(claim, trainings("cnn_28", mine.tolist()), CLAIMS)
+        verdict = verdict_on(claim, trainings("cnn_28", mine.tolist()), CLAIMS)
         assert verdict.status == status.replace("open", INCONCLUSIVE)
         assert verdict.measured["low"] == pytest.approx(float(found.low))
         seen.add(status)

@@ -10,7 +10,7 @@ import pytest
 from verification.claims.protocols import load_protocols
 from verification.claims.records import Record
 from verification.claims.tests.records import dirty, later, trained, trainings, verdict_of
-from verification.claims.validity import Cell, check, objections
+from verification.claims.validity import Setting, check, objections
 
 DEMANDS = load_protocols()["paper", "mnist_scale"]
 RIGHT = trained("cnn_28", 2.5, 0)
@@ -148,7 +148,7 @@ def test_other_data_without_a_known_hash() -> None:
 def test_missing_seeds_of_begun_cells() -> None:
     records = [change(r, seeds=dict(r.seeds) | {"seed": 0}) for r in trainings("cnn_28", [2.5] * 6)]
     assert check(records).missing == {}
-    cell = Cell("paper", "mnist_scale", "cnn_28", augmentation=False)
+    cell = Setting("paper", "mnist_scale", "cnn_28", augmentation=False)
     assert check([*records[:2], *records[3:]]).missing == {cell: [(2, 0)]}
     assert check([*records[:5], dirty(records[5])]).missing == {cell: [(5, 0)]}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from verification.testing.survivors import LIST, Survivor, judge, listed, statuses, survivor
+from verification.testing.survivors import LIST, Survivor, assess, listed, statuses, survivor
 
 RESULTS = """
     sesn_impl.basis.x_support_at__mutmut_1: killed
@@ -36,19 +36,19 @@ def test_a_survivor_must_be_listed():
     known = listed(f"| {ALIVE} | It is the same. |\n")
     assert known == {ALIVE: "It is the same."}
     enough = {str(i): "killed" for i in range(19)} | {"alive": "survived"}
-    assert judge(enough, [ALIVE], known) == (["19 of 20 mutants killed, 95.00 %"], True)
-    lines, good = judge(enough, [ALIVE], {})
+    assert assess(enough, [ALIVE], known) == (["19 of 20 mutants killed, 95.00 %"], True)
+    lines, good = assess(enough, [ALIVE], {})
     assert not good
     assert lines[1] == f"not listed: {ALIVE}"
 
 
 def test_too_many_survivors_fail_though_listed():
     few = {str(i): "killed" for i in range(18)} | {"alive": "survived"}
-    assert not judge(few, [ALIVE], {ALIVE: "reason"})[1]
+    assert not assess(few, [ALIVE], {ALIVE: "reason"})[1]
 
 
 def test_a_reason_that_is_no_longer_needed_is_told():
-    lines, good = judge({"a": "killed"}, [], {ALIVE: "reason"})
+    lines, good = assess({"a": "killed"}, [], {ALIVE: "reason"})
     assert good
     assert lines[1] == f"listed, but killed by now: {ALIVE}"
 
