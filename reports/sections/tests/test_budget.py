@@ -104,7 +104,7 @@ def test_what_reaches_a_wanted_error_is_named_with_its_cost() -> None:
         assert item.kernel_size is not None
         if item.worst.total > 2e-3:
             assert f"`{item.name}` V = {item.kernel_size + 4} (× 2)" in text
-    assert "by at most 0.01 % in 3 with no support" in text
+    assert "at most 0.01 % in 3 with no support" in text
 
 
 def test_supports_that_cost_nothing_and_those_that_are_worse() -> None:

@@ -192,7 +192,7 @@ def convolution(seed):
 
 
 CONVOLUTION, NEARLY_A_MEAN = convolution(0), convolution(8)
-"""The second errs by 0.6 % where one kernel is used for two scales, which is named by its filters."""
+"""The second errs by 0.6 % where one kernel is used for two scales: its filters name it."""
 
 KERNEL = torch.randn(2, 1, 3, 3, generator=torch.Generator().manual_seed(0)).double()
 
