@@ -14,7 +14,7 @@ from benchmarks.theory.cases import random_rng
 from benchmarks.theory.photographs import describe_images
 from benchmarks.theory.session import Session
 from sesn_impl import LiftingConv2d, hermite_basis_a
-from verification.checks.local_raster import (
+from verification.checks.raster import (
     LocalRasterMeasurement,
     digit_objects,
     measure_local_raster,

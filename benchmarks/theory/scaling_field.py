@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.theory.cases import random_layer, random_rng
 from benchmarks.theory.session import Session
-from verification.checks.scaling_field import FieldChange, field_change
+from verification.checks.local import FieldChange, field_change
 from verification.layer.scaling_field import random_field_scene
 from verification.layer.targets import Target, describe
 

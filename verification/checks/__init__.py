@@ -3,8 +3,8 @@
 from verification.budget import basis_ranks
 from verification.checks.backward import check_gradient_density, check_gradient_equivariance
 from verification.checks.border import check_border, check_padding, check_zero_border
-from verification.checks.budget import check_error_budget
 from verification.checks.equivariance import (
+    check_error_budget,
     check_integer_translation,
     check_response,
     check_scale_axis_shift,
@@ -13,27 +13,30 @@ from verification.checks.equivariance import (
     expected_failures,
     failing_pairs,
 )
-from verification.checks.execution import (
-    check_batch_independence,
-    check_compiled,
-    check_exported,
-    check_memory_format,
-)
 from verification.checks.filters import (
     check_closed_form,
     check_ranks,
     check_sigma_law,
 )
 from verification.checks.local import (
+    check_field_invariance,
+    check_field_response,
     check_isolation,
     check_local_invariance,
     check_local_response,
     check_local_winner,
 )
-from verification.checks.modules import check_gradcheck, check_gradients, check_state_round_trip
+from verification.checks.modules import (
+    check_batch_independence,
+    check_compiled,
+    check_exported,
+    check_gradcheck,
+    check_gradients,
+    check_memory_format,
+    check_state_round_trip,
+)
 from verification.checks.result import CheckResult
 from verification.checks.scale_axis import check_commutes_with_scale_shift, check_max_projection
-from verification.checks.scaling_field import check_field_invariance, check_field_response
 from verification.checks.side_effects import (
     check_determinism,
     check_follows_weights,

@@ -27,8 +27,7 @@ import torch
 from torch import Tensor
 
 from verification.budget.layers import predict_pair
-from verification.checks.context import about
-from verification.checks.result import CheckResult
+from verification.checks.result import CheckResult, about
 from verification.layer.probe import Probe, known_filters
 from verification.layer.targets import Target
 from verification.reference.errors import equivariance_error

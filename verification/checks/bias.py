@@ -22,8 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from verification.checks.context import about
-from verification.checks.result import POWER, CheckResult, NotApplicableError
+from verification.checks.result import POWER, CheckResult, NotApplicableError, about
 from verification.layer.targets import Target
 from verification.layer.windows import noise
 from verification.signals.analytic import FloatArray

@@ -1,4 +1,7 @@
-"""Checks of the two equivariances of a convolution: translation and scaling."""
+"""Checks of the two equivariances of a convolution: translation and scaling.
+
+`check_error_budget` sees that the error budget accounts for all of a real layer's error.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from verification.budget.layers import predict_pair
-from verification.checks.context import about
-from verification.checks.result import CheckResult
+from verification.budget.layers import expected_precision, layer_budget, predict_pair
+from verification.checks.result import CheckResult, about
 from verification.diagnosis import explain
 from verification.layer.layouts import pixels
 from verification.layer.probe import (
@@ -22,7 +24,7 @@ from verification.layer.probe import (
 )
 from verification.layer.targets import Target
 from verification.reference.errors import equivariance_error
-from verification.tolerances import bound_and_rounding, tolerance
+from verification.tolerances import SPREAD, bound_and_rounding, tolerance
 
 
 def check_integer_translation(target: Target, probe: Probe, offset: tuple[int, ...]) -> CheckResult:
@@ -159,3 +161,25 @@ def expected_failures(target: Target) -> list[tuple[int, int]]:
     complete = set(complete_pairs(target))
     pairs = [(i, i + 1) for i in range(len(target.scales) - 1)]
     return [pair for pair in pairs if pair not in complete]
+
+
+def check_error_budget(
+    target: Target, probe: Probe, fine: int, coarse: int, image_size: int | None = None
+) -> CheckResult:
+    """What sampling, truncation, border and scale axis leave of the layer's error is rounding.
+
+    The layer is run on a finite image of image_size² pixels, or on all that its filters reach.
+    Raises ValueError as `verification.budget.layers.layer_budget` does.
+    """
+    budget = layer_budget(target, probe, fine, coarse, image_size)
+    expected = expected_precision(target, probe, fine, coarse, image_size)
+    causes = ", ".join(f"{name} {part:.3g}" for name, part in list(budget.parts.items())[:-1])
+    return CheckResult(
+        "error_budget",
+        target.name,
+        budget.precision,
+        SPREAD * expected,
+        f"what is left of the error {budget.total:.3g} between scales {fine} and {coarse} after "
+        f"{causes}; more than rounding means that the layer is not the documented one",
+        **about(target, probe.seed, budget.ratio, expected),
+    )

@@ -1,8 +1,9 @@
 """How each check of the registry is run on a target with a seed: (target, seed) -> result.
 
-The checks themselves are those of `verification.checks`; here their inputs are drawn, and of
-several pairs of scales the worst is told. Made here are those that only a judge needs: whether the
-output is a function of scale and space at all, in other precisions and on other devices.
+The checks themselves are those of `verification.checks`; here their inputs are drawn (`on_noise`,
+`on_scene`, …), and of several pairs of scales the worst is told. Made here are those that only a
+judge needs: whether the output is a function of scale and space at all, in other precisions and on
+other devices.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from torch import Tensor, nn
 from verification import checks
 from verification.budget.layers import predict_pair
 from verification.checks import black_box
-from verification.checks.needs import Need, padding_window, whole_ratio_pairs
-from verification.checks.power import ignoring_scale
+from verification.checks.needs import Need, ignoring_scale, padding_window, whole_ratio_pairs
 from verification.checks.result import CheckResult, NotApplicableError, worst
 from verification.layer.layouts import SPACES
 from verification.layer.probe import (
@@ -30,19 +30,66 @@ from verification.layer.probe import (
     reference_responses,
 )
 from verification.layer.receptive_field import steerable_window
-from verification.layer.scenes import Scene, random_scene
+from verification.layer.scenes import random_scene
 from verification.layer.targets import Target
 from verification.layer.windows import noise
 from verification.reference.errors import relative_change
 from verification.tolerances import bound_and_rounding, tolerance
 
 _BATCH = 3
+Run = Callable[[Target, int], CheckResult]
 
 
 def random_input(target: Target, seed: int, batch: int = _BATCH, wider: int = 2) -> Tensor:
     """Noise that fits the target: [batch, C_in, (S,) n, …], n its window and `wider` strides."""
     side = target.window + (0 if target.one_size else wider * target.stride)
     return noise(target, side, batch, seed)
+
+
+def on_noise(
+    check: Callable[..., CheckResult], of: Callable[[Target], Any] | None = None, **drawn: int
+) -> Run:
+    """The check of a module, an input and a name, on the target's layer and noise.
+
+    of: what is made of the target in its place; drawn: as of `random_input`.
+    """
+
+    def run(target: Target, seed: int) -> CheckResult:
+        layer = target.layer if of is None else of(target)
+        return check(layer, random_input(target, seed, **drawn), target.name)
+
+    return run
+
+
+def on_frame(check: Callable[..., CheckResult]) -> Run:
+    """The check of a layer, an input, and a frame about it as wide as the layer's padding."""
+
+    def run(target: Target, seed: int) -> CheckResult:
+        window = padding_window(target)
+        if window is None:
+            raise ValueError(f"padding of {target.name}: must be known")
+        margin = -(-window.padding // target.stride) * target.stride
+        # A reflection needs an image that is wider than the frame.
+        beyond = max(0, margin + 1 - target.window)
+        x = random_input(target, seed, wider=2 + -(-beyond // target.stride))
+        return check(target.layer, x, margin, target.stride, target.name)
+
+    return run
+
+
+def on_scene(check: Callable[..., CheckResult], *rest: object) -> Run:
+    """The check of a target and a scene in which each object has its own scale."""
+
+    def run(target: Target, seed: int) -> CheckResult:
+        steps = (1, 0, -1) if len(target.scales) > 2 else (1, 0)
+        return check(target, random_scene(target, seed, steps), *rest)
+
+    return run
+
+
+def on_basis(check: Callable[..., CheckResult]) -> Run:
+    """The check of a basis and a name, on that of the layer."""
+    return lambda target, seed: check(target.layer.basis, target.name)  # type: ignore[attr-defined]
 
 
 # --- Any callable ---------------------------------------------------------------------------------
@@ -85,11 +132,6 @@ def _wrong_with(y: object, x: Tensor, target: Target) -> Iterable[str]:
         yield f"{bad} of {y.numel()} output values are NaN or infinite for finite input"
 
 
-def input_unchanged(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_input_unchanged`."""
-    return checks.check_input_unchanged(target.layer, random_input(target, seed), target.name)
-
-
 def determinism(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_determinism`; up to the rounding of sums in another order."""
     allowed = tolerance("batch_independence", target.dtype)
@@ -107,7 +149,7 @@ def output_dtype(target: Target, seed: int) -> CheckResult:
     if Need.MODULE.met(target) and Need.PARAMETERS.met(target) and target.dtype in _OTHER:
         other = _OTHER[target.dtype]
         with contextlib.suppress(NotApplicableError):
-            converted = _copied(target).to(other)
+            converted = copied(target).to(other)
             results.append(checks.check_output_dtype(converted, x.to(other), target.name))
     return worst(results)
 
@@ -115,28 +157,19 @@ def output_dtype(target: Target, seed: int) -> CheckResult:
 _OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
 
 
-def batch_independence(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_batch_independence`."""
-    return checks.check_batch_independence(target.layer, random_input(target, seed), target.name)
-
-
-def memory_format(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_memory_format`."""
-    return checks.check_memory_format(target.layer, random_input(target, seed), target.name)
-
-
 # --- Modules --------------------------------------------------------------------------------------
 
 
-def _module(target: Target) -> nn.Module:
+def module_of(target: Target) -> nn.Module:
+    """The layer itself. Raises TypeError if it is no module."""
     if not isinstance(target.layer, nn.Module):
         raise TypeError(f"layer {target.name}: must be a torch.nn.Module")
     return target.layer
 
 
-def _copied(target: Target) -> nn.Module:
+def copied(target: Target) -> nn.Module:
     """A copy in which all parameters learn, as a layer's own that were frozen do not."""
-    module = _module(target)
+    module = module_of(target)
     try:
         copied = copy.deepcopy(module)
     except Exception as error:  # whatever a foreign module holds, such as a lock
@@ -154,7 +187,7 @@ def dtype(target: Target, seed: int) -> CheckResult:
     x = random_input(target, seed).float()
     found = []
     for precision in (torch.float64, torch.float32):
-        converted = _copied(target).to(precision)
+        converted = copied(target).to(precision)
         with torch.no_grad():
             found.append(converted(x.to(precision)).double())
     return CheckResult(
@@ -171,7 +204,7 @@ def device(target: Target, seed: int) -> CheckResult:
     That device computes no numbers, but refuses to mix its tensors with those left behind.
     """
     place = "cuda" if torch.cuda.is_available() else "meta"
-    moved = _copied(target).to(place)
+    moved = copied(target).to(place)
     trouble = ""
     try:
         with torch.no_grad():
@@ -189,33 +222,9 @@ def device(target: Target, seed: int) -> CheckResult:
     )  # fmt: skip
 
 
-def gradients(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_gradients`."""
-    module = _copied(target)
-    return checks.check_gradients(module, random_input(target, seed), target.name)
-
-
-def gradcheck(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_gradcheck`."""
-    x = random_input(target, seed, batch=1, wider=0)
-    return checks.check_gradcheck(_copied(target), x, target.name)
-
-
-def state_round_trip(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_state_round_trip`."""
-    module = _copied(target)
-    return checks.check_state_round_trip(module, random_input(target, seed), target.name)
-
-
-def follows_weights(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_follows_weights`."""
-    module = _copied(target)
-    return checks.check_follows_weights(module, random_input(target, seed), target.name)
-
-
 def state_complete(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_state_complete`; by a copy where nobody can build it anew."""
-    module, x = _copied(target), random_input(target, seed)
+    module, x = copied(target), random_input(target, seed)
 
     def anew() -> nn.Module:
         if target.rebuild is None:
@@ -225,17 +234,6 @@ def state_complete(target: Target, seed: int) -> CheckResult:
         return made
 
     return checks.check_state_complete(module, anew, x, target.name)
-
-
-def exported(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_exported`."""
-    return checks.check_exported(_module(target), random_input(target, seed), target.name)
-
-
-def compiled(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_compiled`."""
-    x = random_input(target, seed)
-    return checks.check_compiled(_module(target), x, target.name, "aot_eager")
 
 
 # --- Translation and border -----------------------------------------------------------------------
@@ -272,40 +270,6 @@ def border(target: Target, seed: int) -> CheckResult:
     return checks.check_border(target.layer, image, (crop, crop), stages, target.name, every=every)
 
 
-def padding(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_padding`, with a frame as wide as the layer's padding."""
-    window = padding_window(target)
-    if window is None:
-        raise ValueError(f"padding of {target.name}: must be known")
-    margin = -(-window.padding // target.stride) * target.stride
-    # A reflection needs an image that is wider than the frame.
-    beyond = max(0, margin + 1 - target.window)
-    x = random_input(target, seed, wider=2 + -(-beyond // target.stride))
-    return checks.check_padding(target.layer, x, margin, target.stride, target.name)
-
-
-def zero_border(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_zero_border`, with a frame as wide as the layer's padding."""
-    window = padding_window(target)
-    assert window is not None
-    margin = -(-window.padding // target.stride) * target.stride
-    # A reflection needs an image that is wider than the frame.
-    beyond = max(0, margin + 1 - target.window)
-    x = random_input(target, seed, wider=2 + -(-beyond // target.stride))
-    return checks.check_zero_border(target.layer, x, margin, target.stride, target.name)
-
-
-def commutes_with_scale_shift(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_commutes_with_scale_shift`."""
-    x = random_input(target, seed)
-    return checks.check_commutes_with_scale_shift(target.layer, x, target.name)
-
-
-def max_projection(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_max_projection`."""
-    return checks.check_max_projection(target.layer, random_input(target, seed), target.name)
-
-
 def _edges_are_felt(target: Target) -> bool:
     """Whether the outermost taps of every filter weigh so much that rounding cannot hide them.
 
@@ -339,16 +303,6 @@ def response(target: Target, seed: int) -> CheckResult:
     documented = reference_responses(target, probe)
     near, far = documented[..., :-1], documented[..., 1:]
     return replace(result, ignoring=min(relative_change(near, far), relative_change(far, near)))
-
-
-def closed_form(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_closed_form`."""
-    return checks.check_closed_form(target.layer.basis, target.name)  # type: ignore[attr-defined]
-
-
-def sigma_law(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_sigma_law`."""
-    return checks.check_sigma_law(target.layer.basis, target.name)  # type: ignore[attr-defined]
 
 
 def scale_equivariance(target: Target, seed: int) -> CheckResult:
@@ -389,33 +343,9 @@ def scale_axis_shift(target: Target, seed: int) -> CheckResult:
     return checks.check_scale_axis_shift(target, probe, wanted)
 
 
-def _scene(target: Target, seed: int) -> Scene:
-    steps = (1, 0, -1) if len(target.scales) > 2 else (1, 0)
-    return random_scene(target, seed, steps)
-
-
-def local_response(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_local_response`."""
-    return checks.check_local_response(target, _scene(target, seed))
-
-
-def local_winner(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_local_winner`."""
-    return checks.check_local_winner(target, _scene(target, seed))
-
-
-def local_invariance(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_local_invariance`, of the maximum over scales."""
-    return checks.check_local_invariance(target, _scene(target, seed), _maximum)
-
-
-def _maximum(y: Tensor) -> Tensor:
+def maximum(y: Tensor) -> Tensor:
+    """Over scales: [B, C, S, …] -> [B, C, …]."""
     return y.max(dim=2).values
-
-
-def isolation(target: Target, seed: int) -> CheckResult:
-    """See `verification.checks.check_isolation`."""
-    return checks.check_isolation(target, _scene(target, seed))
 
 
 # --- Gradients of the input -----------------------------------------------------------------------
@@ -425,24 +355,15 @@ def gradient_equivariance(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_gradient_equivariance`; the worst of all complete pairs."""
     probe = random_probe(target, seed, points=2)
     direction = replace(random_probe(target, seed + 1, points=2), points=probe.points)
-    return _over(
-        complete_pairs(target),
-        lambda fine, coarse: checks.check_gradient_equivariance(
-            target, probe, direction, fine, coarse
-        ),
+    return worst(
+        checks.check_gradient_equivariance(target, probe, direction, *pair)
+        for pair in complete_pairs(target)
     )
 
 
 def gradient_density(target: Target, seed: int) -> CheckResult:
     """See `verification.checks.check_gradient_density`; the worst of the pairs that fit."""
     probe = random_probe(target, seed, points=1)
-    return _over(
-        whole_ratio_pairs(target),
-        lambda fine, coarse: checks.check_gradient_density(target, probe, fine, coarse),
+    return worst(
+        checks.check_gradient_density(target, probe, *pair) for pair in whole_ratio_pairs(target)
     )
-
-
-def _over(
-    pairs: Iterable[tuple[int, int]], check: Callable[[int, int], CheckResult]
-) -> CheckResult:
-    return worst(check(fine, coarse) for fine, coarse in pairs)

@@ -7,17 +7,17 @@ several pairs of scales, the worst. The order is that of the verdict, the cheap 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
-from verification.checks import bias, black_box, judged
+from verification import checks
+from verification.checks import bias, black_box, judged, scale_axis
+from verification.checks.judged import Run
 from verification.checks.needs import Need
-from verification.checks.result import CheckResult
 from verification.layer.targets import Target
-
-Run = Callable[[Target, int], CheckResult]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ CHECKS: tuple[Check, ...] = (
         "input_unchanged",
         "the input is as it was after the layer has run",
         "an operation in place on the input",
-        judged.input_unchanged,
+        judged.on_noise(checks.check_input_unchanged),
     ),
     Check(
         "determinism",
@@ -88,13 +88,13 @@ CHECKS: tuple[Check, ...] = (
         "batch_independence",
         "each image is answered the same, alone or among others",
         "a norm over the batch, batch and scale axes folded in the wrong order",
-        judged.batch_independence,
+        judged.on_noise(checks.check_batch_independence),
     ),
     Check(
         "memory_format",
         "the order of values in memory changes nothing",
         "`view` or `as_strided` on memory of another layout",
-        judged.memory_format,
+        judged.on_noise(checks.check_memory_format),
     ),
     Check(
         "dtype",
@@ -130,14 +130,14 @@ CHECKS: tuple[Check, ...] = (
         "padding",
         "all scales go on in the same way beyond the border of the image",
         "padding by reflection, repetition or wrap-around at one scale, by zeros at another",
-        judged.padding,
+        judged.on_frame(checks.check_padding),
         (_N.SCALES, _N.PIXELS, _N.SIZES, _N.PLANE, _N.PADDING, _N.PADDED),
     ),
     Check(
         "zero_border",
         "beyond its border an image goes on with zeros",
         "circular, reflected or repeated padding",
-        judged.zero_border,
+        judged.on_frame(checks.check_zero_border),
         (_N.SCALES, _N.PIXELS, _N.PADDING, _N.PADDED),
         optional=True,
     ),
@@ -145,14 +145,14 @@ CHECKS: tuple[Check, ...] = (
         "commutes_with_scale_shift",
         "a layer without filters treats all scales alike",
         "weights or statistics of their own at each scale, a window over scales",
-        judged.commutes_with_scale_shift,
+        judged.on_noise(checks.check_commutes_with_scale_shift),
         (_N.SCALES, _N.POINTWISE),
     ),
     Check(
         "max_projection",
         "a projection is the maximum over scales",
         "another reduction, another axis, an index off by one",
-        judged.max_projection,
+        judged.on_noise(checks.check_max_projection),
         (_N.MAP, _N.STACK),
         optional=True,
     ),
@@ -167,14 +167,14 @@ CHECKS: tuple[Check, ...] = (
         "closed_form",
         "the sampled basis is that of Hermite polynomials and a Gaussian",
         "another family of polynomials, another order of functions, another support",
-        judged.closed_form,
+        judged.on_basis(checks.check_closed_form),
         (_N.BASIS,),
     ),
     Check(
         "sigma_law",
         "ψ_σ(t) = σ⁻²ψ(t/σ) on the samples of the basis",
         "a wrong power of σ, a normalisation of each scale by itself",
-        judged.sigma_law,
+        judged.on_basis(checks.check_sigma_law),
         (_N.BASIS, _N.WHOLE_BASIS_RATIO),
     ),
     Check(
@@ -210,7 +210,7 @@ CHECKS: tuple[Check, ...] = (
         "scale_invariance",
         "an output without a scale axis stays when the image is rescaled",
         "no adaptation to scale",
-        black_box.scale_invariance,
+        scale_axis.scale_invariance,
         (_N.MAP,),
         tolerant=True,
     ),
@@ -218,7 +218,7 @@ CHECKS: tuple[Check, ...] = (
         "class_invariance",
         "predictions stay when the image is rescaled",
         "no adaptation to scale",
-        black_box.class_invariance,
+        scale_axis.class_invariance,
         (_N.CLASSES,),
         tolerant=True,
     ),
@@ -242,28 +242,28 @@ CHECKS: tuple[Check, ...] = (
         "local_response",
         "each object of an image keeps its response, at its own scale",
         "scales that are no copies of one filter",
-        judged.local_response,
+        judged.on_scene(checks.check_local_response),
         (_N.SCALES, _N.FILTERS, _N.LIFTS, _N.GRID),
     ),
     Check(
         "local_winner",
         "the index of the largest response moves by each object's own step",
         "scales out of order, scales of unequal gain",
-        judged.local_winner,
+        judged.on_scene(checks.check_local_winner),
         (_N.SCALES, _N.FILTERS, _N.LIFTS, _N.GRID),
     ),
     Check(
         "local_invariance",
         "the maximum over scales stays, but where the range of scales ends",
         "scales out of step, scales of unequal gain",
-        judged.local_invariance,
+        judged.on_scene(checks.check_local_invariance, judged.maximum),
         (_N.SCALES, _N.FILTERS, _N.LIFTS, _N.GRID),
     ),
     Check(
         "isolation",
         "objects too far apart to meet in one filter do not change each other's responses",
         "a norm over the whole image, a layer that looks beyond its window",
-        judged.isolation,
+        judged.on_scene(checks.check_isolation),
         (_N.SCALES, _N.LIFTS, _N.PLANE, _N.GRID),
     ),
     Check(
@@ -291,21 +291,21 @@ CHECKS: tuple[Check, ...] = (
         "gradients",
         "every parameter gets a finite gradient that is not zero",
         "a parameter that is created and not used, a detached tensor",
-        judged.gradients,
+        judged.on_noise(checks.check_gradients, judged.copied),
         (_N.MODULE, _N.PARAMETERS),
     ),
     Check(
         "gradcheck",
         "analytic and numerical gradients agree, of the input and of all parameters",
         "a backward pass of another function, a detached or stale tensor",
-        judged.gradcheck,
+        judged.on_noise(checks.check_gradcheck, judged.copied, batch=1, wider=0),
         (_N.MODULE, _N.PARAMETERS, _N.DOUBLE, _N.FILTERS),
     ),
     Check(
         "state_round_trip",
         "a scrambled copy that loads the state answers as the layer, bit for bit",
         "filters kept after a weight update, parameters missing from the state",
-        judged.state_round_trip,
+        judged.on_noise(checks.check_state_round_trip, judged.copied),
         (_N.MODULE, _N.PARAMETERS),
     ),
     Check(
@@ -319,14 +319,14 @@ CHECKS: tuple[Check, ...] = (
         "follows_weights",
         "a layer whose weights have changed answers by the new ones",
         "filters that are built once and kept after a weight update",
-        judged.follows_weights,
+        judged.on_noise(checks.check_follows_weights, judged.copied),
         (_N.MODULE, _N.PARAMETERS),
     ),
     Check(
         "exported",
         "the program that torch.export makes gives the same numbers",
         "a trace that froze what depends on the input",
-        judged.exported,
+        judged.on_noise(checks.check_exported, judged.module_of),
         (_N.MODULE,),
         optional=True,
     ),
@@ -334,7 +334,7 @@ CHECKS: tuple[Check, ...] = (
         "compiled",
         "torch.compile gives the same numbers and gradients",
         "a graph that froze something that changes",
-        judged.compiled,
+        judged.on_noise(partial(checks.check_compiled, backend="aot_eager"), judged.module_of),
         (_N.MODULE,),
         optional=True,
     ),

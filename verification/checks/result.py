@@ -1,11 +1,18 @@
-"""What a check returns: a finding that can be printed, stored, raised, or counted."""
+"""What a check returns: a finding that can be printed, stored, raised, or counted.
+
+`about` says on which case a result was measured, so that a failure can be understood.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypedDict
+
+import torch
+
+from verification.layer.targets import Target
 
 POWER = 0.25
 """A layer is told from one that ignores scale if its error is at most this share of that one's: at
@@ -20,7 +27,7 @@ class CheckResult:
     error: the measured quantity, in the check's own unit; threshold: what it may not exceed.
     finding: one sentence that says what was compared and, on failure, what that points at.
     ignoring: of a decisive check of scale, the error that a layer that ignores scale would show in
-    this very case; see `checks.power`.
+    this very case; see `checks.needs`.
     passing: up to which error the check passes, where that is less than the threshold: between the
     two neither is shown.
     pair: the two σ that were compared. cause: which mistake of the diagnosis' catalogue a failure
@@ -132,3 +139,30 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listeners.pop()
+
+
+class Context(TypedDict):
+    """The optional fields of a `CheckResult`."""
+
+    floor: float
+    requested: float | None
+    realised: float | None
+    configuration: str
+    seed: int | None
+
+
+def about(
+    target: Target, seed: int | None, ratio: float | None = None, floor: float = 0.0
+) -> Context:
+    """The target, the probe's seed, the ratio by which an analytic image was rescaled.
+
+    Such an image is rescaled by just what was asked for. floor: a relative squared error; one
+    rounding is its least.
+    """
+    return {
+        "floor": max(floor, torch.finfo(target.dtype).eps ** 2),
+        "requested": ratio,
+        "realised": ratio,
+        "configuration": target.configuration,
+        "seed": seed,
+    }

@@ -1,4 +1,4 @@
-"""Checks of modules that must treat all scales alike: pointwise maps, pooling, norms, projection.
+"""Checks of modules that treat all scales alike, and of outputs that have no scales any more.
 
 A module without filters is equivariant if it commutes with every shift of the scale axis. The
 shifts tested wrap around, so that nothing depends on what enters at the ends.
@@ -6,13 +6,20 @@ shifts tested wrap around, so that nothing depends on what enters at the ends.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from verification.checks.result import CheckResult
-from verification.reference.errors import equivariance_error
+from verification.checks.needs import varying_error
+from verification.checks.result import CheckResult, about
+from verification.layer.probe import Probe, at_centre, random_probe
+from verification.layer.targets import Target
+from verification.reference.errors import equivariance_error, relative_change
+from verification.signals.analytic import FloatArray
 from verification.tolerances import rounding_error, tolerance
 
 
@@ -106,3 +113,126 @@ def _reductions(x: Tensor) -> Iterator[tuple[str, str, Tensor]]:
         index = image_wide.argmax(dim=2, keepdim=True).expand(-1, -1, 1, *x.shape[3:])
         says = "the response at one scale for the whole image"
         yield "projection_one_scale", says, x.gather(2, index).squeeze(2)
+
+
+# --- Outputs without a scale axis -----------------------------------------------------------------
+
+
+def scale_invariance(target: Target, seed: int) -> CheckResult:
+    """Y_{L_s f}(s·p) = Y_f(p) for an output [B, C, H', W'], s the ratio of the first two scales.
+
+    No such layer shows its scales, so nothing can be held against one that ignores them but a
+    tolerance of the user's. Exceptions: a layer that is linear is invariant exactly or not at all,
+    since ĝ(ω/s) = ĝ(ω) for all ω leaves filters of one pixel; and one that is exact is right.
+    """
+    factors, images = _factors(target), 8
+    errors, chances, plain = [], [], []
+    for number in range(images):
+        probe = random_probe(target, seed + number)
+        before = _map_answers(target, probe)
+        middle = before.mean(axis=0)
+        # By chance: the answers of unrelated points of the same image.
+        chances.append(varying_error(before, np.roll(before, 1, axis=0), middle))
+        for s in factors:
+            moved = probe.rescaled(s, 0)
+            errors.append(varying_error(before, _map_answers(target, moved), middle))
+            plain.append(_plain_error(probe, moved, target))
+    linear = _is_linear(target, seed)
+    exact = max(errors) <= rounding_error(target.dtype)
+    error = max(errors) if linear else float(np.median(errors))
+    chance, ignoring = float(np.median(chances)), float(np.median(plain))
+    known = linear or exact or target.tolerance is not None
+    why = (
+        "an output that is linear in the image, as a plain convolution's, does not change with "
+        "scale only if each filter is one pixel"
+        if linear
+        else "without a tolerance only an exact answer, or one as bad as chance, decides"
+    )
+    return CheckResult(
+        "scale_invariance",
+        target.name,
+        error,
+        rounding_error(target.dtype) if linear else chance / 2,
+        f"answers at s·p for images rescaled by {_listed(factors)} against those at p, of "
+        f"{len(errors)}; unrelated points differ by {chance:.3g}, a plain convolution of 3 pixels "
+        f"errs by {ignoring:.3g}; {why}",
+        ignoring=ignoring if known else 0.0,
+        **about(target, seed, factors[-1]),
+    )
+
+
+def _plain_error(probe: Probe, moved: Probe, target: Target) -> float:
+    """What a plain convolution with random kernels of 3 pixels would show: it ignores scale."""
+    shape = (8, target.in_channels * 3**target.dims)
+    kernels = np.random.default_rng(probe.seed).standard_normal(shape)
+    near, far = (p.around(0, 1, 3).reshape(len(p.points), -1) @ kernels.T for p in (probe, moved))
+    return varying_error(near, far, near.mean(axis=0))
+
+
+def _is_linear(target: Target, seed: int) -> bool:
+    """Whether answers to sums are sums of answers, up to a bias and rounding."""
+    one, two = (random_probe(target, seed + n).sampled(target).to(target.dtype) for n in (0, 1))
+    with torch.no_grad():
+        a, b, both, none = (target.layer(x).double() for x in (one, two, one + two, 0 * one))
+    size = float((a - none).square().sum() + (b - none).square().sum())
+    return float((both - a - b + none).square().sum()) <= rounding_error(target.dtype) * size
+
+
+def _factors(target: Target) -> list[float]:
+    step = target.scales[1] / target.scales[0] if len(target.scales) > 1 else math.sqrt(2.0)
+    return [1 / step, step]
+
+
+def _listed(factors: list[float]) -> str:
+    return " and ".join(f"{s:.3g}" for s in factors)
+
+
+def _map_answers(target: Target, probe: Probe) -> FloatArray:
+    """[P, C_out] at the centre pixel of each window."""
+    with torch.no_grad():
+        y = target.layer(probe.sampled(target).to(target.dtype)).double()
+    if y.ndim != 2 + target.dims:
+        raise ValueError(
+            f"output of {target.name} of shape {tuple(y.shape)}: must be [B, C] and {target.dims} "
+            "axes of space"
+        )
+    return at_centre(target, y).numpy()
+
+
+def class_invariance(target: Target, seed: int) -> CheckResult:
+    """The share of predictions that change when the image is rescaled, for [B, classes].
+
+    By chance two predictions differ as often as those for two unrelated images.
+    """
+    factors = _factors(target)
+    probe = replace(
+        random_probe(target, seed, points=32), points=np.random.default_rng(seed).uniform(
+            -12, 12, (32, target.dims)
+        ),
+    )  # fmt: skip
+    before = _scores(target, probe)
+    after = [_scores(target, probe.rescaled(s, 0)) for s in factors]
+    changed = float(np.mean([(a.argmax(1) != before.argmax(1)).mean() for a in after]))
+    frequency = np.bincount(before.argmax(1), minlength=before.shape[1]) / len(before)
+    chance = 1 - float((frequency**2).sum())
+    moved = np.mean([relative_change(before, a) for a in after])
+    return CheckResult(
+        "class_invariance",
+        target.name,
+        changed,
+        chance / 2 if chance else 1.0,
+        f"{100 * (1 - changed):.0f} % of {len(before)} predictions unchanged for images rescaled "
+        f"by {_listed(factors)}, scores change by {moved:.3g}; unrelated images are predicted "
+        f"differently in {100 * chance:.0f} %, and half of that is too much; how few are few "
+        "enough, only a tolerance can say",
+        ignoring=chance if target.tolerance is not None else 0.0,
+        **about(target, seed, factors[-1]),
+    )
+
+
+def _scores(target: Target, probe: Probe) -> FloatArray:
+    with torch.no_grad():
+        y = target.layer(probe.sampled(target).to(target.dtype)).double()
+    if y.ndim != 2:
+        raise ValueError(f"output of {target.name} of shape {tuple(y.shape)}: must be [B, classes]")
+    return np.asarray(y.numpy())

@@ -10,7 +10,6 @@ Convention: a filter's centre is the middle of the window; a cross-correlation, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -70,11 +69,6 @@ def distances(taps: FloatArray) -> FloatArray:
     return np.asarray(np.abs(offsets).max(axis=0))
 
 
-_Reading = tuple[tuple[float, ...], "ReadFilters | NotAffineError"]
-_KEPT: WeakKeyDictionary[Target, _Reading] = WeakKeyDictionary()
-"""What was last read off each target, and the numbers that its layer held then."""
-
-
 def read_filters(target: Target, seed: int = 0) -> ReadFilters:
     """The filters at the centre pixel of the target's window; read again if its weights change.
 
@@ -82,12 +76,13 @@ def read_filters(target: Target, seed: int = 0) -> ReadFilters:
     between pixels for some and not for others, and ValueError for an output without a centre pixel.
     """
     held = _fingerprint(target)
-    if target not in _KEPT or _KEPT[target][0] != held:
+    if target.readings.get("weights") != held:
         try:
-            _KEPT[target] = held, _read(target, seed)
+            target.readings["filters"] = _read(target, seed)
         except NotAffineError as error:
-            _KEPT[target] = held, error
-    found = _KEPT[target][1]
+            target.readings["filters"] = error
+        target.readings["weights"] = held
+    found: ReadFilters | NotAffineError = target.readings["filters"]
     if isinstance(found, NotAffineError):
         raise found
     return found

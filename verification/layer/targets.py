@@ -12,8 +12,8 @@ Signals have one axis in place of H, W, and volumes three; all are as long as th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -66,6 +66,7 @@ class Target:
     tolerance: of the relative squared error of equivariance, where the user gave one.
     padding: pixels of zeros on each side, where that is documented.
     rebuild: makes the layer anew from a seed, with other weights, where somebody can.
+    readings: what `layer.reading` has read off it, so that it is read once.
 
     Raises ValueError for scales that do not grow, counts below 1, or an unknown output.
     """
@@ -89,6 +90,7 @@ class Target:
     dims: int = 2
     one_size: bool = False
     centre_only: bool = False
+    readings: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.scales or any(

@@ -33,8 +33,7 @@ from verification.checks import (
 )
 from verification.checks.black_box import scaled_copies
 from verification.checks.local import check_local_response
-from verification.checks.local_raster import check_local_raster, photo_objects
-from verification.checks.raster import check_raster_equivariance
+from verification.checks.raster import check_local_raster, check_raster_equivariance, photo_objects
 from verification.checks.result import CheckResult
 from verification.layer.probe import Probe, complete_pairs, random_probe
 from verification.layer.scenes import random_scene

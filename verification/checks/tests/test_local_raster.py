@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesn_impl import LiftingConv2d, hermite_basis_a
-from verification.checks.local_raster import (
+from verification.checks.raster import (
     check_local_raster,
     digit_objects,
     measure_local_raster,

@@ -1,12 +1,16 @@
 """Filters are read once, and again when the weights have changed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
+from sesn_impl import hermite_basis_a
 from verification import check_scale_equivariance
 from verification.layer.reading import NotAffineError, read_filters
-from verification.layer.targets import Target
+from verification.layer.targets import Target, describe
+from verification.tests.layers import build_lifting
 
 
 class Counted(nn.Module):
@@ -54,3 +58,10 @@ def test_a_verdict_reads_the_filters_once():
     check_scale_equivariance(asked, (1.0, 1.5), checks=["output"], **options)  # type: ignore[arg-type]
     check_scale_equivariance(read, (1.0, 1.5), checks=names, **options)  # type: ignore[arg-type]
     assert read.reads - asked.reads == 1
+
+
+def test_documented_filters_are_read_as_well():
+    """Of a target that holds arrays, and so has no hash."""
+    described = describe(build_lifting(hermite_basis_a(7, (0.7, 1.4), 2), 0))
+    assert read_filters(described) is read_filters(described)
+    assert read_filters(replace(described, name="other")) is not read_filters(described)

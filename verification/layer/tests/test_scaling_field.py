@@ -12,7 +12,7 @@ from sesn_impl import LiftingConv2d, ScaleMaxProjection, hermite_basis_a
 from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.broken_layers import UNEQUAL_SCALES
 from verification.checks import check_field_invariance, check_field_response
-from verification.checks.scaling_field import field_change
+from verification.checks.local import field_change
 from verification.layer.scaling_field import (
     FieldScene,
     derivative_bounds,
