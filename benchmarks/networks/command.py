@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.networks.by_layer import measure_by_layer
 from benchmarks.networks.states import MODELS, PROTOCOL, SETTINGS, STATES, measure
 from benchmarks.options import add_evidence
 from benchmarks.training.recipes import PROTOCOLS
@@ -15,7 +16,7 @@ from verification.claims.records import Record
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --models, --seed, --trainings and --protocol."""
+    """Adds --models, --seed, --trainings, --by-layer and --protocol."""
     parser.set_defaults(run=run)
     add_evidence(parser)
     parser.add_argument(
@@ -27,17 +28,39 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"of each network, on digits (default {SETTINGS.repetitions})",
     )  # fmt: skip
     parser.add_argument(
+        "--by-layer", action="store_true",
+        help="one training of each, and where which layer loses scale before and after it",
+    )  # fmt: skip
+    parser.add_argument(
         "--protocol", choices=PROTOCOLS, default=PROTOCOL, help=f"of the trainings ({PROTOCOL})"
     )
 
 
 def run(options: argparse.Namespace) -> None:
     """Trains and measures the networks, prints a table and where the records lie."""
+    if options.by_layer:
+        made = measure_by_layer(options.seed, options.evidence, options.models, options.protocol)
+        print(
+            "\n".join(f"{shares(record)}\n{options.evidence / record.filename}" for record in made)
+        )
+        return
     settings = replace(SETTINGS, repetitions=options.trainings)
     records = measure(options.seed, options.evidence, options.models, settings, options.protocol)
     print(summary(records))
     for record in records:
         print(options.evidence / record.filename)
+
+
+def shares(record: Record) -> str:
+    """What each part loses before and after training, in % of the output's Lie derivative."""
+    lines = []
+    for state in STATES:
+        profile = record.numbers["profiles"][state]
+        told = ", ".join(
+            f"{part} {100 * share:+.0f} %" for part, share in profile["by_part"].items()
+        )
+        lines.append(f"{record.subject}, {state}: {told}")
+    return "\n".join(lines)
 
 
 def summary(records: Sequence[Record]) -> str:

@@ -27,7 +27,7 @@ from reports.sections.accuracy import rankings, rejects, trainings
 from reports.sections.budget import filters as budget
 from reports.sections.front import leads
 from reports.sections.front import page as front
-from reports.sections.methods import comparison, networks
+from reports.sections.methods import by_layer, comparison, networks
 
 REPORT = "REPORT.md"
 FOLDER = "pages"
@@ -66,7 +66,15 @@ PAGES = (
         f"{FOLDER}/theory.md",
         "Theory and error budget",
         leads.theory,
-        (theory.write, budget.write, raster.write, panels.write, networks.write, facts.write),
+        (
+            theory.write,
+            budget.write,
+            raster.write,
+            panels.write,
+            networks.write,
+            by_layer.write,
+            facts.write,
+        ),
     ),
     Page(
         f"{FOLDER}/accuracy.md",

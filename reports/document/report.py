@@ -34,6 +34,7 @@ FIGURE_NAMES = (
     "comparison",
     "scaling",
     "gallery_power",
+    "by_layer",
 )
 """All figures there can be: what a newer report no longer shows is removed, and nothing else."""
 

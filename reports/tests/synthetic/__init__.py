@@ -13,7 +13,7 @@ from reports.tests.synthetic.theory import (
     simulation,
     theorems,
 )
-from reports.tests.synthetic.trainings import networks, trained, trainings
+from reports.tests.synthetic.trainings import networks, profiles, trained, trainings
 from verification.claims.records import Record
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "mutants",
     "networks",
     "panels",
+    "profiles",
     "provenance",
     "raster",
     "scalings",
@@ -54,6 +55,7 @@ def full_set() -> list[Record]:
         *scalings(),
         *comparison(),
         *networks(),
+        *profiles(),
         *mutants(),
         gallery(),
         simulation(),

@@ -127,5 +127,27 @@ def networks() -> list[Record]:
     ]
 
 
+def profiles() -> list[Record]:
+    """A network that loses scale by its strides, and after training by its filters."""
+
+    def profile(stride: float) -> dict[str, Any]:
+        changes = {"analytic": 0.1, "lie": 2.0}
+        units = [
+            {"name": name, "kind": "Conv2d", "changes": changes, "share": 0.5}
+            for name in ("first", "second")
+        ]
+        by_part = {"stride": stride, "filters": 1 - stride}
+        return {"units": units, "by_part": by_part, "remainder": 0.0, "notes": []}
+
+    return [
+        make(
+            "equivariance", "cnn_28",
+            {"test_error": 3.0, "profiles": {"untrained": profile(0.8), "trained": profile(0.3)}},
+            configuration={"model": "cnn_28", "networks": "by layer"},
+            command="python -m benchmarks networks --by-layer --seed 0 --models cnn_28",
+        )
+    ]  # fmt: skip
+
+
 def _pair(share: float) -> dict[str, list[list[float]]]:
     return {"error": [[share, share]] * 2, "chance": [[1.0, 1.0]] * 2}

@@ -1,0 +1,91 @@
+"""Where networks lose scale, layer by layer, before and after training: `verification.profile`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmarks.comparison.responses import calibrate
+from benchmarks.data import DataSet, digits
+from benchmarks.training.recipes import recipe_for
+from benchmarks.training.run import Run
+from sesn_impl import SteerableBasis, list_models
+from verification import profile_network
+from verification.claims.records import Record, measuring
+
+CALIBRATION = 128
+"""Training images for the statistics of batch norm before training."""
+IMAGES = 4
+
+
+def measure_by_layer(
+    seed: int, evidence: Path | None, models: Sequence[str], protocol: str
+) -> list[Record]:
+    """Profile each network as initialised and as trained on digits; a record for each.
+
+    Raises ValueError for an unknown network or protocol.
+    """
+    for name in models:
+        if name not in list_models() or "_28" not in name:
+            raise ValueError(f"models={name!r}: must be networks for images of 28×28 pixels")
+    return [_measured(name, seed, evidence, protocol, digits.digits()) for name in models]
+
+
+def _measured(name: str, seed: int, evidence: Path | None, protocol: str, data: DataSet) -> Record:
+    recipe = recipe_for(protocol, "digits")
+    configuration = {
+        "model": name, "networks": "by layer", "augmentation": False, "images": IMAGES,
+        "training": recipe.description(),
+    }  # fmt: skip
+    command = f"python -m benchmarks networks --by-layer --seed {seed} --models {name}"
+    with measuring(
+        "equivariance",
+        name,
+        command=f"{command} --protocol {protocol}",
+        protocol=protocol,
+        configuration=configuration,
+        data=data.identity,
+        seeds={"seed": seed},
+        folder=evidence,
+    ) as measurement:
+        run = Run(name, data, recipe, augmentation=False, seed=seed, device=torch.device("cpu"))
+        start = {key: value.clone() for key, value in run.model.state_dict().items()}
+        calibrate(run.model, data.normalisation(data.train.images[:CALIBRATION]))
+        untrained = profiled(run.model.eval(), seed)
+        run.model.load_state_dict(start)
+        for _ in run.advance():
+            pass
+        measurement.numbers.update(
+            test_error=run.numbers()["test_error"],
+            profiles={"untrained": untrained, "trained": profiled(run.model.eval(), seed)},
+        )
+    assert measurement.record is not None
+    return measurement.record
+
+
+def profiled(model: nn.Module, seed: int) -> dict[str, Any]:
+    """What a record keeps of a profile: of each unit the changes up to it, and shares by part."""
+    bases = (getattr(module, "basis", None) for module in model.modules())
+    scales = next((basis.scales for basis in bases if isinstance(basis, SteerableBasis)), ())
+    profile = profile_network(
+        model, side=28, channels=1, images=IMAGES, seed=seed, progress=False,
+        scale_ratio=scales[1] / scales[0] if len(scales) > 1 else None,
+    )  # fmt: skip
+    return {
+        "units": [
+            {
+                "name": unit.name,
+                "kind": unit.kind,
+                "changes": {key: change.relative for key, change in unit.changes.items()},
+                "share": unit.share(),
+            }
+            for unit in profile.units
+        ],
+        "by_part": profile.by_part(),
+        "remainder": profile.remainder(),
+        "notes": list(profile.notes),
+    }
