@@ -201,7 +201,7 @@ def _in_frequencies(
         for a, b in [values.shape[2:]]
     ]
     size = sum(len(rows) * values[0, 0].numel() for values, (_, rows) in operands)
-    step = max(1, IN_CACHE // max(1, size)) if halfway[0].device.type == "cpu" else len(halfway[0])
+    step = columns_at_a_time(size) if halfway[0].device.type == "cpu" else len(halfway[0])
     parts: list[list[Tensor]] = [[] for _ in products]
     shapes: list[torch.Size] = []
     for start in range(0, len(halfway[0]), step):
@@ -222,3 +222,12 @@ def _in_frequencies(
             (columns @ joined.view(columns.shape[1], -1)).view(len(columns), -1, *shape)
         )
     return transformed
+
+
+def columns_at_a_time(size: int) -> int:
+    """How many columns' frequencies of so many numbers each stay in the cache: at least one.
+
+    A batch of products is shared by whole matrices: every thread gets as many.
+    """
+    threads = torch.get_num_threads()
+    return max(1, IN_CACHE // max(1, size) // threads) * threads

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sesn_impl.fast import correlate
-from sesn_impl.fast.correlation import direct, spectral
+from sesn_impl.fast.correlation import columns_at_a_time, direct, spectral
 from sesn_impl.fast.cost import choose
 from sesn_impl.fast.geometry import Axis, Geometry
 from sesn_impl.tests.against_textbook import assert_same
@@ -57,6 +57,11 @@ def by_torch(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
     rows, across = geometry.rows, geometry.columns
     padded = F.pad(x, [across.padding, across.padding, rows.padding, rows.padding])
     return F.conv2d(padded, filters, None, rows.stride, 0, rows.dilation)
+
+
+def correlation(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
+    rows, across = geometry.rows, geometry.columns
+    return correlate(x, filters, rows.stride, (rows.padding, across.padding), rows.dilation)
 
 
 @settings(deadline=None, derandomize=True, max_examples=150)
@@ -203,12 +208,10 @@ def test_a_pixel_that_is_not_finite() -> None:
 @given(geometries(), st.sampled_from([torch.float32, torch.float64]), st.integers(0, 2**32 - 1))
 def test_exported_graphs_give_the_same(geometry: Geometry, dtype: torch.dtype, seed: int) -> None:
     """A graph holds one convolution, whatever would have been chosen, and serves training."""
-    rows, across = geometry.rows, geometry.columns
 
     class Correlation(torch.nn.Module):
         def forward(self, x: Tensor, filters: Tensor) -> Tensor:
-            padding = (rows.padding, across.padding)
-            return correlate(x, filters, rows.stride, padding, rows.dilation)
+            return correlation(x, filters, geometry)
 
     inputs = tensors(geometry, dtype, seed)
     graph = torch.export.export(Correlation(), inputs).module()
@@ -221,6 +224,45 @@ def test_exported_graphs_give_the_same(geometry: Geometry, dtype: torch.dtype, s
     )
 
 
+@settings(deadline=None, derandomize=True, max_examples=8)
+@given(geometries(), st.sampled_from([torch.float32, torch.float64]), st.integers(0, 2**32 - 1))
+def test_compiled_graphs_give_the_same(geometry: Geometry, dtype: torch.dtype, seed: int) -> None:
+    torch.compiler.reset()
+    inputs = tensors(geometry, dtype, seed)
+    compiled = torch.compile(correlation, backend="aot_eager", fullgraph=True)
+    found, expected = compiled(*inputs, geometry), by_torch(*inputs, geometry)
+    assert_same(
+        [found, *torch.autograd.grad(found.sum(), inputs)],
+        [expected, *torch.autograd.grad(expected.sum(), inputs)],
+    )
+
+
+@settings(deadline=None, derandomize=True, max_examples=50)
+@given(
+    geometries(),
+    st.sampled_from([torch.float16, torch.bfloat16]),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_half_precision_is_as_exact_as_its_digits(
+    geometry: Geometry, dtype: torch.dtype, autocast: bool, seed: int
+) -> None:
+    """Of the same rounded numbers, or of those that autocast rounds, in float64."""
+    rounded = [x.detach().to(dtype) for x in tensors(geometry, torch.float64, seed)]
+    exact = [x.double().requires_grad_() for x in rounded]
+    inputs = [(x.float() if autocast else x).requires_grad_() for x in rounded]
+    with torch.autocast("cpu", dtype, enabled=autocast):
+        found = correlation(*inputs, geometry)
+    assert found.dtype == dtype
+    expected = by_torch(*exact, geometry)
+    incoming = torch.ones_like(expected)
+    all_found = [found, *torch.autograd.grad(found, inputs, incoming.to(dtype))]
+    all_expected = [expected, *torch.autograd.grad(expected, exact, incoming)]
+    for one, other in zip(all_found, all_expected, strict=True):
+        largest = other.abs().max() if other.numel() else 0
+        assert ((one.double() - other).abs() <= 2 * torch.finfo(dtype).eps * largest).all()
+
+
 def test_half_precision_autocast_and_other_devices_are_left_to_torch() -> None:
     geometry, x = Geometry.of((14, 14), (15, 15), 1, (7, 7), 1), torch.empty(128, 32, 14, 14)
     assert choose(geometry, x, 63) == "spectral"
@@ -228,6 +270,19 @@ def test_half_precision_autocast_and_other_devices_are_left_to_torch() -> None:
     assert choose(geometry, x.to("meta"), 63) == "direct"
     with torch.autocast("cpu", torch.bfloat16):
         assert choose(geometry, x, 63) == "direct"
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 64])
+def test_every_thread_gets_as_many_matrices(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where fewer fit into the cache, and where a transform has fewer frequencies."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    for size in (1, 2**18, 2**30):
+        step = columns_at_a_time(size)
+        assert step >= threads
+        assert step % threads == 0
+    geometry = Geometry.of((9, 8), (7, 5), 1, (3, 2), 1)
+    x, filters = tensors(geometry, torch.float64, 0)
+    assert_same([spectral(x, filters, geometry)], [by_torch(x, filters, geometry)])
 
 
 def test_threads_that_share_filters_get_their_own_answers() -> None:
