@@ -249,15 +249,15 @@ def test_half_precision_is_as_exact_as_its_digits(
 ) -> None:
     """Of the same rounded numbers, or of those that autocast rounds, in float64."""
     rounded = [x.detach().to(dtype) for x in tensors(geometry, torch.float64, seed)]
-    exact = [x.double().requires_grad_() for x in rounded]
+    x, filters = (x.double().requires_grad_() for x in rounded)
     inputs = [(x.float() if autocast else x).requires_grad_() for x in rounded]
     with torch.autocast("cpu", dtype, enabled=autocast):
-        found = correlation(*inputs, geometry)
+        found = correlation(inputs[0], inputs[1], geometry)
     assert found.dtype == dtype
-    expected = by_torch(*exact, geometry)
+    expected = by_torch(x, filters, geometry)
     incoming = torch.ones_like(expected)
     all_found = [found, *torch.autograd.grad(found, inputs, incoming.to(dtype))]
-    all_expected = [expected, *torch.autograd.grad(expected, exact, incoming)]
+    all_expected = [expected, *torch.autograd.grad(expected, [x, filters], incoming)]
     for one, other in zip(all_found, all_expected, strict=True):
         largest = other.abs().max() if other.numel() else 0
         assert ((one.double() - other).abs() <= 2 * torch.finfo(dtype).eps * largest).all()
