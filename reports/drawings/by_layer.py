@@ -47,7 +47,9 @@ def _draw_parts(axes: Axes, profiles: Profiles) -> None:
     shown = [
         part
         for each in profiles.values()
-        for part, share in sorted(each["by_part"].items(), key=lambda pair: -abs(pair[1]))
+        for part, share in sorted(
+            each["by_part"].items(), key=lambda pair: (-abs(pair[1]), pair[0])
+        )
         if abs(share) >= _SHOWN
     ]
     names = list(dict.fromkeys(shown))

@@ -68,15 +68,13 @@ def _network(record: Record) -> Network:
 def _finding(network: Network) -> str:
     told = []
     for state, profile in network.profiles.items():
-        largest = sorted(profile["by_part"].items(), key=lambda pair: -pair[1])[:2]
+        largest = sorted(profile["by_part"].items(), key=lambda pair: (-pair[1], pair[0]))[:2]
         told.append(f"{state} {listing([f'{part} {100 * s:.0f} %' for part, s in largest])}")
     return f"`{network.record.subject}`: {', '.join(told)}"
 
 
 def _table(material: Material, found: list[Network]) -> str:
-    parts = list(
-        dict.fromkeys(p for n in found for state in STATES for p in n.profiles[state]["by_part"])
-    )
+    parts = sorted({p for n in found for state in STATES for p in n.profiles[state]["by_part"]})
     rows = []
     for network in found:
         for state, profile in network.profiles.items():

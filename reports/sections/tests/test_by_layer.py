@@ -29,7 +29,7 @@ def test_shares_before_and_after_training_are_told() -> None:
     assert "trained filters 70 % and stride 30 %" in found
     (rows,) = tables(found)
     assert [row[:4] for row in rows[2:]] == [
-        ["`cnn_28`", "untrained", "80.0", "20.0"], ["`cnn_28`", "trained", "30.0", "70.0"],
+        ["`cnn_28`", "untrained", "20.0", "80.0"], ["`cnn_28`", "trained", "70.0", "30.0"],
     ]  # fmt: skip
 
 
