@@ -249,12 +249,19 @@ def _against_ignoring_scale(
 ) -> CheckResult:
     step = target.scales[coarse] / target.scales[fine]
     near, far = _pair_of_answers(target, probe, fine, coarse)
-    ignoring = ignoring_scale(target, probe, fine, coarse)
+    ignoring, frozen = (of(target, probe, fine, coarse) for of in (ignoring_scale, frozen_error))
+    error, limit = varying_error(near, far, near.mean(axis=0)), max(POWER * frozen, ignoring)
+    if error > limit:
+        # What sampling does vanishes on images twice as wide, and a mistake does not.
+        wide = random_probe(target, probe.seed or 0, 16, widths=(4.0, 16.0), max_frequency=0.25)
+        near, far = _pair_of_answers(target, wide, fine, coarse)
+        stays = varying_error(near, far, near.mean(axis=0)) > limit
+        limit = limit if stays else max(frozen, ignoring)
     return CheckResult(
         "scale_equivariance",
         target.name,
-        varying_error(near, far, near.mean(axis=0)),
-        max(POWER * frozen_error(target, probe, fine, coarse), ignoring),
+        error,
+        limit,
         f"scale {coarse} of the image rescaled by {step:.4f} against scale {fine}; {why}, so what "
         "sampling and truncation explain is not known: more than the error of a layer that "
         f"ignores scale is a mistake, less than a quarter of {ignoring:.3g} is none",

@@ -267,3 +267,12 @@ def test_answers_of_zero_are_said_to_be():
     verdict = check_scale_equivariance(lambda x: torch.stack([-x.abs()] * 3, 2).relu(), SCALES)
     assert verdict.answer is Answer.UNDECIDED
     assert "zero, or constant, to every image tried" in verdict.missing[1]
+
+
+def test_what_vanishes_on_finer_images_is_no_mistake_of_a_layer_that_is_not_affine():
+    """Maxima over 5, 9 and 17 pixels err by more than ignoring scale, by sampling alone."""
+    verdict = judged(
+        of_lists(lambda x, r: F.max_pool2d(x, 2 * r + 1, 1, r), (2, 4, 8)),
+        scales=(2, 4, 8), window=19, seed=2, checks=["output", "scale_equivariance"],
+    )  # fmt: skip
+    assert verdict.answer is Answer.UNDECIDED, verdict
