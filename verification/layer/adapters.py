@@ -6,6 +6,7 @@ running the layer: channels, number of scales, stride, and the window (`layer.wi
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ _USUAL = (28, 32, 56, 64, 96, 128, 224, 299)
 _SIDES = {1: (33, 129, 513, 1025), 2: (33, 65, 129, 257, *_USUAL), 3: (17, 33, 65)}
 """Of the inputs that are tried, by the number of axes of space."""
 _CHANNELS = (1, 3, 2, 4, 8, 16, 32, 64)
+_HALF = (torch.float16, torch.bfloat16)
 _UNKNOWN_RATIO = math.sqrt(2.0)
 
 Run = Callable[[Tensor], Tensor]
@@ -109,6 +111,12 @@ def prepare(
     if _is_steerable(layer) and _unsaid(options):
         target = describe(layer, options.name)  # type: ignore[arg-type]
         return replace(target, tolerance=options.tolerance), ()
+    if _is_half(layer) and options.dtype in {None, *_HALF}:
+        target, notes = prepare(
+            copy.deepcopy(layer).float(),  # type: ignore[attr-defined]
+            replace(options, dtype=None, name=options.name or type(layer).__name__),
+        )
+        return target, ("dtype: the layer has fewer digits than float32; a copy was judged", *notes)
     adapted: Run = layer  # type: ignore[assignment]
     if not (_unadapted(options) and Layout.of(options.layout).plain):
         adapted = Adapted(layer, options)
@@ -118,6 +126,11 @@ def prepare(
         return target, trial.notes
     target, note = located(target, options.window is not None or target.one_size, options.stride)
     return target, (*trial.notes, *note)
+
+
+def _is_half(layer: object) -> bool:
+    """Whether a module is of a type in which rounding would hide most mistakes."""
+    return isinstance(layer, nn.Module) and _dtypes_of(layer)[0] in _HALF
 
 
 def _unsaid(options: Options) -> bool:

@@ -85,7 +85,6 @@ def test_the_document_is_the_table():
     [
         ("magic", torch.float64, "check='magic': must be one of closed_form, sigma_law, response"),
         ("closed_form", torch.float32, "dtype=float32: closed_form is measured for float64"),
-        ("response", torch.float16, "dtype=float16: response is measured for float64, float32, b"),
     ],
 )
 def test_what_the_table_does_not_hold_is_named(check, dtype, message):

@@ -276,3 +276,23 @@ def test_what_vanishes_on_finer_images_is_no_mistake_of_a_layer_that_is_not_affi
         scales=(2, 4, 8), window=19, seed=2, checks=["output", "scale_equivariance"],
     )  # fmt: skip
     assert verdict.answer is Answer.UNDECIDED, verdict
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_layers_of_few_digits_are_judged_by_a_copy(dtype):
+    right = seeded(lambda: LiftingConv2d(1, 2, BASIS, padding=5).to(dtype), 0)
+    verdict = check_scale_equivariance(right, SCALES, checks=["output", "scale_equivariance"])
+    assert verdict.passed, verdict
+    assert any("a copy was judged" in note for note in verdict.notes)
+    assert right.weight.dtype is dtype
+    kernel = seeded(lambda: nn.Conv2d(1, 2, 3, padding=1).to(dtype), 0)
+    wrong = nn.Sequential(kernel, Hidden(lambda y: torch.stack([y] * 3, 2)))
+    assert check_scale_equivariance(wrong, SCALES, checks=["scale_equivariance"]).failed
+
+
+def test_a_function_of_few_digits_is_not_held_to_more():
+    layer = lambda x: torch.stack([blur(x, s) for s in SCALES], 2)  # noqa: E731
+    few = lambda x: layer(x.float()).to(x.dtype)  # noqa: E731
+    options = {"in_channels": 1, "lifts": True, "window": 25, "dtype": torch.bfloat16}
+    verdict = check_scale_equivariance(few, SCALES, **options)  # type: ignore[arg-type]
+    assert not verdict.failed, verdict
