@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import data, theory
 from benchmarks.data.evidence import measure_data
-from benchmarks.options import add_checkpoints, add_data_dir, add_evidence
+from benchmarks.options import add_shared
 from benchmarks.timing.measure import measure as measure_timing
 from benchmarks.training.devices import find_device
 from benchmarks.training.lock import run_name, underway
@@ -25,10 +25,9 @@ BATCH = 128
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --data, --data-dir and --checkpoints."""
     parser.set_defaults(run=_run)
-    add_evidence(parser)
+    add_shared(parser, "evidence")
     parser.add_argument("--data", choices=data.NAMES[:2], default="digits")
-    add_data_dir(parser)
-    add_checkpoints(parser)
+    add_shared(parser, "data-dir", "checkpoints")
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import data
 from benchmarks.bundle.make import make
-from benchmarks.options import add_data_dir, add_evidence
+from benchmarks.options import add_shared
 from benchmarks.studies.plans import STUDIES
 from benchmarks.training.recipes import PROTOCOLS
 
@@ -22,8 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", choices=data.NAMES[:2], default="mnist_scale")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="paper")
     parser.add_argument("--study", choices=STUDIES, help="its runs, and not those of the tables")
-    add_data_dir(parser)
-    add_evidence(parser)
+    add_shared(parser, "data-dir", "evidence")
     parser.add_argument("--checkpoints", type=Path, help="unfinished runs to go on with (none)")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from benchmarks import CommandError
 from benchmarks.bundle.archives import ArchiveError, archives, contents
 from benchmarks.campaign.ledger import FINAL, final, run_of
+from benchmarks.options import add_shared
 from benchmarks.training.checkpoint import is_uncommitted, load_checkpoint, steps_of
 from benchmarks.training.train import checkpoint_of
 from verification.claims.records import (
@@ -113,3 +115,26 @@ def _take_checkpoint(path: Path, checkpoints: Path) -> None:
 
 def _expected() -> list[str]:
     return ["results.tar.gz", "checkpoints-1.tar", "…"]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m benchmarks unbundle`: the folder of archives, and where they go."""
+    parser.set_defaults(run=run)
+    parser.add_argument("out", type=Path, metavar="OUT", help="what run.sh left")
+    add_shared(parser, "evidence", "checkpoints")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Takes records and checkpoints back; 1 where something was refused."""
+    taken = take_back(options.out, options.evidence, options.checkpoints)
+    for name in (*taken.records, *taken.checkpoints):
+        print(f"taken: {name}")
+    for name in taken.logs:
+        print(f"log: {options.out / name}")
+    for name, reason in taken.refused.items():
+        print(f"refused: {name}: {reason}")
+    print(
+        f"{len(taken.records)} records, {len(taken.checkpoints)} checkpoints; "
+        f"{len(taken.refused)} refused"
+    )
+    return 1 if taken.refused else 0

@@ -20,7 +20,7 @@ from benchmarks.campaign.plan import Task, plan
 from benchmarks.campaign.pool import GPU_VARIABLE, environments, threads_per_worker
 from benchmarks.campaign.status import Status, duration, status, table
 from benchmarks.campaign.work import FAILED, Settings
-from benchmarks.options import add_checkpoints, add_data_dir, add_evidence
+from benchmarks.options import add_shared
 from benchmarks.studies.plans import STUDIES
 from benchmarks.training.recipes import PROTOCOLS
 from verification.claims.reading import load_claims
@@ -60,8 +60,7 @@ def seconds(text: str) -> float:
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    add_data_dir(parser)
-    add_checkpoints(parser)
+    add_shared(parser, "data-dir", "checkpoints")
     parser.add_argument("--budget", type=seconds, help="stop after, for example, 25m or 8h")
     parser.add_argument("--scheduler", help="address of a Dask scheduler (default: own workers)")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs to use (default none)")
@@ -76,7 +75,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
-    add_evidence(parser)
+    add_shared(parser, "evidence")
     parser.add_argument("--data", choices=data.NAMES, default="digits")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="smoke")
     parser.add_argument("--study", choices=STUDIES, help="its runs, and not those of the tables")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.comparison import FULL, PARTS, QUICK, REFERENCE, measure
-from benchmarks.options import add_evidence
+from benchmarks.options import add_shared, print_paths
 from verification.claims.records import Record
 
 ERRORS = (
@@ -23,7 +23,7 @@ NOTHING = "-"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --seed, --batch, --rounds, --quick and --only."""
     parser.set_defaults(run=run)
-    add_evidence(parser)
+    add_shared(parser, "evidence")
     parser.add_argument("--seed", type=int, default=0, help="of images and weights (default 0)")
     for name in ("batch", "rounds"):
         full, quick = getattr(FULL, name), getattr(QUICK, name)
@@ -39,8 +39,7 @@ def run(options: argparse.Namespace) -> None:
     settings = replace(base, **{name: n for name, n in chosen.items() if n is not None})
     records = measure(options.seed, options.evidence, settings, only=options.only)
     print(summary(records))
-    for record in records:
-        print(options.evidence / record.filename)
+    print_paths(options.evidence, records)
 
 
 def summary(records: Sequence[Record]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from tqdm import tqdm
@@ -9,6 +10,7 @@ from tqdm import tqdm
 from benchmarks.data.mnist_scale import mnist_scale
 from benchmarks.data.mnist_scale_recipe import PUBLISHED, pixel_hash, png_hash
 from benchmarks.data.regeneration import regeneration
+from benchmarks.options import add_shared
 from verification.claims.records import Record, measuring
 
 COMMAND = "python -m benchmarks data"
@@ -60,3 +62,15 @@ def _data_script(data_dir: Path | None, evidence: Path) -> Record:
 def _written(record: Record | None) -> Record:
     assert record is not None
     return record
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m benchmarks data`: --data-dir and --download."""
+    parser.set_defaults(run=run)
+    add_shared(parser, "evidence", "data-dir", "download")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Regenerates all realisations and prints their hashes."""
+    for record in measure_data(options.data_dir, options.evidence, download=options.download):
+        print(f"{record.subject}: {record.numbers['value']}")

@@ -11,15 +11,14 @@ from benchmarks.gallery import ENTRIES, RANDOM, SEEDS
 from benchmarks.gallery.judging import counted, judged, wrong
 from benchmarks.gallery.power import KINDS
 from benchmarks.gallery.work import Kept, Plan, carried_out
-from benchmarks.options import add_checkpoints, add_evidence
+from benchmarks.options import add_shared
 from verification.claims.records import Record, measuring
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --seeds, --random, --workers, --only and --quick."""
     parser.set_defaults(run=run)
-    add_evidence(parser)
-    add_checkpoints(parser)
+    add_shared(parser, "evidence", "checkpoints")
     parser.add_argument("--seeds", type=int, help=f"verdicts on each ({SEEDS['full']}; quick: 1)")
     parser.add_argument(
         "--random", type=int, help=f"random correct layers ({RANDOM['full']}; quick: 6)"

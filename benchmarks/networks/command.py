@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.networks.by_layer import measure_by_layer
 from benchmarks.networks.states import MODELS, PROTOCOL, SETTINGS, STATES, measure
-from benchmarks.options import add_evidence
+from benchmarks.options import add_shared, print_paths
 from benchmarks.training.recipes import PROTOCOLS
 from verification.claims.records import Record
 
@@ -18,7 +18,7 @@ from verification.claims.records import Record
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --models, --seed, --trainings, --by-layer and --protocol."""
     parser.set_defaults(run=run)
-    add_evidence(parser)
+    add_shared(parser, "evidence")
     parser.add_argument(
         "--models", nargs="+", default=MODELS, help=f"networks (default {' '.join(MODELS)})"
     )
@@ -47,8 +47,7 @@ def run(options: argparse.Namespace) -> None:
     settings = replace(SETTINGS, repetitions=options.trainings)
     records = measure(options.seed, options.evidence, options.models, settings, options.protocol)
     print(summary(records))
-    for record in records:
-        print(options.evidence / record.filename)
+    print_paths(options.evidence, records)
 
 
 def shares(record: Record) -> str:

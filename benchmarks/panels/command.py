@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.options import add_evidence
+from benchmarks.options import add_shared, print_paths
 from benchmarks.panels import FULL, PANELS, QUICK, SEEDS, measure
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --seeds, --quick and --panels."""
     parser.set_defaults(run=run)
-    add_evidence(parser)
+    add_shared(parser, "evidence")
     parser.add_argument(
         "--seeds", type=int, help=f"random networks ({SEEDS['full']}; quick: {SEEDS['quick']})"
     )
@@ -28,5 +28,5 @@ def run(options: argparse.Namespace) -> None:
     chosen = SEEDS["quick" if options.quick else "full"]
     seeds = chosen if options.seeds is None else options.seeds
     settings = QUICK if options.quick else FULL
-    for record in measure(seeds, options.evidence, settings, panels=options.panels):
-        print(options.evidence / record.filename)
+    records = measure(seeds, options.evidence, settings, panels=options.panels)
+    print_paths(options.evidence, records)

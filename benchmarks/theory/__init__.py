@@ -8,11 +8,13 @@ scales that vary smoothly over the image.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmarks.options import add_shared, print_paths
 from benchmarks.theory.budgets import measure_budgets
 from benchmarks.theory.counts import measure_counts
 from benchmarks.theory.local import measure_local_objects
@@ -48,3 +50,18 @@ def measure(cases: int, seed: int, evidence: Path, parts: Sequence[str] = ()) ->
         progress.set_postfix_str(part)
         PARTS[part](session)
     return session.records
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m benchmarks theory`: --cases, --seed and --parts."""
+    parser.set_defaults(run=run)
+    add_shared(parser, "evidence")
+    parser.add_argument("--cases", type=int, default=200, help="per theorem (200)")
+    parser.add_argument("--seed", type=int, default=0, help="of all cases (0)")
+    parser.add_argument("--parts", nargs="+", default=(), help=f"some of {', '.join(PARTS)} (all)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measures the theory and prints where the records lie."""
+    records = measure(options.cases, options.seed, options.evidence, options.parts)
+    print_paths(options.evidence, records)

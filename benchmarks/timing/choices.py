@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.options import add_evidence
+from benchmarks.options import add_shared
 from sesn_impl.fast.correlation import direct, spectral
 from sesn_impl.fast.cost import FEW_CHANNELS, choose, spectral_cost
 from sesn_impl.fast.geometry import Geometry
@@ -152,7 +152,7 @@ def summary(record: Record) -> str:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --rounds."""
     parser.set_defaults(run=run)
-    add_evidence(parser)
+    add_shared(parser, "evidence")
     parser.add_argument("--rounds", type=int, default=3, help="timed rounds (default 3)")
 
 

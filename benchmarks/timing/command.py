@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.options import add_device, add_evidence
+from benchmarks.options import add_shared, print_paths
 from benchmarks.timing import MODELS
 from benchmarks.timing.measure import measure, summary
 from benchmarks.training.devices import find_device
@@ -13,14 +13,14 @@ from benchmarks.training.devices import find_device
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --rounds, --batch, --models, --memory and --device."""
     parser.set_defaults(run=run)
-    add_evidence(parser)
+    add_shared(parser, "evidence")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default 5)")
     parser.add_argument("--batch", type=int, default=128, help="images per batch (default 128)")
     parser.add_argument(
         "--models", nargs="+", default=MODELS, help=f"networks (default {' '.join(MODELS)})"
     )
     parser.add_argument("--memory", action="store_true", help="also the peak memory of a step")
-    add_device(parser)
+    add_shared(parser, "device")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -34,5 +34,4 @@ def run(options: argparse.Namespace) -> None:
         memory=options.memory,
     )
     print(summary(records))
-    for record in records:
-        print(options.evidence / record.filename)
+    print_paths(options.evidence, records)

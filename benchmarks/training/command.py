@@ -6,13 +6,7 @@ import argparse
 import json
 
 from benchmarks import data
-from benchmarks.options import (
-    add_checkpoints,
-    add_data_dir,
-    add_device,
-    add_download,
-    add_evidence,
-)
+from benchmarks.options import add_shared
 from benchmarks.training.devices import find_device
 from benchmarks.training.first_epoch import first_epoch
 from benchmarks.training.lock import run_name, underway
@@ -24,7 +18,7 @@ from verification.claims.records import Record
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds what is trained, on which data and device, and the folders."""
     parser.set_defaults(run=run)
-    add_evidence(parser)
+    add_shared(parser, "evidence")
     parser.add_argument(
         "--model",
         required=True,
@@ -37,15 +31,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--realisation", type=int, default=0, help="of the data (default 0)")
     parser.add_argument("--seed", type=int, default=0, help="of the run (default 0)")
-    add_checkpoints(parser)
+    add_shared(parser, "checkpoints")
     parser.add_argument(
         "--first-epoch",
         action="store_true",
         help="print how the learning curves begin, as JSON, and write nothing",
     )
-    add_data_dir(parser)
-    add_download(parser)
-    add_device(parser)
+    add_shared(parser, "data-dir", "download", "device")
 
 
 def run(options: argparse.Namespace) -> None:
