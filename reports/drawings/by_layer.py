@@ -22,13 +22,11 @@ Profiles = Mapping[str, Any]
 
 def draw(networks: Sequence[tuple[str, Profiles]], figure: Figure) -> None:
     """A column for each network: changes up to each unit above, shares of parts below."""
-    panels = figure.subplots(2, len(networks), squeeze=False)
+    panels = figure.subplots(2, len(networks), squeeze=False, sharey="row")
     for (name, profiles), depth, parts in zip(networks, *panels, strict=True):
         _draw_depth(depth, profiles)
         depth.set_title(name)
         _draw_parts(parts, profiles)
-    for column in range(1, len(networks)):
-        panels[0][column].sharey(panels[0][0])
     panels[0][0].set_ylabel("change by ×1.25, relative")
     panels[1][0].set_ylabel("share of the output's\nLie derivative, %")
     panels[0][0].legend(loc="best")
