@@ -19,9 +19,10 @@ TITLE = "## Where the networks lose scale, layer by layer"
 EXPLANATION = (
     "Classes should not change when the image is rescaled. How fast they do, by the Lie derivative "
     "of the network as initialised and as trained on digits, is the sum of what every layer adds, "
-    "carried to the output by the chain rule. *Share*: that part's product with the sum over the "
-    "sum's square; shares sum to 100 %, and negative ones cancel others. Stride is aliasing, "
-    "border is where windows reach into the padding, the rest goes by what a layer is."
+    "carried to the output by the chain rule. *Share* (untrained → trained): that part's product "
+    "with the sum over the sum's square; shares sum to 100 %, and negative ones cancel others. "
+    "Stride is aliasing, border is where windows reach into the padding, the rest goes by what a "
+    "layer is."
 )
 NOT_MEASURED = "**Not run.** `python -m benchmarks networks --by-layer` measures it in minutes."
 STATES = tuple(COLOURS)
@@ -75,13 +76,12 @@ def _finding(network: Network) -> str:
 
 def _table(material: Material, found: list[Network]) -> str:
     parts = sorted({p for n in found for state in STATES for p in n.profiles[state]["by_part"]})
-    rows = []
-    for network in found:
-        for state, profile in network.profiles.items():
-            shares = [profile["by_part"].get(part) for part in parts]
-            cells = [NOTHING if share is None else f"{100 * share:.1f}" for share in shares]
-            rows.append(
-                [f"`{network.record.subject}`", state, *cells, material.cite(network.record)]
-            )
-    header = ["Network", "State", *(f"{part}, %" for part in parts), "Evidence"]
-    return table(header, "ll" + "r" * len(parts) + "l", rows)
+    rows = [[part, *(_shares(network, part) for network in found)] for part in parts]
+    rows.append(["Evidence", *(material.cite(network.record) for network in found)])
+    header = ["Share, %", *(f"`{network.record.subject}`" for network in found)]
+    return table(header, "l" + "r" * len(found), rows)
+
+
+def _shares(network: Network, part: str) -> str:
+    shares = [network.profiles[state]["by_part"].get(part) for state in STATES]
+    return " → ".join(NOTHING if share is None else f"{100 * share:.1f}" for share in shares)
