@@ -290,10 +290,10 @@ def magnitude(field: Tensor) -> Tensor:
         norm: Tensor = torch.linalg.vector_norm(field, dim=2)  # which squares in a wider range
         return norm
     # torch's norm of so few numbers takes ten times as long. The root is infinitely steep at 0,
-    # where the bound, and with it the gradient, is constant.
+    # where the bound, and with it the gradient, is constant; a power of 4, it has an exact root.
     u, v = scales_of(field)
-    squares = u * u + v * v
-    return squares.clamp_min(torch.finfo(field.dtype).tiny).sqrt()
+    least = torch.finfo(field.dtype).tiny
+    return (u * u + v * v).clamp_min(least).sqrt() - least**0.5
 
 
 @remembered

@@ -75,5 +75,6 @@ def leaf_modules(model: nn.Module) -> list[type[nn.Module]]:
 
     `create_feature_extractor(model, nodes, tracer_kwargs={"leaf_modules": leaf_modules(model)})`
     """
-    rooms = ("sesn_impl.layers", "sesn_impl.baselines.", "sesn_impl.networks.plain")
+    networks = ("sesn_impl.networks.plain", "sesn_impl.networks.mnist_baselines")
+    rooms = ("sesn_impl.layers", "sesn_impl.baselines.", *networks)
     return list({type(m): None for m in model.modules() if type(m).__module__.startswith(rooms)})

@@ -16,8 +16,9 @@ _WIDEST = 4.0
 _BETTER = 10
 """Times by which another ratio has to come nearer to a correlation of 1 than the claimed one does:
 what is cut off or aliased favours others by a factor of 3."""
-_FLAT = 1e-6
-"""Difference of two correlations that says nothing of the ratios."""
+_FLAT, _FLAT_IF_NOT_AFFINE = 1e-6, 2e-3
+"""Difference of two correlations that says nothing of the ratios. A maximum over two pixels leaves
+the second at every ratio but 1, and has no scale to be wrong about."""
 _UNRESOLVED = 1.0
 """Doubt of an interpolation, relative and squared, beyond which it says nothing."""
 _DOUBTFUL = 0.01
@@ -56,7 +57,10 @@ def estimate_ratios(
     try:
         filters = read_filters(target, seed)
     except NotAffineError:
-        return [_ratio_of_answers(target, seed, *pair) for pair in complete_pairs(target)]
+        return [
+            _ratio_of_answers(target, seed, *pair, _FLAT_IF_NOT_AFFINE)
+            for pair in complete_pairs(target)
+        ]
     pairs = pairs_of(filters, target.scales, complete_pairs(target))
     if not where_claimed:
         return [best_ratio(pair) for pair in pairs]
@@ -74,7 +78,9 @@ def estimate_ratios(
     return found
 
 
-def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> float:
+def _ratio_of_answers(
+    target: Target, seed: int, fine: int, coarse: int, flat: float = _FLAT
+) -> float:
     """As `hypotheses.best_ratio`, from responses to rescaled images alone."""
     probe = random_probe(target, seed, points=8)
     near = responses(target, probe)[..., fine]
@@ -90,5 +96,5 @@ def _ratio_of_answers(target: Target, seed: int, fine: int, coarse: int) -> floa
     claimed = target.scales[coarse] / target.scales[fine]
     best = ratio_of_least(misfit, _WIDEST, tried=29)
     # Of a flat objective, as that of a pooling over two pixels, the least says nothing.
-    flat = 1 + misfit(claimed) <= _BETTER * (1 + misfit(best)) + _FLAT
-    return claimed if flat else best
+    says_nothing = 1 + misfit(claimed) <= _BETTER * (1 + misfit(best)) + flat
+    return claimed if says_nothing else best
