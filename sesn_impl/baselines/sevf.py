@@ -293,7 +293,8 @@ def magnitude(field: Tensor) -> Tensor:
     # where the bound, and with it the gradient, is constant; a power of 4, it has an exact root.
     u, v = scales_of(field)
     least = torch.finfo(field.dtype).tiny
-    return (u * u + v * v).clamp_min(least).sqrt() - least**0.5
+    length: Tensor = (u * u + v * v).clamp_min(least).sqrt() - least**0.5
+    return length
 
 
 @remembered
