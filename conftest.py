@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from verification.testing import profiles
+from verification.tests.tools import profiles
 
-pytest_plugins = ["pytester", "verification.testing.coverage"]
+pytest_plugins = ["pytester", "verification.tests.tools.coverage"]
 profiles.load()
 
 

@@ -7,7 +7,7 @@ too loose fails there. No check has a threshold of its own.
 Three ways of measuring:
 - rounding: two computations of the same numbers, nothing between them but the order of sums;
 - exact probe: analytic images, rescaled as functions (`verification.layer.probe`);
-- raster: photographs rescaled by kornia (`verification.signals.warps`).
+- raster: photographs rescaled by kornia (`verification.reference.warps`).
 
 and four units:
 - ε: the machine epsilon of the dtype. Errors are squared, so a threshold is (floor·factor·ε)².

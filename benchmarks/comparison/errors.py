@@ -25,9 +25,9 @@ from torch import Tensor
 from benchmarks.comparison.responses import Response
 from benchmarks.comparison.scenes import PATCH, in_frame, views
 from benchmarks.comparison.settings import FRAME
+from verification.reference.analytic import FloatArray, GaborImage
 from verification.reference.errors import equivariance_error
-from verification.signals.analytic import FloatArray, GaborImage
-from verification.signals.warps import rescale, valid_margin, valid_mask
+from verification.reference.warps import rescale, valid_margin, valid_mask
 
 Pair = tuple[Response, Response]
 """What answers to f, and what answers to L_s f: for a method the same response twice."""

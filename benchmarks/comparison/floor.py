@@ -15,7 +15,7 @@ import torch
 from numpy.polynomial.hermite_e import hermeval
 from torch import Tensor
 
-from verification.signals.analytic import FloatArray
+from verification.reference.analytic import FloatArray
 
 ORDERS = 4
 CHANNELS = 16

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from benchmarks.comparison.settings import FRAME
 from benchmarks.data import DataSet, unit_range
-from verification.signals.analytic import GaborImage, random_gabor_image
-from verification.signals.warps import photographs, rescale
+from verification.reference.analytic import GaborImage, random_gabor_image
+from verification.reference.warps import photographs, rescale
 
 PATCH = 5 * FRAME
 """Side in pixels of a patch of a photograph: sides of 28 times 5 are whole numbers too."""

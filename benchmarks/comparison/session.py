@@ -21,8 +21,8 @@ from benchmarks.comparison.settings import FULL, QUICK, Settings
 from benchmarks.data import DataSet, digits
 from benchmarks.theory.cases import random_rng
 from verification.claims.records import Measurement, Record, measuring
-from verification.signals.analytic import GaborImage
-from verification.signals.warps import random_patches
+from verification.reference.analytic import GaborImage
+from verification.reference.warps import random_patches
 
 
 @dataclass(frozen=True, eq=False)

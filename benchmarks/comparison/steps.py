@@ -39,7 +39,7 @@ from sesn_impl.baselines import (
     ScaleInvariantConv2d,
     VectorLiftingConv2d,
 )
-from verification.signals.analytic import GaborImage
+from verification.reference.analytic import GaborImage
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from verification.broken_layers.plain import Bank, Profile, gaussian, kernels_of
-from verification.signals.analytic import FloatArray
+from verification.reference.analytic import FloatArray
 
 
 def gabor(angle: float, frequency: float = 2.0, phase: float = 0.0) -> Profile:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from verification.reference.errors import equivariance_error
-from verification.signals.warps import rescale
+from verification.reference.warps import rescale
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from benchmarks.panels.networks import Stack, wide_functions
 from benchmarks.panels.periodic import periodic_pair, probe_error
 from benchmarks.panels.session import Rows, Session, collect, torch_generator
 from benchmarks.panels.settings import Grid, Settings
-from verification.signals.warps import random_patches, rescale
+from verification.reference.warps import random_patches, rescale
 
 PANEL = "depth"
 

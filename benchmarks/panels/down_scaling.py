@@ -30,7 +30,7 @@ from benchmarks.panels.session import Rows, Session, collect, torch_generator
 from benchmarks.panels.settings import Grid, Settings
 from verification.reference.correlation import correlate
 from verification.reference.errors import equivariance_error
-from verification.signals.warps import random_patches, rescale
+from verification.reference.warps import random_patches, rescale
 
 PANEL = "down_scaling"
 

@@ -24,7 +24,7 @@ from benchmarks.panels.periodic import periodic_pair, probe_error
 from benchmarks.panels.session import Session
 from benchmarks.panels.settings import Grid, Settings
 from verification.reference.continuum import sampled_filters
-from verification.signals.warps import random_patches
+from verification.reference.warps import random_patches
 
 PANEL = "mistakes"
 LAYERS = 2

@@ -22,7 +22,7 @@ from benchmarks.panels.depth import random_stack
 from benchmarks.panels.networks import Stack
 from benchmarks.panels.session import Rows, Session, collect
 from benchmarks.panels.settings import Grid, Settings
-from verification.signals.warps import random_patches, rescale
+from verification.reference.warps import random_patches, rescale
 
 PANEL = "zero_padding"
 LAYERS = 3

@@ -15,7 +15,7 @@ from benchmarks.panels.settings import QUICK, WIDE_SUPPORT, Grid, Settings
 from benchmarks.theory.cases import random_rng
 from benchmarks.theory.photographs import photograph_data
 from verification.claims.records import Measurement, Record, measuring
-from verification.signals.warps import WARP
+from verification.reference.warps import WARP
 
 Rows = dict[str, list[float]]
 """Curves of one network by name: a value per point of the panel."""

@@ -16,7 +16,7 @@ from benchmarks.panels.depth import random_stack
 from benchmarks.panels.periodic import periodic_pair, probe_error
 from benchmarks.panels.session import Rows, Session, collect
 from benchmarks.panels.settings import Grid, Settings
-from verification.signals.warps import random_patches
+from verification.reference.warps import random_patches
 
 PANEL = "stride"
 STRIDES = (1, 2)

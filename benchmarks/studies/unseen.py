@@ -21,8 +21,8 @@ from benchmarks.studies.bases import BasisSettings
 from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.budget.filters import combine
 from verification.budget.signals import SIGNALS, Draw
+from verification.reference.analytic import FloatArray
 from verification.reference.continuum import HermiteBasis, continuum_responses
-from verification.signals.analytic import FloatArray
 
 NETWORKS = ("sesn_scalar_28", "sesn_vector_28")
 SIGNAL, DRAWS, FILTERS = "strokes", 20, 64

@@ -37,8 +37,8 @@ from verification.budget import (
 from verification.budget.layers import layer_budget
 from verification.layer.probe import Probe
 from verification.layer.targets import Target, describe
+from verification.reference.analytic import random_gabor_image
 from verification.reference.bases import BasisArguments
-from verification.signals.analytic import random_gabor_image
 
 SIGNALS: dict[str, Any] = {
     "channels": 8,

@@ -21,7 +21,7 @@ from verification.checks.raster import (
     photo_objects,
 )
 from verification.layer.targets import describe
-from verification.signals.warps import WARP, photographs
+from verification.reference.warps import WARP, photographs
 
 RATIO = 4 / 3
 SCALES = tuple(1.5 * RATIO**i for i in range(4))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from verification.signals.warps import photographs
+from verification.reference.warps import photographs
 
 
 def describe_images(name: str, images: Iterable[ArrayLike]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from benchmarks.theory.session import Session
 from sesn_impl import LiftingConv2d, hermite_basis_a
 from verification.checks.raster import measure_raster
 from verification.layer.targets import describe
-from verification.signals.warps import WARP, Warp, random_patches
+from verification.reference.warps import WARP, Warp, random_patches
 
 SIDE = 120
 KINDS: dict[str, tuple[Warp, ...]] = {

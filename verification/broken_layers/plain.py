@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from verification.signals.analytic import FloatArray
+from verification.reference.analytic import FloatArray
 
 Profile = Callable[[FloatArray, FloatArray], FloatArray]
 """ψ(y, x) in units of σ."""

@@ -23,7 +23,7 @@ from verification.broken_layers.plain import (
     sampled,
     seeded,
 )
-from verification.signals.analytic import FloatArray
+from verification.reference.analytic import FloatArray
 
 SCALES = (1.5, 1.5 * 2**0.5, 3.0)
 OCTAVES = (1.0, 2.0, 4.0)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verification.budget.parts import PairBudget, budget_of
+from verification.reference.analytic import FloatArray, GaborImage
 from verification.reference.continuum import HermiteBasis, continuum_responses, pixel_responses
-from verification.signals.analytic import FloatArray, GaborImage
 
 
 def pair_budget(

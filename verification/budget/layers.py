@@ -24,7 +24,7 @@ from verification.budget.filters import (
 from verification.budget.parts import PairBudget, budget_of
 from verification.layer.probe import Probe, known_filters, responses
 from verification.layer.targets import KnownFilters, Target
-from verification.signals.analytic import FloatArray, GaborImage, stack_channels
+from verification.reference.analytic import FloatArray, GaborImage, stack_channels
 
 
 def predict_pair(target: Target, probe: Probe, fine: int, coarse: int) -> PairBudget:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from verification.signals.analytic import FloatArray
+from verification.reference.analytic import FloatArray
 
 PARTS = ("sampling", "truncation", "border", "scale_axis", "precision")
 """In the order of the models; see `verification.budget`."""

@@ -21,9 +21,9 @@ import numpy as np
 
 from verification.budget.filters import basis_ranks
 from verification.budget.signals import SIGNALS, Draw
+from verification.reference.analytic import FloatArray
 from verification.reference.bases import BasisArguments, DescribedBasis, describe_basis
 from verification.reference.continuum import growing_responses, pixel_responses
-from verification.signals.analytic import FloatArray
 
 SIGMA_FACTORS = tuple(round(1 + 0.05 * step, 2) for step in range(1, 61))
 """Factors on all scales that are tried, up to 4."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from verification.budget.filters import pair_budget
 from verification.budget.parts import PairBudget, mean_budget
+from verification.reference.analytic import FloatArray, GaborImage, random_gabor_image
 from verification.reference.continuum import HermiteBasis
-from verification.signals.analytic import FloatArray, GaborImage, random_gabor_image
 
 Draw = tuple[GaborImage, FloatArray]
 """An image and the points [P, 2] at which it is looked at, in pixels of the finer scale."""
@@ -18,7 +18,7 @@ Draw = tuple[GaborImage, FloatArray]
 
 @dataclass(frozen=True)
 class SignalKind:
-    """Random images as in `signals.random_gabor_image`, and points within ± extent pixels.
+    """Random images as in `analytic.random_gabor_image`, and points within ± extent pixels.
 
     widths: of the bumps, in pixels; max_frequency: radians per pixel.
     """

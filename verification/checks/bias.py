@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from verification.checks.result import POWER, CheckResult, NotApplicableError, about
 from verification.layer.targets import Target
 from verification.layer.windows import noise
-from verification.signals.analytic import FloatArray
+from verification.reference.analytic import FloatArray
 from verification.tolerances import rounding_error
 
 _AMPLITUDES = (1.0, 8.0, 64.0)

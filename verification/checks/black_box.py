@@ -16,19 +16,19 @@ from dataclasses import replace
 import numpy as np
 from torch import nn
 
+from verification.checks.diagnosis import diagnose
+from verification.checks.diagnosis.between_scales import one_kernel
+from verification.checks.diagnosis.copies import copy_of
+from verification.checks.diagnosis.pairs import pairs_of
+from verification.checks.diagnosis.ratios import estimate_ratios
+from verification.checks.diagnosis.resized import match_of
+from verification.checks.diagnosis.supports import out_of_proportion
 from verification.checks.needs import frozen_error, ignoring_scale, varying_error
 from verification.checks.result import POWER, CheckResult, NotApplicableError, about, worst
-from verification.diagnosis import diagnose
-from verification.diagnosis.between_scales import one_kernel
-from verification.diagnosis.copies import copy_of
-from verification.diagnosis.pairs import pairs_of
-from verification.diagnosis.ratios import estimate_ratios
-from verification.diagnosis.resized import match_of
-from verification.diagnosis.supports import out_of_proportion
 from verification.layer.probe import Probe, complete_pairs, random_probe, responses
 from verification.layer.reading import NotAffineError, ReadFilters, read_filters
 from verification.layer.targets import Target
-from verification.signals.analytic import FloatArray
+from verification.reference.analytic import FloatArray
 from verification.tolerances import bound_and_rounding, rounding_error
 
 _NAMED = 0.9

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from verification.budget.layers import expected_precision, layer_budget, predict_pair
+from verification.checks.diagnosis import explain
 from verification.checks.result import CheckResult, about
-from verification.diagnosis import explain
 from verification.layer.layouts import pixels
 from verification.layer.probe import (
     PairMeasurement,
@@ -101,7 +101,7 @@ def check_response(target: Target, probe: Probe) -> CheckResult:
     """The layer answers as its documented filters do, evaluated independently by scipy.
 
     Scale equivariance alone cannot see a mistake that all scales share, such as swapped axes. On
-    failure the finding says which mistake it is: see `verification.diagnosis`.
+    failure the finding says which mistake it is: see `verification.checks.diagnosis`.
 
     Raises ValueError if the target's filters are not known.
     """

@@ -7,9 +7,9 @@ import torch
 
 from verification.budget import basis_ranks
 from verification.checks.result import CheckResult
+from verification.reference.analytic import FloatArray
 from verification.reference.continuum import HermiteBasis, sampled_filters
 from verification.reference.errors import equivariance_error
-from verification.signals.analytic import FloatArray
 from verification.tolerances import tolerance
 
 

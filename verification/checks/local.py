@@ -17,7 +17,7 @@ Checks of local scale-invariance under a smooth field of scales (SESN, sections 
 
 At a point whose local factor is q^k the response at scale i + k is that of the unwarped image at
 scale i, up to a term of first order in γσ that is known beforehand, and a remainder of second order
-that has a bound: see `signals.scaling_field`. Sampling and cut-off add their slack, response
+that has a bound: see `layer.scaling_field`. Sampling and cut-off add their slack, response
 by response, as in `checks.local`.
 """
 
@@ -36,9 +36,9 @@ from verification.layer.probe import Probe, known_filters, reference_responses, 
 from verification.layer.scaling_field import FieldPrediction, FieldScene, predict_change
 from verification.layer.scenes import Scene
 from verification.layer.targets import Target
+from verification.reference.analytic import FloatArray
 from verification.reference.continuum import continuum_responses, pixel_responses
 from verification.reference.errors import equivariance_error
-from verification.signals.analytic import FloatArray
 from verification.tolerances import rounding_error, tolerance
 
 Projection = Callable[[Tensor], Tensor]

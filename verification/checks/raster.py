@@ -36,7 +36,7 @@ that it lies above the ceiling and excludes nothing.
 Where the winner leaves the range of scales or another enters, invariance is not promised. These
 pixels are predicted from the ideal filters, and measured apart.
 
-Convention: as in `signals.warps`; an object stands in a frame of zeros three times its side.
+Convention: as in `reference.warps`; an object stands in a frame of zeros three times its side.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ from verification.layer.targets import Target
 from verification.reference.continuum import sampled_filters
 from verification.reference.correlation import correlate
 from verification.reference.errors import equivariance_error
-from verification.signals.warps import Warp, random_patches, rescale
+from verification.reference.warps import Warp, random_patches, rescale
 from verification.tolerances import bound_and_rounding
 
 IDEAL_REACH = 6.0

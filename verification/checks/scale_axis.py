@@ -18,8 +18,8 @@ from verification.checks.needs import varying_error
 from verification.checks.result import CheckResult, about
 from verification.layer.probe import Probe, at_centre, random_probe
 from verification.layer.targets import Target
+from verification.reference.analytic import FloatArray
 from verification.reference.errors import equivariance_error, relative_change
-from verification.signals.analytic import FloatArray
 from verification.tolerances import rounding_error, tolerance
 
 

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from verification.layer.layouts import SPACES, pixels
 from verification.layer.targets import KnownFilters, Target
+from verification.reference.analytic import FloatArray, GaborImage, random_gabor_image
 from verification.reference.continuum import sampled_filters
 from verification.reference.errors import equivariance_error
-from verification.signals.analytic import FloatArray, GaborImage, random_gabor_image
 
 Signal = tuple[GaborImage, ...]
 """One image for a layer that lifts, one per input scale for a layer on scale and space."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from verification.layer.probe import at_centre
 from verification.layer.targets import Target
-from verification.signals.analytic import FloatArray
+from verification.reference.analytic import FloatArray
 from verification.tolerances import rounding_error
 
 _MOST_IMPULSES = 8192

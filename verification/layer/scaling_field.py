@@ -29,8 +29,8 @@ from torch import Tensor
 from verification.layer.probe import Probe, known_filters
 from verification.layer.scenes import grid_ratio, superpose
 from verification.layer.targets import Target
+from verification.reference.analytic import ComplexArray, FloatArray, GaborImage, random_gabor_image
 from verification.reference.continuum import sampled_filters
-from verification.signals.analytic import ComplexArray, FloatArray, GaborImage, random_gabor_image
 
 _STEEPEST = math.exp(-0.5)
 """Largest slope of a Gaussian, times its width and over its height."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from verification.layer.probe import Probe
 from verification.layer.targets import Target
-from verification.signals.analytic import FloatArray, GaborImage, random_gabor_image
+from verification.reference.analytic import FloatArray, GaborImage, random_gabor_image
 
 _BUMP_REACH = 9.0
 """In envelope widths: beyond it a bump is below 3e-18 of its peak, lost in float64 rounding."""

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verification.reference.analytic import FloatArray
 from verification.reference.continuum import HermiteBasis
-from verification.signals.analytic import FloatArray
 
 
 class OptionError(ValueError):

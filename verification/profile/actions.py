@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verification.signals.analytic import FloatArray
+from verification.reference.analytic import FloatArray
 
 REACH = 4
 """Pixels on each side of the stencils; those of one less tell what the stencils err by."""

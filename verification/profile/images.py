@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from verification.profile.actions import Action
-from verification.signals.analytic import GaborImage, random_gabor_image
-from verification.signals.warps import Warp, photographs, random_patches
+from verification.reference.analytic import GaborImage, random_gabor_image
+from verification.reference.warps import Warp, photographs, random_patches
 
 _BUMPS_PER_PIXEL = 0.02
 _MOST_BUMPS = 200

@@ -26,7 +26,7 @@ from verification.profile.images import Pair, sampled, velocity
 from verification.profile.parts import split
 from verification.profile.result import Change, Contribution, UnitProfile
 from verification.profile.tracing import Step, Tracer, Visit
-from verification.signals.analytic import GaborImage
+from verification.reference.analytic import GaborImage
 
 _PARTS_PER_PASS = 16
 _ROUNDINGS = 30.0

@@ -1,1 +1,1 @@
-"""What is right: continuum responses, documented filters, receptive fields, the exact probe."""
+"""What is right, in closed form: images that rescale exactly, their responses, their filters."""

@@ -23,7 +23,7 @@ from numpy.polynomial.hermite_e import hermeval
 from scipy.special import eval_hermitenorm
 from torch import Tensor
 
-from verification.signals.analytic import ComplexArray, FloatArray, GaborImage
+from verification.reference.analytic import ComplexArray, FloatArray, GaborImage
 
 # In units of σ. At this distance He₄(x) exp(−x²/2) is below 1e-18 of its largest value.
 _REACH = 10.0

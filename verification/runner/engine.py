@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from verification.checks.diagnosis import CAUSES, Hypothesis, diagnose, explain
 from verification.checks.registry import CHECKS, Check, named
 from verification.checks.result import CheckResult, NotApplicableError
-from verification.diagnosis import CAUSES, Hypothesis, diagnose, explain
 from verification.layer.options import checked_seed
 from verification.layer.probe import complete_pairs, random_probe
 from verification.layer.reading import NotAffineError, read_filters
@@ -102,7 +102,7 @@ def _reservations(target: Target) -> tuple[str, ...]:
 
 
 def likely_causes(target: Target, failed: Collection[str], seed: int) -> tuple[Hypothesis, ...]:
-    """What failed checks of filters point at, likeliest first: see `verification.diagnosis`.
+    """What failed checks of filters point at, likeliest first: see `verification.checks.diagnosis`.
 
     Documented filters are compared with their documentation, others with those of other scales.
     """

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from verification.checks.diagnosis import Hypothesis
+from verification.checks.diagnosis.ratios import with_estimated_scales
 from verification.checks.registry import CHECKS, Check, named
-from verification.diagnosis import Hypothesis
-from verification.diagnosis.ratios import with_estimated_scales
 from verification.layer.adapters import prepare
 from verification.layer.options import Options, checked_seed
 from verification.layer.targets import OptionError, Target

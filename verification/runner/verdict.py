@@ -80,7 +80,8 @@ class Verdict(Sequence[Outcome]):
     """All outcomes of one target, in the order of the registry, and what they point at.
 
     findings: sentences of the diagnosis, likeliest cause first; empty where nothing failed.
-    causes: identifiers of `diagnosis.CAUSES`, or names of checks that say it all, likeliest first.
+    causes: identifiers of `checks.diagnosis.CAUSES`, or names of checks that say it all, likeliest
+        first.
     notes: what a reader should know besides, such as a window that was found.
     reservations: why the layer cannot pass, whatever its checks say.
     """

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verification.signals.analytic import GaborImage, random_gabor_image
+from verification.reference.analytic import GaborImage, random_gabor_image
 
 EXACT = 1e-12
 """Relative error that float64 rounding of sums explains."""

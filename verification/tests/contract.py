@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from sesn_impl import LiftingConv2d, ScaleConv2d, hermite_basis_b
-from verification.diagnosis import documented_filters
+from verification.checks.diagnosis import documented_filters
 from verification.layer.targets import describe
 from verification.reference.errors import equivariance_error
 from verification.tolerances import rounding_error

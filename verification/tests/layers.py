@@ -15,7 +15,7 @@ from sesn_impl import (
 )
 from verification.layer.targets import Target, describe
 from verification.reference.bases import BasisArguments
-from verification.signals.warps import Warp
+from verification.reference.warps import Warp
 
 WARP_SUPPORTS = {"wide": 25, "cut": 11}
 """Kernel sizes in pixels: 8 σ and less than 4 σ, as in published networks."""

@@ -27,7 +27,6 @@ from sesn_impl.baselines import (
 )
 from sesn_impl.baselines.dss import discrete_gaussian
 from sesn_impl.baselines.ss_cnn import log_radial_harmonic, sampled_harmonics, wave_number
-from verification.testing.strategies import seeds
 from verification.tests.baseline_inputs import (
     EXACT,
     centre,
@@ -36,6 +35,7 @@ from verification.tests.baseline_inputs import (
     smooth_image,
     step_error,
 )
+from verification.tests.tools.strategies import seeds
 
 # --- DSS: equivariance under integer down-sampling, semigroup of blurs ---------------------------
 

@@ -18,7 +18,6 @@ from sesn_impl.baselines import (
     VectorLiftingConv2d,
     VectorMaxPool2d,
 )
-from verification.testing.strategies import seeds
 from verification.tests.baseline_inputs import (
     EXACT,
     centre,
@@ -27,6 +26,7 @@ from verification.tests.baseline_inputs import (
     smooth_image,
     step_error,
 )
+from verification.tests.tools.strategies import seeds
 
 DELTA = (2 * math.pi / 3) / 5
 """SEVF's angle for one of the six steps used here."""

@@ -17,13 +17,13 @@ from verification import check_scale_equivariance
 from verification.budget import pair_budget
 from verification.checks.filters import check_closed_form, check_ranks, check_sigma_law
 from verification.layer.targets import describe
+from verification.reference.analytic import random_gabor_image
 from verification.reference.continuum import (
     continuum_responses,
     is_hermite,
     pixel_responses,
     sampled_filters,
 )
-from verification.signals.analytic import random_gabor_image
 
 SCALES = (1.5, 3.0, 6.0)
 

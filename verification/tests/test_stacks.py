@@ -35,9 +35,9 @@ from verification.layer.receptive_field import (
     steerable_window,
 )
 from verification.layer.targets import Target
-from verification.testing.profiles import cases
-from verification.testing.strategies import complete_bases, seeds
 from verification.tests.layers import build_basis
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import complete_bases, seeds
 
 FEW = complete_bases(counts=(2, 3), ratios=(1.2, 1.25))
 WIDTHS = (3.0, 8.0)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.comparison.scenes import random_scenes, small_digits
 from benchmarks.data import DataSet, digits
-from verification.signals.analytic import GaborImage
+from verification.reference.analytic import GaborImage
 
 
 @pytest.fixture(scope="session")

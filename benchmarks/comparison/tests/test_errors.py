@@ -22,8 +22,8 @@ from benchmarks.comparison.errors import (
 from benchmarks.comparison.floor import HermiteFilters, floor_responses
 from benchmarks.comparison.scenes import PATCH, views
 from benchmarks.comparison.settings import FACTORS, SIDES
-from verification.signals.analytic import GaborImage
-from verification.signals.warps import random_patches
+from verification.reference.analytic import GaborImage
+from verification.reference.warps import random_patches
 
 POINT = (0.3, -1.1)
 FIXED = (HermiteFilters(0, 1.7), HermiteFilters(0, 1.7))

@@ -11,7 +11,7 @@ from benchmarks.comparison.floor import SMALLEST_SCALE, HermiteFilters
 from benchmarks.comparison.responses import first_response, seeded_model
 from benchmarks.comparison.settings import METHODS
 from benchmarks.comparison.steps import ScaleAxis, scale_axis, step_errors
-from verification.signals.analytic import GaborImage
+from verification.reference.analytic import GaborImage
 
 POINT = (0.3, -1.1)
 STEPS = {

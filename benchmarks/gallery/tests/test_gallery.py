@@ -20,8 +20,8 @@ from benchmarks.gallery.work import Kept, Plan, carried_out
 from sesn_impl.baselines import ColumnLiftingConv2d
 from verification.broken_layers.user_layers import USER_LAYERS
 from verification.claims.records import read_records
-from verification.testing.profiles import cases, deep_only
-from verification.testing.strategies import seeds
+from verification.tests.tools.profiles import cases, deep_only
+from verification.tests.tools.strategies import seeds
 
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 CHEAP = ("dilated_kernel", "random_filters", "box_means", "plain_convolution", "gain_per_scale",

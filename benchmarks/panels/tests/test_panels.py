@@ -18,7 +18,7 @@ from verification.claims.reading import load_claims
 from verification.claims.records import read_records
 from verification.claims.rules import NOT_RUN, verdicts_on
 from verification.reference.correlation import correlate
-from verification.signals.warps import rescale, valid_margin
+from verification.reference.warps import rescale, valid_margin
 
 TINY = replace(
     QUICK, depths=(1, 2), depth_channels=3, large_side=96, sides=(48, 24, 12), extents=(1, 2, 3),

@@ -7,9 +7,9 @@ import torch
 from benchmarks.panels.networks import wide_functions
 from benchmarks.panels.periodic import periodic_pair, probe_error, shared_points
 from sesn_impl import hermite_basis_a
+from verification.reference.analytic import GaborImage
 from verification.reference.correlation import correlate
 from verification.reference.errors import equivariance_error
-from verification.signals.analytic import GaborImage
 from verification.tolerances import tolerance
 
 LARGE, SMALL = 48, 34

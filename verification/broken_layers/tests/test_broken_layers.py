@@ -6,8 +6,8 @@ import torch
 from verification.broken_layers import EQUIVALENT_MUTANTS, MUTANTS, Mutant
 from verification.broken_layers.intact_layers import SPECIMENS
 from verification.broken_layers.table import judge
+from verification.checks.diagnosis import CAUSES
 from verification.checks.registry import CHECKS
-from verification.diagnosis import CAUSES
 from verification.reference.errors import equivariance_error
 from verification.runner.verdict import Answer, Status
 from verification.tolerances import tolerance

@@ -4,9 +4,9 @@ import pytest
 
 from verification import check_scale_equivariance
 from verification.broken_layers.user_layers import USER_LAYERS, UserLayer
+from verification.checks.diagnosis.catalogue import CAUSES
 from verification.checks.registry import CHECKS
-from verification.diagnosis.catalogue import CAUSES
-from verification.testing.profiles import deep_only
+from verification.tests.tools.profiles import deep_only
 
 QUICK = ("one_kernel", "power_missing", "mirrored_at_one_scale", "resized_without_factor",
          "reshape_without_permute", "threshold_with_sigma", "bias_with_sigma",

@@ -17,10 +17,10 @@ from verification.budget import (
     mean_budget,
     pair_budget,
 )
+from verification.reference.analytic import GaborImage, random_gabor_image
 from verification.reference.errors import equivariance_error
-from verification.signals.analytic import GaborImage, random_gabor_image
-from verification.testing.strategies import complete_bases, cut_off_bases, seeds
 from verification.tests.layers import build_basis
+from verification.tests.tools.strategies import complete_bases, cut_off_bases, seeds
 
 NARROW = hermite_basis_b(15, (1.7, 2.45, 3.54, 5.1), 7)
 ORIGIN = np.zeros((1, 2))

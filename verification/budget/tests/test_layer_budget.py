@@ -22,9 +22,9 @@ from verification.layer.probe import Probe, measure_pair, random_probe
 from verification.layer.targets import Target, describe
 from verification.reference.bases import BasisArguments
 from verification.reference.errors import equivariance_error
-from verification.testing.profiles import cases
-from verification.testing.strategies import cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import cut_off_bases, seeds
 
 DTYPES = [torch.float64, torch.float32, torch.bfloat16]
 VANISHING = 1e-24

@@ -16,9 +16,9 @@ from verification.budget import (
     recommend_support,
 )
 from verification.reference.bases import BasisArguments, describe_basis
-from verification.testing.profiles import cases
-from verification.testing.strategies import cut_off_bases, seeds
 from verification.tests.layers import build_basis
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import cut_off_bases, seeds
 
 FEW = SignalKind(channels=2, bumps=3, points=3)
 DRAWS = FEW.draws(2)

@@ -1,7 +1,7 @@
 """How the floors of the tolerances are measured: `python -m verification.checks.tests.floors`.
 
 Each floor is the worst of a fixed sample of cases, in the unit of its row. Cases are drawn by numpy
-from the ranges of `testing.strategies`, so that the sample is the same on every machine.
+from the ranges of `tests.tools.strategies`, so that the sample is the same on every machine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from verification.layer.probe import Probe, complete_pairs, random_probe
 from verification.layer.scenes import random_scene
 from verification.layer.targets import Target, describe
 from verification.reference.bases import BasisArguments
-from verification.signals.warps import Warp, random_patches
+from verification.reference.warps import Warp, random_patches
 from verification.tests.layers import (
     build_basis,
     build_for_warp,

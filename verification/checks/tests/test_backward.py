@@ -11,9 +11,9 @@ from sesn_impl import LiftingConv2d, hermite_basis_a, hermite_basis_b
 from verification.checks import check_gradient_density, check_gradient_equivariance
 from verification.layer.probe import complete_pairs, random_probe
 from verification.layer.targets import Target, describe
-from verification.testing.profiles import cases
-from verification.testing.strategies import complete_bases, cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import complete_bases, cut_off_bases, seeds
 from verification.tolerances import tolerance
 
 THEOREM = tolerance("theorem", torch.float64)

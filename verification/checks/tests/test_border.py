@@ -25,9 +25,9 @@ from verification.layer.receptive_field import (
     untouched,
 )
 from verification.reference.errors import equivariance_error
-from verification.testing.profiles import active, cases
-from verification.testing.strategies import cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv
+from verification.tests.tools.profiles import active, cases
+from verification.tests.tools.strategies import cut_off_bases, seeds
 from verification.tolerances import tolerance
 
 STAGES = st.one_of(

@@ -23,9 +23,9 @@ from verification.checks import (
 from verification.layer.probe import complete_pairs, measure_pair, random_probe
 from verification.layer.targets import Target, describe
 from verification.reference.bases import BasisArguments
-from verification.testing.profiles import cases
-from verification.testing.strategies import complete_bases, cut_off_bases, offsets, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import complete_bases, cut_off_bases, offsets, seeds
 from verification.tolerances import rounding_error, tolerance
 
 THEOREM = tolerance("scale_axis_shift", torch.float64)

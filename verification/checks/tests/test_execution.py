@@ -30,9 +30,9 @@ from verification.checks import (
 from verification.layer.probe import random_probe
 from verification.layer.targets import describe
 from verification.reference.bases import BasisArguments
-from verification.testing.profiles import active, cases, deep_only
-from verification.testing.strategies import cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv
+from verification.tests.tools.profiles import active, cases, deep_only
+from verification.tests.tools.strategies import cut_off_bases, seeds
 
 BASIS = hermite_basis_b(9, (1.0, 1.5, 2.2), 4)
 DTYPES = st.sampled_from([torch.float64, torch.float32])

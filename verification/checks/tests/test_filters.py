@@ -11,8 +11,8 @@ from sesn_impl import hermite_basis_a, hermite_basis_b
 from sesn_impl.networks.mnist import SESN_CONFIGURATIONS
 from verification.broken_layers import basis_with_physicists_polynomials
 from verification.checks import basis_ranks, check_closed_form, check_ranks, check_sigma_law
-from verification.testing.strategies import complete_bases, cut_off_bases
 from verification.tests.layers import build_basis
+from verification.tests.tools.strategies import complete_bases, cut_off_bases
 
 ANOTHER_LAW = "values do not follow σ⁻²ψ(t/σ)"
 SCALAR_28 = SESN_CONFIGURATIONS["sesn_scalar_28"]

@@ -26,9 +26,9 @@ from verification.checks.local import (
 from verification.layer.probe import responses
 from verification.layer.scenes import Scene, grid_ratio, random_scene
 from verification.layer.targets import Target, describe
-from verification.testing.profiles import cases
-from verification.testing.strategies import complete_bases, cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import complete_bases, cut_off_bases, seeds
 from verification.tolerances import tolerance
 
 THEOREM = tolerance("scale_axis_shift", torch.float64)

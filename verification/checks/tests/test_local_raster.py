@@ -16,8 +16,8 @@ from verification.checks.raster import (
     photo_objects,
 )
 from verification.layer.targets import Target, describe
-from verification.testing.profiles import cases
-from verification.testing.strategies import seeds
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import seeds
 
 SIDE = 36
 SCALES = tuple(1.5 * (4 / 3) ** i for i in range(4))

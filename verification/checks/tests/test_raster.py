@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sesn_impl import LiftingConv2d
 from verification.broken_layers import UNEQUAL_SCALES
 from verification.checks.raster import check_raster_equivariance, measure_raster
-from verification.signals.warps import Warp, random_patches
-from verification.testing.profiles import cases
-from verification.testing.strategies import WARP_KINDS, seeds, warps
+from verification.reference.warps import Warp, random_patches
 from verification.tests.layers import WARP_SUPPORTS, build_for_warp
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import WARP_KINDS, seeds, warps
 
 DOWN = Warp(128, (80, 80))
 RESCALINGS = [kind for kind in WARP_KINDS if kind != "anisotropic"]

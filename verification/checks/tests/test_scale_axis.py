@@ -8,8 +8,8 @@ from torch import nn
 
 from sesn_impl import ScaleConv1x1, ScaleMaxProjection
 from verification.checks import check_commutes_with_scale_shift, check_max_projection
-from verification.testing.profiles import active, cases
-from verification.testing.strategies import seeds
+from verification.tests.tools.profiles import active, cases
+from verification.tests.tools.strategies import seeds
 
 SIZES = active()
 SIDES = st.integers(4, SIZES.largest_side)

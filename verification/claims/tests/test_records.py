@@ -29,7 +29,7 @@ from verification.claims.records import (
     write_record,
 )
 from verification.claims.tests.records import PROVENANCE
-from verification.testing.profiles import cases
+from verification.tests.tools.profiles import cases
 
 
 def make_record(**changes: object) -> Record:

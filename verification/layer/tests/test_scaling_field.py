@@ -20,10 +20,10 @@ from verification.layer.scaling_field import (
     values_and_gradients,
 )
 from verification.layer.targets import Target, describe
-from verification.signals.analytic import random_gabor_image
-from verification.testing.profiles import cases
-from verification.testing.strategies import complete_bases, cut_off_bases, seeds
+from verification.reference.analytic import random_gabor_image
 from verification.tests.layers import build_basis, build_lifting
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import complete_bases, cut_off_bases, seeds
 
 GRID = tuple(3.0 * 1.25**i for i in range(4))
 GRADIENTS = st.floats(-5.0, -2.7).map(lambda exponent: 10.0**exponent)

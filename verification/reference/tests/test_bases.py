@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from verification.budget import basis_ranks
 from verification.reference.bases import BasisArguments, describe_basis
 from verification.reference.errors import equivariance_error
-from verification.testing.strategies import complete_bases, cut_off_bases
 from verification.tests.layers import build_basis
+from verification.tests.tools.strategies import complete_bases, cut_off_bases
 
 SAME_VALUE = 1e-24
 PUBLISHED = BasisArguments("b", 15, (1.7, 2.45, 3.54, 5.1), 7)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import dblquad
 
 from sesn_impl import hermite_basis_a, hermite_basis_b
+from verification.reference.analytic import random_gabor_image
 from verification.reference.continuum import (
     continuum_responses,
     full_reach,
@@ -17,9 +18,8 @@ from verification.reference.continuum import (
     sampled_filters,
 )
 from verification.reference.errors import equivariance_error
-from verification.signals.analytic import random_gabor_image
-from verification.testing.profiles import cases
-from verification.testing.strategies import seeds
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import seeds
 
 WIDE = hermite_basis_b(101, (2.5, 4.0), 5, mult=1.3)
 NARROW = hermite_basis_b(15, (1.7, 2.45, 3.54, 5.1), 7)

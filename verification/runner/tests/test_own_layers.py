@@ -20,9 +20,9 @@ from verification.layer.targets import describe
 from verification.reference.bases import BasisArguments
 from verification.runner.engine import judge
 from verification.runner.verdict import Status, Verdict
-from verification.testing.profiles import cases
-from verification.testing.strategies import complete_bases, cut_off_bases, seeds
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv
+from verification.tests.tools.profiles import cases
+from verification.tests.tools.strategies import complete_bases, cut_off_bases, seeds
 
 # A package of its own that knows nothing of this one: Gaussian derivatives up to order 2, in plain
 # torch, scales before channels.
