@@ -139,6 +139,24 @@ def test_the_layer_that_breaks_it_has_the_contribution():
     assert profile.units[-1].changes["translation lie"].relative > 1e-4
 
 
+def test_photographs_change_by_their_warp_alone_until_a_layer_breaks_it():
+    """A 1×1 convolution of one grey channel keeps every ratio; a blur must change with the scale."""
+    mix = nn.Conv2d(1, 3, 1, bias=False).double()
+    profile = profile_network(mix, side=48, channels=1, images=2, contributions=False)
+    warp, mixed, _ = (unit.changes["raster"].relative for unit in profile.units)
+    assert 0 < warp < 0.01
+    assert mixed == pytest.approx(warp, rel=1e-9)
+    blurred = []
+    for sigma in (0.7, 2.0):
+        profile = profile_network(gaussian(sigma, 17), side=64, images=2, contributions=False)
+        raster, analytic = (
+            profile.units[1].changes[key].relative for key in ("raster", "analytic")
+        )
+        blurred.append(raster)
+        assert raster > analytic  # bumps of 2.5 pixels and more have less detail than photographs
+    assert blurred[1] > 2 * blurred[0]
+
+
 def test_a_stride_that_aliases_is_told_from_its_filter():
     strided = nn.Sequential(nn.Conv2d(1, 4, 3, stride=4, bias=False), nn.Conv2d(4, 2, 1)).double()
     shares = profile_network(strided, side=64, **FAST).by_part("translation lie")
@@ -160,6 +178,36 @@ def test_a_wave_that_is_aliased_errs_by_what_the_stencil_makes_of_its_alias():
     symbol = float((weights * np.sin((2 * omega - 2 * np.pi) * np.arange(-4, 5))).sum())
     torch.testing.assert_close(flow[inner], (-symbol / 2 * -y.imag)[inner], rtol=1e-9, atol=1e-9)
     assert abs(omega - symbol / 2) > 2.5  # so the defect is larger than the derivative itself
+
+
+def low_pass(cut: float, taps: int, stride: int) -> nn.Conv2d:
+    """The ideal low-pass filter up to `cut` of the Nyquist frequency, cut off by a window."""
+    conv = nn.Conv2d(1, 1, taps, stride, bias=False).double()
+    u = np.arange(taps) - taps // 2
+    row = np.sinc(cut * u) * np.kaiser(taps, 8)
+    conv.weight.data[:] = torch.from_numpy(np.outer(row, row) / row.sum() ** 2)
+    return conv
+
+
+class Square(nn.Module):
+    def forward(self, x):
+        return x**2
+
+
+def test_an_ideally_band_limited_stack_loses_no_translation():
+    """The square doubles the band: the filter leaves an eighth of it, the stride half of that.
+
+    Without the filter the stride loses more than the stencils err by.
+    """
+    limited = nn.Sequential(low_pass(0.1, 81, 2), Square())
+    bare = nn.Sequential(low_pass(1, 1, 6), Square())
+    for stack, loses in ((limited, False), (bare, True)):
+        profile = profile_network(stack, side=128, **FAST)
+        change = profile.units[-1].changes["translation lie"]
+        assert (change.error > 2 * change.floor) == loses
+        own = profile.units[1].changes["translation lie, own"]
+        assert (own.error > 2 * own.floor) == loses
+        assert loses or change.relative < 1e-4
 
 
 def test_translation_by_the_stride_is_exact_and_by_less_is_not():

@@ -1,8 +1,13 @@
-"""Against the definition of "The Lie derivative for measuring learned equivariance" (Gruver, 2023).
+"""Against what others measure in networks, derived anew from their definitions.
 
-There a layer m has the derivative d/dt T₋ₜ[m(Tₜ x)] at t = 0, with the translation T by linear
-interpolation between pixels, and contributes what the layers behind it make of that. Derived anew
-here: the derivative of linear interpolation differs from left to right, the mean of both is taken.
+"The Lie derivative for measuring learned equivariance" (Gruver et al., 2023): a layer m has the
+derivative d/dt T₋ₜ[m(Tₜ x)] at t = 0, with the translation T by linear interpolation between
+pixels, and contributes what the layers behind it make of that. The derivative of linear
+interpolation differs from left to right; the mean of both is taken.
+
+The normalised variance of the package tmeasures ("Measuring (in)variances in convolutional
+networks", Quiroga et al., 2019): for each unit the standard deviation over transformations,
+averaged over images, relative to that over images, averaged over transformations.
 """
 
 import math
@@ -13,7 +18,8 @@ from torch import Tensor, nn
 from torch.func import jvp
 
 from verification import profile_network
-from verification.profile.images import analytic_images, stacked
+from verification.profile.actions import Action
+from verification.profile.images import Pair, analytic_images, analytic_pair, stacked
 from verification.profile.result import Profile
 
 SIDE = 48
@@ -108,3 +114,52 @@ def test_behind_a_stride_linear_interpolation_gives_another_layer_the_loss():
     by_lines = shares(layers, images)[1][2]
     assert by_lines < -0.2
     assert found["2"] > 0.2
+
+
+def normalised_variance(before: Tensor, after: Tensor) -> float:
+    """Of outputs [N, units] to images and to what one transformation makes of them."""
+    answers = torch.stack([before, after])
+    return float(answers.std(0).mean() / answers.std(1).mean())
+
+
+AMOUNTS = {"analytic": ("rescaling", math.log(1.25)), "translation": ("translation", 0.5)}
+
+
+def pair_of(key: str, count: int) -> Pair:
+    kind, amount = AMOUNTS[key]
+    images = analytic_images(SIDE, 1, count, 1)
+    return analytic_pair(images, SIDE, Action(kind, SIDE), amount)
+
+
+@pytest.mark.parametrize("key", AMOUNTS)
+def test_changes_of_invariant_outputs_are_a_normalised_variance(key):
+    """Both are changes over what unrelated images differ by, one of sizes and one of squares.
+
+    The mean size of normally distributed changes is √(2/π) = 0.80 of their root mean square, and
+    less where a few images have the largest; and they average what unrelated images differ by over
+    both, which rescaling makes more unlike. So many images are needed.
+    """
+    layers = network(padding=0)
+    profile = profile_network(
+        layers, side=SIDE, channels=1, raster=False, images=16, seed=1, contributions=False
+    )
+    pair = pair_of(key, 16)
+    theirs = normalised_variance(layers(pair.images), layers(pair.acted))
+    ours = math.sqrt(profile.units[-1].changes[key].relative)
+    assert 0.5 < theirs / ours < 0.85
+
+
+def test_a_map_moved_back_by_bilinear_interpolation_has_the_loss_of_interpolation():
+    """There maps are transformed back by `grid_sample`: an identity is not equivariant then."""
+    pair = pair_of("translation", 2)
+    step = 2 * 0.5 * math.sqrt(0.5) / SIDE  # half a pixel along the diagonal, of a frame of 2
+    back = torch.tensor([[1, 0, step], [0, 1, step]], dtype=torch.float64).expand(2, 2, 3)
+    grid = nn.functional.affine_grid(back, [2, 1, SIDE, SIDE], align_corners=False)
+    moved = nn.functional.grid_sample(pair.acted, grid, padding_mode="border", align_corners=False)
+    theirs = normalised_variance(pair.images.flatten(1), moved.flatten(1))
+    identity = nn.Conv2d(1, 1, 1, bias=False).double()
+    nn.init.ones_(identity.weight)
+    profile = profile_network(
+        identity, side=SIDE, channels=1, raster=False, images=2, seed=1, contributions=False
+    )
+    assert theirs > 30 * math.sqrt(profile.units[1].changes["translation"].relative)
