@@ -140,7 +140,7 @@ def test_the_layer_that_breaks_it_has_the_contribution():
 
 
 def test_photographs_change_by_their_warp_alone_until_a_layer_breaks_it():
-    """A 1×1 convolution of one grey channel keeps every ratio; a blur must change with the scale."""
+    """A 1×1 convolution of one grey channel keeps every ratio; a blur changes with the scale."""
     mix = nn.Conv2d(1, 3, 1, bias=False).double()
     profile = profile_network(mix, side=48, channels=1, images=2, contributions=False)
     warp, mixed, _ = (unit.changes["raster"].relative for unit in profile.units)
