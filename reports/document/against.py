@@ -30,11 +30,6 @@ def changes_between(claims: Sequence[Claim], old: Sequence[Record], new: Sequenc
     )
 
 
-def changed_verdicts(before: Material, after: Material) -> list[Claim]:
-    """Claims on which the two sets give different verdicts."""
-    return [c for c in after.claims if before.verdict(c).status != after.verdict(c).status]
-
-
 def _verdicts(before: Material, after: Material) -> str:
     rows = [
         [
@@ -43,11 +38,10 @@ def _verdicts(before: Material, after: Material) -> str:
             verdict_text(after.verdict(claim).status),
             plain(after.verdict(claim).reason),
         ]
-        for claim in changed_verdicts(before, after)
+        for claim in after.claims
+        if before.verdict(claim).status != after.verdict(claim).status
     ]
-    if not rows:
-        return "No verdict changed."
-    return table(["Claim", "Before", "After", "Why now"], "llll", rows)
+    return table("Claim | Before | After | Why now", rows) or "No verdict changed."
 
 
 def _numbers(before: Material, after: Material) -> str:
@@ -59,12 +53,11 @@ def _numbers(before: Material, after: Material) -> str:
             if abs(a - b) > CHANGE * max(abs(a), abs(b)):
                 change = f"{100 * (b - a) / abs(a):+.1f} %" if a else NOTHING
                 rows.append([code(claim.id), name, f"{a:.4g}", f"{b:.4g}", change])
-    if not rows:
-        return "None that both sets measured differs."
     rows.sort()
-    shown = table(["Claim", "Number", "Before", "After", "Change"], "llrrr", rows[:MOST_NUMBERS])
-    more = len(rows) - MOST_NUMBERS
-    return paragraphs(shown, f"And {plural(more, 'number')} more." if more > 0 else "")
+    shown = table("Claim | Number | Before: | After: | Change:", rows[:MOST_NUMBERS])
+    more = f"And {plural(len(rows) - MOST_NUMBERS, 'number')} more."
+    both = "None that both sets measured differs."
+    return paragraphs(shown or both, more if len(rows) > MOST_NUMBERS else "")
 
 
 def _records(before: Material, after: Material) -> str:
@@ -84,7 +77,7 @@ def _records(before: Material, after: Material) -> str:
     text = f"{plural(len(both), 'thing')} run in both, {other} of them with other numbers."
     if not rows:
         return f"{text} Nothing was run in one set alone."
-    return paragraphs(text, table(["Run", "Before", "After"], "lll", sorted(rows)))
+    return paragraphs(text, table("Run | Before | After", sorted(rows)))
 
 
 def _name(record: Record) -> str:

@@ -107,7 +107,7 @@ def report(results: Sequence[Result]) -> str:
         ]
         for result in sorted(results, key=lambda item: (item.status, item.record.filename))
     ]
-    return table(["Record", "Subject", "Result", "Tolerance, or what is amiss"], "llll", rows)
+    return table("Record | Subject | Result | Tolerance, or what is amiss", rows)
 
 
 def arguments_of(command: str) -> list[str]:

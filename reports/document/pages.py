@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.readers.material import Material, Section
+from reports.readers.material import Material
 from reports.sections import (
-    bases,
+    beyond,
     broken_layers,
     claims,
     cost,
@@ -20,7 +20,6 @@ from reports.sections import (
     records,
     rules,
     theory,
-    unseen,
 )
 from reports.sections.accuracy import cells as accuracy
 from reports.sections.accuracy import rankings, rejects, trainings
@@ -28,6 +27,7 @@ from reports.sections.budget import filters as budget
 from reports.sections.front import leads
 from reports.sections.front import page as front
 from reports.sections.methods import by_layer, comparison, networks
+from reports.writing.section import Section
 
 REPORT = "REPORT.md"
 FOLDER = "pages"
@@ -82,8 +82,8 @@ PAGES = (
         leads.accuracy,
         (accuracy.write, rankings.write, trainings.write, rejects.write),
     ),
-    Page(f"{FOLDER}/bases.md", "Error against accuracy", leads.bases, (bases.write,)),
-    Page(f"{FOLDER}/unseen.md", "Unseen scales", leads.unseen, (unseen.write,)),
+    Page(f"{FOLDER}/bases.md", "Error against accuracy", leads.bases, (beyond.bases,)),
+    Page(f"{FOLDER}/unseen.md", "Unseen scales", leads.unseen, (beyond.unseen,)),
     Page(f"{FOLDER}/methods.md", "All methods side by side", leads.methods, (comparison.write,)),
     Page(f"{FOLDER}/cost.md", "Cost", leads.cost, (cost.write,)),
     Page(

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.document.pages import FOLDER, connected, written
-from reports.readers.material import Material, Section
+from reports.readers.material import Material
 from reports.writing.markdown import paragraphs
+from reports.writing.section import Section
 from verification.claims.claim import Claim
 from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records

@@ -8,8 +8,10 @@ family; only sections that asked for one of these, or for records of its kind, a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import isfunction
+from types import MethodType
 from typing import Any, cast
 
 from reports.document.pages import PAGES, Write
@@ -19,59 +21,40 @@ from verification.claims.records import Record, RecordError
 from verification.claims.rules import Verdict, verdict_on
 from verification.claims.validity import shared_faults
 
-ALL = "*"
+ALL = ("records", "verdicts")
+"""What of a material is every record, and every verdict."""
 
 
 class Watched:
-    """Stands for a material and notes what is asked of it."""
+    """Stands for a material and notes which kinds of records and which claims it is asked for."""
 
     def __init__(self, material: Material) -> None:
         self._material = material
-        self.asked_kinds: set[str] = set()
-        self.asked_claims: set[str] = set()
+        self.asked: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the material has
         # What is superseded or counted is asked about records of a kind that was noted, and
         # claims select records by kind.
-        if name == "records":
-            self.asked_kinds.add(ALL)
-        if name == "verdicts":
-            self.asked_claims.add(ALL)
-        return getattr(self._material, name)
+        if name in ALL:
+            self.asked.add(name)
+        own = getattr(Material, name, None)
+        # A method runs on this stand-in, so that what it asks for in turn is noted as well.
+        return MethodType(own, self) if isfunction(own) else getattr(self._material, name)
 
     def latest(self, kind: str, *, per_device: bool = False) -> list[Record]:
         """As `Material.latest`."""
-        self.asked_kinds.add(kind)
+        self.asked.add(kind)
         return self._material.latest(kind, per_device=per_device)
-
-    def newest(self, kind: str) -> list[Record]:
-        """As `Material.newest`."""
-        self.asked_kinds.add(kind)
-        return self._material.newest(kind)
 
     def of_kind(self, kind: str) -> list[Record]:
         """As `Material.of_kind`."""
-        self.asked_kinds.add(kind)
+        self.asked.add(kind)
         return self._material.of_kind(kind)
 
     def verdict(self, claim: Claim) -> Verdict:
         """As `Material.verdict`."""
-        self.asked_claims.add(claim.id)
+        self.asked.add(claim.id)
         return self._material.verdict(claim)
-
-    def statuses(self, claims: Iterable[Claim]) -> list[str]:
-        """As `Material.statuses`."""
-        return [self.verdict(claim).status for claim in claims]
-
-    def judged(self, claim: Claim) -> str:
-        """As `Material.judged`."""
-        self.asked_claims.add(claim.id)
-        return self._material.judged(claim)
-
-    def cite(self, *sources: Record | Claim) -> str:
-        """As `Material.cite`."""
-        self.asked_claims.update(source.id for source in sources if isinstance(source, Claim))
-        return self._material.cite(*sources)
 
 
 @dataclass(frozen=True)
@@ -81,14 +64,13 @@ class Part:
     page: str
     write: Write
     lines: tuple[str, ...]
-    kinds: frozenset[str]
-    claims: frozenset[str]
+    asked: frozenset[str]
 
     def rests_on(self, kind: str, changed: frozenset[str]) -> bool:
         """Whether it can change with a record of a kind, and with the verdicts on some claims."""
-        if {kind, ALL} & self.kinds:
-            return True
-        return bool(changed & self.claims) or (bool(changed) and ALL in self.claims)
+        return bool({kind, "records", *changed} & self.asked) or (
+            bool(changed) and "verdicts" in self.asked
+        )
 
 
 def parts_of(material: Material) -> tuple[Part, ...]:
@@ -134,9 +116,7 @@ def without(material: Material, record: Record) -> Material:
 def _part(page: str, write: Write, material: Material) -> Part:
     watched = Watched(material)
     lines = write(cast(Material, watched)).text.splitlines()
-    return Part(
-        page, write, tuple(lines), frozenset(watched.asked_kinds), frozenset(watched.asked_claims)
-    )
+    return Part(page, write, tuple(lines), frozenset(watched.asked))
 
 
 def _lines(write: Write, material: Material, left_out: Record) -> list[str]:

@@ -55,13 +55,9 @@ def points(
     return Points((*measured, *hollow), tuple(pairs), cells[0].margin)
 
 
-def size(found: Points) -> tuple[float, float]:
-    """Inches for all lines."""
-    return 9.5, 1.5 + 0.26 * max(len(found.cells), len(found.pairs))
-
-
 def draw(found: Points, figure: Figure) -> None:
     """Differences from the published errors on the left, paired differences on the right."""
+    figure.set_size_inches(9.5, 1.5 + 0.26 * max(len(found.cells), len(found.pairs)))
     left, right = figure.subplots(1, 2)
     left.axvspan(-found.margin, found.margin, color=PALE, linewidth=0, zorder=0)
     _lines(left, found.cells)

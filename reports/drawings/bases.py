@@ -40,13 +40,9 @@ def points(material: Material, claim: Correlation) -> list[Dot]:
     ]  # fmt: skip
 
 
-def size(drawn: Mapping[str, Sequence[Dot]]) -> tuple[float, float]:
-    """Inches for the panels side by side."""
-    return (9.5 if len(drawn) > 1 else 5.5), 4.2
-
-
 def draw(drawn: Mapping[str, Sequence[Dot]], figure: Figure) -> None:
     """A panel for each network."""
+    figure.set_size_inches(9.5 if len(drawn) > 1 else 5.5, 4.2)
     grid = figure.subplots(1, len(drawn), squeeze=False)
     for axes, (title, dots) in zip(grid.flat, drawn.items(), strict=True):
         for dot in dots:

@@ -98,17 +98,13 @@ def of_layers(layers: Sequence[tuple[str, Layer]]) -> list[Group]:
     return [Group(name, tuple(map(row, layer.pairs))) for name, layer in layers]
 
 
-def size(groups: Sequence[Group]) -> tuple[float, float]:
-    """Inches that the groups need in two columns."""
-    return 9.5, 2.0 + 0.21 * max((_height(part) for part in _columns(groups)), default=1.0)
-
-
 def draw(groups: Sequence[Group], title: str, figure: Figure) -> None:
     """Every pair of scales as a row of dots, down to the smallest total or rounding."""
-    figure.suptitle(title, fontweight="bold", fontsize=11)
     columns = _columns(groups)
-    panels = figure.subplots(1, len(columns), sharex=True, squeeze=False)[0]
     tallest = max(_height(part) for part in columns)
+    figure.set_size_inches(9.5, 2.0 + 0.21 * tallest)
+    figure.suptitle(title, fontweight="bold", fontsize=11)
+    panels = figure.subplots(1, len(columns), sharex=True, squeeze=False)[0]
     rows = [row for group in groups for row in group.rows]
     deciding = ("total error", "rounding in bfloat16")
     shown = [row.values[name] for row in rows for name in deciding if row.values.get(name, 0) > 0]
@@ -180,6 +176,7 @@ def _row(axes: Axes, row: Row, place: float, smallest: float) -> None:
 def worst_pairs(published: Sequence[Budget], figure: Figure) -> None:
     """The worst pair of each configuration, largest error first, with its two parts."""
     ordered = sorted(published, key=lambda item: -item.worst.total)
+    figure.set_size_inches(8.0, 1.2 + 0.3 * len(published))
     axes = figure.subplots()
     for place, item in enumerate(ordered):
         pair = item.worst

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from reports.writing.figures import BLUE, VERMILION
 
-SIZE = (10.5, 6.6)
 COLOURS = {"untrained": BLUE, "trained": VERMILION}
 _SHOWN = 0.005
 """Smaller shares are no bars."""
@@ -22,6 +21,7 @@ Profiles = Mapping[str, Any]
 
 def draw(networks: Sequence[tuple[str, Profiles]], figure: Figure) -> None:
     """A column for each network: changes up to each unit above, shares of parts below."""
+    figure.set_size_inches(10.5, 6.6)
     panels = figure.subplots(2, len(networks), squeeze=False, sharey="row")
     for (name, profiles), depth, parts in zip(networks, *panels, strict=True):
         _draw_depth(depth, profiles)

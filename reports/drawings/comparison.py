@@ -15,7 +15,6 @@ from reports.drawings.results import STYLES
 from reports.readers.comparison import REFERENCE, Comparison
 from reports.writing.figures import BLACK, GREY
 
-SIZE = (11.5, 5.5)
 PANELS = (
     ("probe", "First layer, exact probe"),
     ("trunk", "All layers before the last pool"),
@@ -61,6 +60,7 @@ def points_of(comparison: Comparison, column: str, names: Mapping[str, str]) -> 
 
 def draw(comparison: Comparison, names: Mapping[str, str], figure: Figure) -> None:
     """One panel for the first layer, one for the trunk, costs on the same axis."""
+    figure.set_size_inches(11.5, 5.5)
     grid = figure.subplots(1, len(PANELS), sharex=True, squeeze=False)[0]
     panels = [points_of(comparison, column, names) for column, _ in PANELS]
     together = [point for points in panels for point in points]

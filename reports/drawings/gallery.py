@@ -10,7 +10,6 @@ from matplotlib.ticker import FuncFormatter
 
 from reports.writing.figures import BLUE, GREEN, ORANGE, VERMILION
 
-SIZE = (10.5, 6.2)
 LOOKS = {
     "scale_equivariance": (BLUE, "s", 10),
     "scaled_copies": (VERMILION, "D", 5),
@@ -23,6 +22,7 @@ LOOKS = {
 def draw(power: Mapping[str, Any], figure: Figure) -> None:
     """One panel for each kind of mistake: its smallest size against the finest width, by check."""
     kinds = list(dict.fromkeys(curve["kind"] for curve in power["curves"]))
+    figure.set_size_inches(10.5, 6.2)
     panels = figure.subplots(2, -(-len(kinds) // 2), sharex=True, sharey=True, squeeze=False).flat
     for kind, axes in zip(kinds, panels, strict=False):
         for check, (colour, marker, size) in LOOKS.items():

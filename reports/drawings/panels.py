@@ -25,15 +25,11 @@ BANDS = ("y", "probe")
 _LINE: dict[str, Any] = {"color": GREY, "linewidth": 1.0, "linestyle": ":"}
 
 
-def size(panels: Sequence[Panel]) -> tuple[float, float]:
-    """Inches for a row of axes per grid and a column per panel."""
-    rows, columns = len(_grids(panels)), len(_names(panels))
-    return max(6.0, 3.7 * columns + 0.6), 2.9 * rows + 0.7
-
-
 def draw(panels: Sequence[Panel], titles: Mapping[str, str], figure: Figure) -> None:
     """Every panel on every grid, all with one axis of errors and one legend."""
-    grids, names = _grids(panels), _names(panels)
+    grids = list(dict.fromkeys(panel.grid for panel in panels))
+    names = list(dict.fromkeys(panel.name for panel in panels))
+    figure.set_size_inches(max(6.0, 3.7 * len(names) + 0.6), 2.9 * len(grids) + 0.7)
     axes = figure.subplots(len(grids), len(names), sharey="row", squeeze=False)
     handles: dict[str, Line2D] = {}
     drawn = set()
@@ -57,14 +53,6 @@ def draw(panels: Sequence[Panel], titles: Mapping[str, str], figure: Figure) -> 
         ncols=3,
         title="Medians of random networks; bands hold 95 % of them",
     )
-
-
-def _grids(panels: Sequence[Panel]) -> list[str]:
-    return list(dict.fromkeys(panel.grid for panel in panels))
-
-
-def _names(panels: Sequence[Panel]) -> list[str]:
-    return list(dict.fromkeys(panel.name for panel in panels))
 
 
 def _panel(axes: Axes, panel: Panel) -> dict[str, Line2D]:

@@ -27,9 +27,6 @@ from reports.writing.figures import (
 from verification.claims.claim import Cell
 from verification.claims.rules import Verdict
 
-Size = tuple[float, float]
-
-CELLS_SIZE: Size = (9.5, 7.0)
 MOST_WITH_BARS = 4
 ERROR_TICKS = (0.5, 1, 2, 3, 5, 10, 20, 50)
 EMPHASISED = ("CNN", "SESN scalar", "SESN vector")
@@ -37,16 +34,12 @@ _SPREAD = 0.03  # of the methods about the middle of a bin, so that bars do not 
 _WILSON = 1.96
 
 
-def raster_size(found: Sequence[RasterWarps]) -> Size:
-    """Inches for one panel per layer."""
-    return max(7.5, 4.4 * len(found) + 0.7), 4.2
-
-
 def raster(found: Sequence[RasterWarps], figure: Figure) -> None:
     """Error of each layer between its floor and its ceiling, against the ratio.
 
     Warps that move the image as well and those with unequal ratios stand alone, without a line.
     """
+    figure.set_size_inches(max(7.5, 4.4 * len(found) + 0.7), 4.2)
     panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
     styles = (
         ("ceiling", "one fixed scale (ceiling)", VERMILION, "s", (0, (5, 2))),
@@ -78,16 +71,11 @@ def raster(found: Sequence[RasterWarps], figure: Figure) -> None:
     figure.legend(handles, labels, loc="outside upper center", ncols=3, title=title)
 
 
-def by_scale_size(panels: Sequence[ScaleCurves]) -> Size:
-    """Inches for two panels in a row."""
-    columns = min(2, len(panels))
-    return (9.5 if columns == 2 else 6.5), 0.7 + 3.4 * math.ceil(len(panels) / columns)
-
-
 def by_scale(panels: Sequence[ScaleCurves], names: Mapping[str, str], figure: Figure) -> None:
     """Test error of each method against the object scale, with Wilson intervals."""
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
+    figure.set_size_inches(9.5 if columns == 2 else 6.5, 0.7 + 3.4 * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     handles: dict[str, Artist] = {}
     for axes, panel in zip(grid.flat, panels, strict=False):
@@ -120,6 +108,7 @@ def cells(claims: Sequence[Cell], verdicts: Mapping[str, Verdict], figure: Figur
     """Published, earlier and own errors of each method, one panel per column of the table."""
     columns = list(dict.fromkeys(claim.column for claim in claims))
     methods = list(dict.fromkeys(claim.method for claim in claims))
+    figure.set_size_inches(9.5, 7.0)
     grid = figure.subplots(2, math.ceil(len(columns) / 2), sharey=True, squeeze=False)
     for axes, column in zip(grid.flat, columns, strict=False):
         for claim in claims:

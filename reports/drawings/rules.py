@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from reports.writing.figures import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION
 from verification.claims.rules import REFUTED, SUPPORTED
 
-SIZE = (10.5, 4.8)
 CELL_RUNS = (3, 6, 12)
 PAIRS = (5, 6, 8, 12)
 COLOURS = {3: ORANGE, 5: GREY, 6: BLUE, 8: GREEN, 12: VERMILION}
@@ -51,6 +50,7 @@ def curves(numbers: Mapping[str, Any]) -> tuple[list[float], Curves]:
 def power(numbers: Mapping[str, Any], figure: Figure) -> None:
     """Cells on the left, rankings on the right."""
     effects, found = curves(numbers)
+    figure.set_size_inches(10.5, 4.8)
     left, right = figure.subplots(1, 2, sharey=True)
     for (rule, status, runs), values in found.items():
         axes = left if rule == "cell" else right

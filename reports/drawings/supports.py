@@ -13,7 +13,6 @@ from reports.readers.budgets import Supports
 from reports.writing.figures import BLACK, BLUE, GREY, VERMILION, percent_axis
 from reports.writing.wording import configuration, percent
 
-SIZE_OF_PANEL = (2.4, 1.9)
 _COLUMNS = 4
 _WIDEST = 2.2
 """How far panels reach, in published supports."""
@@ -22,15 +21,10 @@ Scanned = tuple[str, int, Supports]
 """Name, published support, and errors."""
 
 
-def size(panels: Sequence[Scanned]) -> tuple[float, float]:
-    """Inches that the panels need."""
-    width, height = SIZE_OF_PANEL
-    return _COLUMNS * width, 0.7 + height * math.ceil(len(panels) / _COLUMNS)
-
-
 def draw(panels: Sequence[Scanned], figure: Figure) -> None:
     """The worst pair's error for every odd support, one panel for each configuration."""
     rows = math.ceil(len(panels) / _COLUMNS)
+    figure.set_size_inches(2.4 * _COLUMNS, 0.7 + 1.9 * rows)
     grid = figure.subplots(rows, _COLUMNS, sharey=True, squeeze=False)
     places = list(grid.flat)
     for axes, panel in zip(places, panels, strict=False):

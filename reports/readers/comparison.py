@@ -101,11 +101,6 @@ class Comparison:
         }
 
 
-def interval(ratio: Ratio) -> str:
-    """Return a ratio with its quartiles or range, as Markdown."""
-    return f"{ratio.median:.2f} \\[{ratio.lower:.2f}, {ratio.upper:.2f}]"
-
-
 def read_comparison(material: Material) -> Comparison:
     """The largest run of each kind, among equals the newest.
 

@@ -1,21 +1,24 @@
-"""What every section of the report is made of, and what it hands back."""
+"""What every section of the report is made of."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 from urllib.parse import quote
 
-from reports.writing.markdown import anchor
+from reports.writing.markdown import anchor, plain
 from reports.writing.wording import NOTHING, verdict_text
 from verification.claims.claim import Cell, Claim
 from verification.claims.records import Record
-from verification.claims.rules import Verdict, verdicts_on
+from verification.claims.rules import INCONCLUSIVE, NOT_RUN, Verdict, verdicts_on
 
 SHORTEST_LABEL = 7
+OPEN = (NOT_RUN, INCONCLUSIVE)
+"""Verdicts that more records may change."""
 MARKED = {"unverified": " †", "secondary": " ‡"}
 FOOTNOTE = (
     "† written down from memory, the paper not at hand: not checked against it. "
@@ -23,14 +26,6 @@ FOOTNOTE = (
 )
 
 C = TypeVar("C", bound=Claim)
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report: Markdown, and the files it shows, by their name under `figures/`."""
-
-    text: str
-    figures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,9 +61,13 @@ class Material:
         """Return the verdict on a claim."""
         return self.verdicts[claim.id]
 
-    def statuses(self, claims: Iterable[Claim]) -> list[str]:
-        """Return the verdicts on claims, as words."""
-        return [self.verdict(claim).status for claim in claims]
+    def statuses(self, claims: Iterable[Claim]) -> Counter[str]:
+        """Count the verdicts on claims."""
+        return Counter(self.verdict(claim).status for claim in claims)
+
+    def with_status(self, claims: Iterable[C], *statuses: str) -> list[C]:
+        """Return the claims with one of the verdicts."""
+        return [claim for claim in claims if self.verdict(claim).status in statuses]
 
     def latest(self, kind: str, *, per_device: bool = False) -> list[Record]:
         """Return the newest finished record of each thing that was run."""
@@ -152,6 +151,10 @@ class Material:
     def method_names(self) -> Mapping[str, str]:
         """The paper's name of each model."""
         return {claim.model: claim.method for claim in self._cells}
+
+    def name(self, model: str) -> str:
+        """The paper's name of a model, or its own where the paper has none, as Markdown."""
+        return plain(self.method_names.get(model, model))
 
     @cached_property
     def columns(self) -> Mapping[tuple[str, bool | None], str]:

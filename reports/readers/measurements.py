@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from verification.claims.records import Record, RecordError
 
@@ -73,8 +73,7 @@ class Training:
     by_scale: tuple[Bin, ...]
 
 
-@dataclass(frozen=True)
-class Ratio:
+class Ratio(NamedTuple):
     """Time over time, paired by rounds."""
 
     median: float

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from reports.readers.material import Material
+from reports.readers.material import OPEN, Material
 from verification.claims.claim import Cell, Ranking
 from verification.claims.rules.planning import pairs_for_ranking, runs_for_cell
 from verification.claims.rules.verdict import LEVEL
@@ -65,6 +65,13 @@ def ranking_need(material: Material, claim: Ranking) -> RunsNeeded:
     mine = cells.get(claim.better)
     needs = [_published(mine, cells.get(name), family) for name in claim.worse]
     return RunsNeeded(None if None in needs else max(n for n in needs if n is not None), pairs)
+
+
+def open_rankings(material: Material) -> tuple[list[Ranking], int]:
+    """Rankings on MNIST-scale that are open, and how many need more than the published data."""
+    claims = material.with_status(material.select(Ranking, "ranking.mnist"), *OPEN)
+    needs = [ranking_need(material, claim).total for claim in claims]
+    return claims, sum(total is None or total > PUBLISHED for total in needs)
 
 
 def _published(mine: Cell | None, rival: Cell | None, family: int) -> int | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reports.readers import measurements
-from reports.readers.material import Material, Section
-from reports.writing.markdown import bullets, clipped, folded, paragraphs, plain, table
+from reports.readers.material import Material
+from reports.writing.markdown import bullets, clipped, paragraphs, plain, table
+from reports.writing.section import Section, section
 from reports.writing.wording import NOTHING
 from verification.claims.claim import Count
 from verification.claims.records import Record
@@ -54,17 +54,15 @@ def write(material: Material) -> Section:
     """The table of broken layers and checks, with what each finding says."""
     found = measurements.read(material.newest("mutation"), "mutants", _table_of)
     if not found:
-        return Section(paragraphs(TITLE, EXPLANATION, NOT_MEASURED))
+        return section(TITLE, EXPLANATION, NOT_MEASURED)
     newest = found[-1]
-    return Section(
-        paragraphs(
-            TITLE,
-            EXPLANATION,
-            _finding(material, newest),
-            *(_matrix(newest, group) for group in dict.fromkeys(b.group for b in newest.broken)),
-            _stories(newest),
-            _equivalent(newest),
-        )
+    return section(
+        TITLE,
+        EXPLANATION,
+        _finding(material, newest),
+        *(_matrix(newest, group) for group in dict.fromkeys(b.group for b in newest.broken)),
+        _stories(newest),
+        _equivalent(newest),
     )
 
 
@@ -108,10 +106,9 @@ def _finding(material: Material, found: Table) -> str:
 
 def _matrix(found: Table, group: str) -> str:
     """A row for each broken layer: who rejects it, who names its mistake, and how clearly."""
-    members = [each for each in found.broken if each.group == group]
     rows = []
-    for each in members:
-        named = [f"{_title(n)} {_ratio(*each.rejected[n])}" for n in each.naming]
+    for each in (each for each in found.broken if each.group == group):
+        named = [f"{n.replace('_', ' ')} {_ratio(*each.rejected[n])}" for n in each.naming]
         rows.append(
             [
                 f"`{each.name}`",
@@ -120,14 +117,8 @@ def _matrix(found: Table, group: str) -> str:
                 plain(clipped(", ".join(named))) or NOTHING,
             ]
         )
-    header = ["Broken layer", "Of", "Checks that reject it", "Checks that name the mistake"]
-    return paragraphs(
-        f"### Broken: {group}", folded(len(rows), table(header, "lllr"[:3] + "l", rows))
-    )
-
-
-def _title(name: str) -> str:
-    return name.replace("_", " ")
+    header = "Broken layer | Of | Checks that reject it | Checks that name the mistake"
+    return paragraphs(f"### Broken: {group}", table(header, rows, fold=True))
 
 
 def _ratio(error: float | None, threshold: float | None) -> str:
@@ -148,7 +139,7 @@ def _stories(found: Table) -> str:
 
 
 def _equivalent(found: Table) -> str:
-    items: Sequence[str] = [f"`{name}`: {plain(reason)}" for name, reason in found.equivalent]
+    items = [f"`{name}`: {plain(reason)}" for name, reason in found.equivalent]
     return paragraphs(
         "### Changes that no check can find",
         "They look like mistakes and change nothing: outputs and gradients are the intact ones.",

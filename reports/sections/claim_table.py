@@ -29,4 +29,4 @@ def claim_table(
         ]
         for claim in claims
     ]
-    return table(["Statement", "What was found", "Verdict", "Evidence"], "llll", rows)
+    return table("Statement | What was found | Verdict | Evidence", rows)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from reports.readers.material import FOOTNOTE, Material, Section, claim_anchor, mark
-from reports.writing.markdown import bullets, code, paragraphs, plain
+from reports.readers.material import FOOTNOTE, Material, claim_anchor, mark
+from reports.writing.markdown import bullets, code, plain
+from reports.writing.section import Section, section
 from reports.writing.wording import verdict_text
 from verification.claims.claim import Claim
 from verification.claims.reading import KINDS
@@ -39,7 +40,7 @@ def write(material: Material) -> Section:
         claims = [claim for claim in material.claims if claim.kind == kind]
         if claims:
             parts += [f"## {HEADINGS[kind]}", bullets([_item(material, c) for c in claims])]
-    return Section(paragraphs(EXPLANATION, *parts, FOOTNOTE))
+    return section(EXPLANATION, *parts, FOOTNOTE)
 
 
 def _item(material: Material, claim: Claim) -> str:

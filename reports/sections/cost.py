@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from reports.readers import measurements
-from reports.readers.material import FOOTNOTE, Material, Section
+from reports.readers.material import FOOTNOTE, Material
 from reports.readers.measurements import Timing
 from reports.sections import scaling
 from reports.sections.claim_table import claim_table
 from reports.writing.markdown import FOLD_ABOVE, code, folded, paragraphs, plain, table
-from reports.writing.wording import NOTHING
+from reports.writing.section import Section, section
+from reports.writing.wording import NOTHING, interval, known
 from verification.claims.claim import Cost
 
 EXPLANATION = (
@@ -26,17 +27,14 @@ def write(material: Material) -> Section:
         material.latest("timing", per_device=True), "ratios", measurements.timing
     )
     found.sort(key=lambda item: (item.record.provenance.device, item.work, item.record.subject))
-    growth = scaling.write(material)
-    return Section(
-        paragraphs(
-            EXPLANATION,
-            _timings(material, found) if found else "**Not run.** There is no record of times.",
-            "## Published and reported costs",
-            _claims(material),
-            FOOTNOTE,
-            growth.text,
-        ),
-        growth.figures,
+    claims = [c for c in material.select(Cost) if c.origin != "later"]
+    return section(
+        EXPLANATION,
+        _timings(material, found) if found else "**Not run.** There is no record of times.",
+        "## Published and reported costs",
+        claim_table(material, claims),
+        FOOTNOTE,
+        scaling.write(material),
     )
 
 
@@ -47,14 +45,14 @@ def _timings(material: Material, found: list[Timing]) -> str:
             code(item.record.subject),
             plain(item.work),
             _device(item),
-            *(_ratio(item, rival) for rival in rivals),
-            NOTHING if item.memory is None else f"{item.memory:.2f}",
+            *(interval(item.ratios[r]) if r in item.ratios else NOTHING for r in rivals),
+            known(item.memory),
             material.cite(item.record),
         ]
         for item in found
     ]
-    header = ["Model", "Work", "Device", *(f"Time over {rival}" for rival in rivals)]
-    header += ["Peak memory over textbook", "Evidence"]
+    header = ["Model", "Work", "Device", *(f"Time over {rival}:" for rival in rivals)]
+    header += ["Peak memory over textbook:", "Evidence"]
     times = [
         [
             code(item.record.subject),
@@ -63,29 +61,16 @@ def _timings(material: Material, found: list[Timing]) -> str:
             f"{item.batch}",
             f"{item.rounds}",
             f"{item.milliseconds:.1f}",
-            NOTHING if item.throughput is None else f"{100 * item.throughput:.0f}",
+            known(item.throughput, lambda share: f"{100 * share:.0f}"),
         ]
         for item in found
     ]
-    names = ["Model", "Work", "Device", "Batch", "Rounds", "Median, ms"]
-    names += ["Of a matrix product’s speed, %"]
-    return paragraphs(
-        table(header, "lll" + "r" * (len(rivals) + 1) + "l", ratios),
-        folded(FOLD_ABOVE + 1, table(names, "lllrrrr", times)),
+    names = (
+        "Model | Work | Device | Batch: | Rounds: | Median, ms: | Of a matrix product’s speed, %:"
     )
-
-
-def _ratio(item: Timing, rival: str) -> str:
-    if rival not in item.ratios:
-        return NOTHING
-    ratio = item.ratios[rival]
-    return f"{ratio.median:.2f} \\[{ratio.lower:.2f}, {ratio.upper:.2f}]"
+    return paragraphs(table(header, ratios), folded(FOLD_ABOVE + 1, table(names, times)))
 
 
 def _device(item: Timing) -> str:
     provenance = item.record.provenance
     return f"{plain(provenance.device)}, {provenance.threads} threads"
-
-
-def _claims(material: Material) -> str:
-    return claim_table(material, [c for c in material.select(Cost) if c.origin != "later"])

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from reports.readers.material import FOOTNOTE, Material, Section, mark
+from reports.readers.material import FOOTNOTE, Material, mark
 from reports.sections.claim_table import claim_table
-from reports.writing.markdown import code, paragraphs, plain, table
+from reports.writing.markdown import code, plain, table
+from reports.writing.section import Section, section
 from reports.writing.wording import NOTHING
 from verification.claims.claim import Count, Exact, Trend
 
 
 def write(material: Material) -> Section:
     """Tables of the trends of the equivariance error, and of exact counts."""
-    return Section(
-        paragraphs(
-            "## How the error behaves",
-            "Statements about medians over random draws: a trend is supported where tests meet it "
-            "at every point, all together at 95 %, and refuted where one is surely not met.",
-            _trends(material),
-            "## Exact facts",
-            "Trainable parameters of every network, and what follows from the published bases.",
-            _counts(material),
-            FOOTNOTE,
-        )
+    trends = [c for c in material.select(Trend) if c.origin != "later" and not c.trained]
+    return section(
+        "## How the error behaves",
+        "Statements about medians over random draws: a trend is supported where tests meet it "
+        "at every point, all together at 95 %, and refuted where one is surely not met.",
+        claim_table(material, trends),
+        "## Exact facts",
+        "Trainable parameters of every network, and what follows from the published bases.",
+        _counts(material),
+        FOOTNOTE,
     )
 
 
@@ -41,13 +41,7 @@ def _counts(material: Material) -> str:
                 material.cite(claim),
             ]
         )
-    header = ["Quantity", "Of", "Stated", "Measured", "Verdict", "Evidence"]
-    return table(header, "llrrll", rows)
-
-
-def _trends(material: Material) -> str:
-    claims = [c for c in material.select(Trend) if c.origin != "later" and not c.trained]
-    return claim_table(material, claims)
+    return table("Quantity | Of | Stated: | Measured: | Verdict | Evidence", rows)
 
 
 def _values(values: list[Exact | None]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reports.readers.material import FOOTNOTE, Material, Section
+from reports.readers.material import FOOTNOTE, Material
 from reports.sections.claim_table import claim_table
-from reports.writing.markdown import paragraphs
+from reports.writing.section import Section, section
 from verification.claims.claim import Claim
 
 ABOUT_CODE = (
@@ -18,10 +18,10 @@ def on_code(material: Material) -> Section:
     """Findings about the published code, data and bases."""
     prefixes = ("count.finding", "trend.finding", "count.basis.rank", "count.data")
     claims = material.select(Claim, *prefixes)
-    return Section(paragraphs(ABOUT_CODE, claim_table(material, claims), FOOTNOTE))
+    return section(ABOUT_CODE, claim_table(material, claims), FOOTNOTE)
 
 
 def by_others(material: Material) -> Section:
     """What others measured later."""
     claims = [claim for claim in material.claims if claim.origin == "later"]
-    return Section(paragraphs(ABOUT_LATER, claim_table(material, claims), FOOTNOTE))
+    return section(ABOUT_LATER, claim_table(material, claims), FOOTNOTE)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from reports.drawings.gallery import SIZE, draw
+from reports.drawings.gallery import draw
 from reports.readers import measurements
-from reports.readers.material import Material, Section
-from reports.writing.figures import render
-from reports.writing.markdown import bullets, clipped, folded, paragraphs, picture, plain, table
+from reports.readers.material import Material
+from reports.writing.markdown import bullets, clipped, paragraphs, plain, table
+from reports.writing.section import Section, picture, section
 from reports.writing.wording import NOTHING
 from verification.claims.claim import Count
 from verification.claims.records import Record
@@ -45,16 +45,15 @@ def write(material: Material) -> Section:
     """The table of layers, the finding, and the figure of the power of the checks."""
     found = measurements.read(material.newest("gallery"), "layers", _gallery_of)
     if not found:
-        return Section(paragraphs(TITLE, EXPLANATION, NOT_MEASURED, _verdicts(material)))
+        return section(TITLE, EXPLANATION, NOT_MEASURED, _verdicts(material))
     newest = found[-1]
-    rows = [_row(row) for row in newest.rows]
-    header = ["Layer", "Equivariant?", "Verdicts", "Right?", "Error", "Probe", "s", "Likely cause"]
-    text = paragraphs(
+    header = "Layer | Equivariant? | Verdicts | :Right?: | Error: | Probe: | s: | Likely cause"
+    return section(
         TITLE,
         EXPLANATION,
         _finding(material, newest),
         _verdicts(material),
-        folded(len(rows), table(header, "lllcrrrl", rows)),
+        table(header, [_row(row) for row in newest.rows], fold=True),
         _absent(newest),
         "### Mistakes as users make them",
         _mistakes(newest),
@@ -63,10 +62,10 @@ def write(material: Material) -> Section:
             "gallery_power",
             "Smallest mistake that each check rejects against the width of the finest filter",
             "Three scales √2 apart, cut off at 3σ; a missing point: not even the largest mistake.",
+            partial(draw, newest.power),
         ),
         bullets([f"*{kind}*: {plain(words)}" for kind, words in newest.power["kinds"].items()]),
     )
-    return Section(text, render("gallery_power", partial(draw, newest.power), SIZE))
 
 
 def _gallery_of(record: Record) -> Gallery:
@@ -116,8 +115,8 @@ def _mistakes(found: Gallery) -> str:
                 plain(clipped(causes[0], 60)) if causes else NOTHING,
             ]
         )  # fmt: skip
-    header = ["Layer", "How it happens", "Rejected and named", "Likely cause"]
-    return folded(len(rows), table(header, "llrl", rows))
+    header = "Layer | How it happens | Rejected and named: | Likely cause"
+    return table(header, rows, fold=True)
 
 
 def _row(row: dict[str, Any]) -> list[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from reports.drawings import panels as panels_plot
-from reports.readers.material import FOOTNOTE, Material, Section, claim_link
+from reports.readers.material import FOOTNOTE, Material, claim_link
 from reports.readers.panels import GRIDS, PANELS, Panel, read_panels
 from reports.sections.claim_table import claim_table
-from reports.writing.figures import render
-from reports.writing.markdown import bullets, folded, paragraphs, picture, table
-from reports.writing.wording import NOTHING, percent, share
+from reports.writing.markdown import bullets, paragraphs, table
+from reports.writing.section import Section, picture, section
+from reports.writing.wording import NOTHING, interval, percent, share
 from verification.claims.claim import Claim, Trend
 
 TITLE = "## The three panels of the paper"
@@ -43,9 +43,9 @@ def write(material: Material) -> Section:
     """Figure and table of the error against depth, down-scaling factor and scale extent."""
     panels = read_panels(material)
     if not panels:
-        return Section(paragraphs(TITLE, SETTING, NOT_MEASURED))
+        return section(TITLE, SETTING, NOT_MEASURED)
     networks = sorted({len(panel.rows["y"]) for panel in panels})
-    text = paragraphs(
+    return section(
         TITLE,
         SETTING,
         _published(material),
@@ -57,29 +57,23 @@ def write(material: Material) -> Section:
             "each grid of scales, on a logarithmic axis, with floor, ceiling and exact probe",
             "Relative squared error; lines are medians and bands hold 95 % of "
             f"{' or '.join(map(str, networks))} random networks.",
+            partial(panels_plot.draw, panels, GRIDS),
         ),
         _table(material, panels),
         FOOTNOTE,
     )
-    draw = partial(panels_plot.draw, panels, GRIDS)
-    return Section(text, render("panels", draw, panels_plot.size(panels)))
 
 
 def _published(material: Material) -> str:
-    """The published statements with their verdicts."""
-    return claim_table(
-        material, [c for c in material.select(Trend) if c.readings], _readings(material)
-    )
+    """The published statements with their verdicts, and those on each grid."""
+    names = {f"trend.{panel}.{grid}": text for panel in PANELS for grid, text in GRIDS.items()}
 
-
-def _readings(material: Material) -> Callable[[Claim], str]:
     def say(claim: Claim) -> str:
         verdicts = material.verdict(claim).measured.get("readings", {})
-        names = {f"trend.{panel}.{grid}": text for panel in PANELS for grid, text in GRIDS.items()}
         found = [f"{names.get(name, name)}: {status}" for name, status in verdicts.items()]
         return ", ".join(found) or material.verdict(claim).reason
 
-    return say
+    return claim_table(material, [c for c in material.select(Trend) if c.readings], say)
 
 
 def _findings(panels: Sequence[Panel]) -> str:
@@ -113,7 +107,7 @@ def _table(material: Material, panels: Sequence[Panel]) -> str:
                 [
                     claim_link(claim, GRIDS[panel.grid]) if first else "",
                     f"{panel.variable} {panel.x[position]:.3g}",
-                    _interval(panel, position),
+                    interval([panel.median("y", position), *panel.band("y", position)], share),
                     *(
                         share(panel.median(name, position)) if name in panel.rows else NOTHING
                         for name in ("probe", "floor", "ceiling", "complete")
@@ -121,13 +115,8 @@ def _table(material: Material, panels: Sequence[Panel]) -> str:
                     material.cite(*panel.records) if first else "",
                 ]
             )
-    header = [
-        "Grid", "At", "Error, %", "Probe, %", "Floor, %", "Ceiling, %", "Complete scales, %",
-        "Evidence",
-    ]  # fmt: skip
-    return folded(len(rows), table(header, "llrrrrrl", rows))
-
-
-def _interval(panel: Panel, position: int) -> str:
-    low, high = panel.band("y", position)
-    return f"{share(panel.median('y', position))} \\[{share(low)}, {share(high)}]"
+    header = (
+        "Grid | At | Error, %: | Probe, %: | Floor, %: | Ceiling, %: | Complete scales, %: "
+        "| Evidence"
+    )
+    return table(header, rows, fold=True)

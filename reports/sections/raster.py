@@ -7,10 +7,10 @@ from functools import partial
 
 from reports.drawings import results as plots
 from reports.readers import measurements
-from reports.readers.material import Material, Section
+from reports.readers.material import Material
 from reports.readers.measurements import RasterWarps, Warp
-from reports.writing.figures import render
-from reports.writing.markdown import bullets, code, folded, paragraphs, picture, table
+from reports.writing.markdown import bullets, code, table
+from reports.writing.section import Section, picture, section
 from reports.writing.wording import NOTHING, share
 
 TITLE = "## Warped photographs"
@@ -32,25 +32,22 @@ def write(material: Material) -> Section:
     """Figure and table of error, floor, bound and ceiling for each kind of warp."""
     found = measurements.read(material.newest("equivariance"), "warps", measurements.raster_warps)
     if not found:
-        return Section(paragraphs(TITLE, EXPLANATION, NOT_MEASURED))
-    text = paragraphs(
+        return section(TITLE, EXPLANATION, NOT_MEASURED)
+    return section(
         TITLE,
         EXPLANATION,
-        _findings(found),
+        "**Findings.**",
+        bullets([_finding(item) for item in found]),
         picture(
             "raster",
             "Error of the layer, floor and ceiling against the ratio of rescaling, on a "
             "logarithmic axis, one panel for each layer",
             "Relative squared error against the ratio of rescaling (side after over side before); "
             "unequal sides at their geometric mean.",
+            partial(plots.raster, found),
         ),
         _table(material, found),
     )
-    return Section(text, render("raster", partial(plots.raster, found), plots.raster_size(found)))
-
-
-def _findings(found: Sequence[RasterWarps]) -> str:
-    return paragraphs("**Findings.**", bullets([_finding(item) for item in found]))
 
 
 def _finding(item: RasterWarps) -> str:
@@ -89,10 +86,8 @@ def _table(material: Material, found: Sequence[RasterWarps]) -> str:
         for item in found
         for number, warp in enumerate(item.warps)
     ]
-    header = [
-        "Layer", "Warp", "Ratio", "Floor, %", "Error, %", "Bound, %", "Ceiling, %", "Evidence",
-    ]  # fmt: skip
-    return folded(len(rows), table(header, "llrrrrrl", rows))
+    header = "Layer | Warp | Ratio: | Floor, %: | Error, %: | Bound, %: | Ceiling, %: | Evidence"
+    return table(header, rows, fold=True)
 
 
 def _described(warp: Warp) -> str:

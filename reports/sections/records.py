@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from reports.readers.material import Material, Section, claim_link, group_of, records_of
-from reports.writing.markdown import anchor, bullets, code, paragraphs, plain
+from reports.readers.material import Material, claim_link, group_of, records_of
+from reports.writing.markdown import anchor, bullets, code, plain
+from reports.writing.section import Section, section
 from reports.writing.wording import duration, plural
 from verification.claims.records import KINDS, Record
 from verification.claims.rules.admission import select_records
@@ -27,7 +28,7 @@ def on_environments(material: Material) -> Section:
     if not material.records:
         return Section("There are no records: nothing was run.")
     shown = _versions(environments(material.records))
-    return Section(paragraphs("## Environments", shown, "## Every record", RECORDS_EXPLANATION))
+    return section("## Environments", shown, "## Every record", RECORDS_EXPLANATION)
 
 
 def of_kind(kind: str, material: Material) -> Section:
@@ -38,16 +39,18 @@ def of_kind(kind: str, material: Material) -> Section:
     if not records:
         return Section("")
     title = f"### Kind {kind}: {plural(len(records), 'record')}"
-    return Section(paragraphs(title, _list(material, records)))
+    return section(title, _list(material, records))
 
 
 def by_claim(material: Material) -> Section:
     """The records that decided on each claim."""
-    return Section(
-        paragraphs(
-            "## Records by claim", "The records that decided on each claim.", _by_claim(material)
-        )
-    )
+    items = []
+    for claim in material.claims:
+        if digests := material.verdict(claim).records:
+            links = ", ".join(material.link(digest, material.labels[digest]) for digest in digests)
+            items.append(f"{anchor(records_of(claim))}{claim_link(claim, code(claim.id))}: {links}")
+    title, explanation = "## Records by claim", "The records that decided on each claim."
+    return section(title, explanation, bullets(items) or "None.")
 
 
 SECTIONS: tuple[Callable[[Material], Section], ...] = (
@@ -55,16 +58,6 @@ SECTIONS: tuple[Callable[[Material], Section], ...] = (
     *(partial(of_kind, kind) for kind in KINDS),
     by_claim,
 )
-
-
-def _by_claim(material: Material) -> str:
-    items = []
-    for claim in material.claims:
-        digests = material.verdict(claim).records
-        if digests:
-            links = ", ".join(material.link(digest, material.labels[digest]) for digest in digests)
-            items.append(f"{anchor(records_of(claim))}{claim_link(claim, code(claim.id))}: {links}")
-    return bullets(items) if items else "None."
 
 
 def environments(records: Sequence[Record]) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
@@ -9,14 +10,14 @@ from typing import Any
 from scipy import stats
 
 from reports.drawings import rules as rules_plot
-from reports.readers.material import Material, Section
-from reports.readers.needs import PUBLISHED, cell_need, ranking_need
-from reports.writing.figures import render
-from reports.writing.markdown import clipped, code, paragraphs, picture, plain, table
-from reports.writing.wording import NOTHING, listing, plural
+from reports.readers.material import OPEN, Material
+from reports.readers.needs import PUBLISHED, RunsNeeded, cell_need, open_rankings, ranking_need
+from reports.writing.markdown import clipped, code, paragraphs, plain, table
+from reports.writing.section import Section, picture, section
+from reports.writing.wording import NOTHING, known, listing, plural
 from verification.claims.claim import Cell, Ranking
 from verification.claims.records import Record
-from verification.claims.rules import INCONCLUSIVE, LEVEL, NOT_RUN, REFUTED, SUPPORTED
+from verification.claims.rules import LEVEL, REFUTED, SUPPORTED
 from verification.claims.rules.planning import fewest_pairs
 from verification.claims.rules.simulation import is_wrong
 
@@ -78,12 +79,8 @@ PLAN = (
 def write(material: Material) -> Section:
     """Rules, their error rates and power, and the runs that open claims need."""
     records = material.newest("simulation")
-    parts = [_rules(), *(_judged(material, record) for record in records), _plan(material)]
-    figures: dict[str, bytes] = {}
-    for record in records[:1]:
-        drawing = partial(rules_plot.power, record.numbers)
-        figures = render("power", drawing, rules_plot.SIZE)
-    return Section(paragraphs(*parts), figures)
+    judged = [_judged(material, record) for record in records]
+    return section(_rules(), *judged, _plan(material))
 
 
 def worst(numbers: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -101,12 +98,11 @@ def _rate(condition: Mapping[str, Any], status: str) -> float:
 
 
 def _rules() -> str:
-    rows = [list(rule) for rule in RULES]
     return paragraphs(
         "## The rules",
         "Fixed in code (`verification/claims/rules`) before the data; all numbers they need stand "
         "in the claims. What is neither is *inconclusive*.",
-        table(["Claim", "Supported", "Refuted"], "lll", rows),
+        table("Claim | Supported | Refuted", RULES),
         "## How published trends are judged",
         PUBLISHED_TRENDS,
     )
@@ -119,7 +115,7 @@ def _interval(count: int, repetitions: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def _judged(material: Material, record: Record) -> str:
+def _judged(material: Material, record: Record) -> Section:
     rows = []
     for rule, status, condition in worst(record.numbers):
         count, repetitions = condition[status], condition["repetitions"]
@@ -134,10 +130,10 @@ def _judged(material: Material, record: Record) -> str:
             ]
         )
     conditions = sum(len(items) for items in record.numbers.values())
-    return paragraphs(
+    return section(
         "## How often a rule is wrong",
         MEANING,
-        table(["Rule", "Wrong verdict", "Worst rate, %", "Interval, %", "Where"], "llrrl", rows),
+        table("Rule | Wrong verdict | Worst rate, %: | Interval, %: | Where", rows),
         f"{plural(conditions, 'condition')}, {record.configuration['repetitions']:,} draws of most "
         f"of them. Evidence: {material.cite(record)}",
         "## How much a rule can see",
@@ -149,6 +145,7 @@ def _judged(material: Material, record: Record) -> str:
             "lines), against the true difference from the published mean; dotted: the margin. "
             "Right: share of supported rankings in a family of two, against the true difference. "
             "Spread as usual in the published table.",
+            partial(rules_plot.power, record.numbers),
         ),
         _power_table(record),
         _limits(material),
@@ -171,26 +168,22 @@ def _power_table(record: Record) -> str:
     rows = [
         [
             f"{rule} {status}, {number} runs",
-            *(NOTHING if v is None else f"{100 * v:.0f}" for v in values),
+            *(known(value, lambda share: f"{100 * share:.0f}") for value in values),
         ]
         for (rule, status, number), values in curves.items()
     ]
-    header = ["Verdict", *(f"{effect:g} points, %" for effect in effects)]
-    return table(header, "l" + "r" * len(effects), rows)
+    return table(["Verdict", *(f"{effect:g} points, %:" for effect in effects)], rows)
 
 
 def _limits(material: Material) -> str:
     """Say which rankings can be supported at all, with how many pairs."""
-    families: dict[str, int] = {}
-    for claim in material.select(Ranking):
-        families[claim.family] = families.get(claim.family, 0) + 1
-    sizes = sorted(set(families.values()))
+    sizes = Counter(Counter(claim.family for claim in material.select(Ranking)).values())
     if not sizes:
         return ""
     parts = [
         f"at least {fewest_pairs(size)} pairs in a family of {plural(size, 'claim')} (there are "
-        f"{sum(size == other for other in families.values())} of them)"
-        for size in sizes
+        f"{number} of them)"
+        for size, number in sorted(sizes.items())
     ]
     text = listing(parts)
     return (
@@ -203,12 +196,10 @@ def _limits(material: Material) -> str:
 
 
 def _plan(material: Material) -> str:
-    cells = [c for c in material.select(Cell, "cell.mnist") if _is_open(material, c)]
-    rankings = [c for c in material.select(Ranking, "ranking.mnist") if _is_open(material, c)]
+    cells = material.with_status(material.select(Cell, "cell.mnist"), *OPEN)
+    rankings, beyond = open_rankings(material)
     if not cells and not rankings:
         return ""
-    needs = [ranking_need(material, claim) for claim in rankings]
-    beyond = sum(need.total is None or need.total > PUBLISHED for need in needs)
     finding = (
         f"{beyond} of {plural(len(rankings), 'open ranking')} need more than the {PUBLISHED} "
         "published realisations for that: even where the published difference is right, the "
@@ -220,53 +211,30 @@ def _plan(material: Material) -> str:
         "## What open claims need",
         PLAN,
         finding,
-        _cell_plan(material, cells),
-        _rank_plan(material, rankings),
+        _needed(
+            "Cell", "runs", [(plain(c.method), c.column, cell_need(material, c)) for c in cells]
+        ),
+        _needed(
+            "Ranking",
+            "pairs",
+            [(_contest(material, c), c.column, ranking_need(material, c)) for c in rankings],
+        ),
     )
 
 
-def _is_open(material: Material, claim: Cell | Ranking) -> bool:
-    return material.verdict(claim).status in (NOT_RUN, INCONCLUSIVE)
+def _needed(what: str, unit: str, needs: Sequence[tuple[str, str, RunsNeeded]]) -> str:
+    """A row for each thing, a column for each column of the paper's table, of runs needed."""
+    columns = sorted({column for _, column, _ in needs})
+    by_name: dict[str, dict[str, str]] = {}
+    for name, column, need in needs:
+        by_name.setdefault(name, {})[column] = str(need)
+    rows = [[name, *(by_name[name].get(c, NOTHING) for c in columns)] for name in by_name]
+    return table([what, *(f"{column}: {unit}:" for column in columns)], rows)
 
 
-def _cell_plan(material: Material, cells: Sequence[Cell]) -> str:
-    columns = sorted({cell.column for cell in cells})
-    methods = list(dict.fromkeys(cell.method for cell in cells))
-    places = {(cell.method, cell.column): cell for cell in cells}
-    rows = [
-        [
-            plain(method),
-            *(
-                str(cell_need(material, places[method, column]))
-                if (method, column) in places
-                else NOTHING
-                for column in columns
-            ),
-        ]
-        for method in methods
-    ]
-    header = ["Cell", *(f"{column}: runs" for column in columns)]
-    return table(header, "l" + "r" * len(columns), rows) if rows else ""
-
-
-def _rank_plan(material: Material, rankings: Sequence[Ranking]) -> str:
-    rows = []
-    names = material.method_names
-    columns = sorted({claim.column for claim in rankings})
-    pairs: dict[tuple[str, str], dict[str, Ranking]] = {}
-    for claim in rankings:
-        rivals = (
-            names.get(claim.worse[0], claim.worse[0]) if len(claim.worse) == 1 else "all others"
-        )
-        pairs.setdefault((names.get(claim.better, claim.better), rivals), {})[claim.column] = claim
-    for (better, rival), claims in pairs.items():
-        needs = [
-            str(ranking_need(material, claims[column])) if column in claims else NOTHING
-            for column in columns
-        ]
-        rows.append([f"{plain(better)} over {plain(rival)}", *needs])
-    header = ["Ranking", *(f"{column}: pairs" for column in columns)]
-    return table(header, "l" + "r" * len(columns), rows) if rows else ""
+def _contest(material: Material, claim: Ranking) -> str:
+    rival = material.name(claim.worse[0]) if len(claim.worse) == 1 else "all others"
+    return f"{material.name(claim.better)} over {rival}"
 
 
 def error_rates(material: Material) -> str:

@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from reports.readers import measurements
-from reports.readers.material import Material, Section
+from reports.readers.material import Material
 from reports.readers.measurements import Scaling
-from reports.writing.figures import BLUE, VERMILION, render
-from reports.writing.markdown import paragraphs, picture, table
+from reports.writing.figures import BLUE, VERMILION
+from reports.writing.markdown import table
+from reports.writing.section import Section, picture, section
+from reports.writing.wording import interval
 
 TITLE = "## Growth of the cost"
 EXPLANATION = (
@@ -44,21 +46,21 @@ def write(material: Material) -> Section:
         material.latest("timing", per_device=True), "exponents", measurements.scaling
     )
     if not found:
-        return Section(paragraphs(TITLE, EXPLANATION, NOT_MEASURED))
+        return section(TITLE, EXPLANATION, NOT_MEASURED)
     found.sort(key=lambda item: list(LABELS).index(item.varied))
     shown = picture(
         "scaling",
         "Time of the layer and of its textbook form in plain convolutions, one panel for each size",
         "Time of a forward and backward pass over that of the plain convolution of the same size.",
+        partial(draw, found),
     )
-    text = paragraphs(TITLE, EXPLANATION, _findings(found), shown, _table(material, found))
-    size = (9.5, 0.8 + 2.6 * math.ceil((len(found) + 1) / COLUMNS))
-    return Section(text, render("scaling", partial(draw, found), size))
+    return section(TITLE, EXPLANATION, _findings(found), shown, _table(material, found))
 
 
 def draw(found: Sequence[Scaling], figure: Figure) -> None:
     """One panel per size: time over the plain convolution's."""
     rows = math.ceil((len(found) + 1) / COLUMNS)
+    figure.set_size_inches(9.5, 0.8 + 2.6 * rows)
     grid = figure.subplots(rows, COLUMNS, sharey=True, squeeze=False)
     for axes in grid.flat[len(found) :]:
         axes.set_axis_off()
@@ -96,17 +98,10 @@ def _table(material: Material, found: Sequence[Scaling]) -> str:
             LABELS[item.varied],
             f"{item.sizes[0]} to {item.sizes[-1]}",
             ", ".join(dict.fromkeys(item.ways)),
-            *(_exponent(item, form) for form in ("layer", "textbook", "plain")),
+            *(interval(item.exponents[form]) for form in ("layer", "textbook", "plain")),
             material.cite(item.record),
         ]
         for item in found
     ]
-    header = [
-        "Varied", "Range", "Ways chosen", "p, layer", "p, textbook form", "p, plain", "Evidence",
-    ]  # fmt: skip
-    return table(header, "lrlrrrl", rows)
-
-
-def _exponent(item: Scaling, form: str) -> str:
-    value, low, high = item.exponents[form]
-    return f"{value:.2f} \\[{low:.2f}, {high:.2f}]"
+    header = "Varied | Range: | Ways chosen | p, layer: | p, textbook form: | p, plain: | Evidence"
+    return table(header, rows)

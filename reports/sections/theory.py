@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from reports.readers.material import FOOTNOTE, Material, Section, mark
+from reports.readers.material import FOOTNOTE, Material, mark
 from reports.sections.claim_table import LONGEST
-from reports.writing.markdown import clipped, paragraphs, plain, table
-from reports.writing.wording import NOTHING, small
+from reports.writing.markdown import clipped, plain, table
+from reports.writing.section import Section, section
+from reports.writing.wording import known, small
 from verification.claims.claim import Theorem
 
 INTRODUCTION = (
@@ -17,16 +18,14 @@ INTRODUCTION = (
 
 def write(material: Material) -> Section:
     """What equivariance means, and the table of theorems."""
-    return Section(
-        paragraphs(
-            INTRODUCTION,
-            "## Statements that must hold for every input",
-            "Each is judged by trying to break it: random signals, filters and scales, in float64, "
-            "with signals that are rescaled exactly and never interpolated. One error above the "
-            "bound refutes the statement; the bound is what rounding explains.",
-            _theorems(material),
-            FOOTNOTE,
-        )
+    return section(
+        INTRODUCTION,
+        "## Statements that must hold for every input",
+        "Each is judged by trying to break it: random signals, filters and scales, in float64, "
+        "with signals that are rescaled exactly and never interpolated. One error above the "
+        "bound refutes the statement; the bound is what rounding explains.",
+        _theorems(material),
+        FOOTNOTE,
     )
 
 
@@ -38,12 +37,12 @@ def _theorems(material: Material) -> str:
         rows.append(
             [
                 plain(clipped(claim.statement, LONGEST)) + mark(claim),
-                f"{measured['cases']:,}" if "cases" in measured else NOTHING,
-                small(measured["worst_error"]) if "worst_error" in measured else NOTHING,
+                known(measured.get("cases"), "{:,}".format),
+                known(measured.get("worst_error"), small),
                 small(measured.get("bound", claim.bound)),
                 material.judged(claim),
                 material.cite(claim),
             ]
         )
-    header = ["Statement", "Cases tried", "Worst error", "Bound", "Verdict", "Evidence"]
-    return table(header, "lrrrll", rows)
+    header = "Statement | Cases tried: | Worst error: | Bound: | Verdict | Evidence"
+    return table(header, rows)

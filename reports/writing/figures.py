@@ -51,10 +51,8 @@ _LOOK = {
 }
 
 
-def render(
-    name: str, draw: Callable[[Figure], None], size: tuple[float, float]
-) -> dict[str, bytes]:
-    """Draw a figure of a size in inches; return NAME.svg and NAME.png.
+def render(name: str, draw: Callable[[Figure], None]) -> dict[str, bytes]:
+    """Draw a figure, whose size in inches `draw` sets; return NAME.svg and NAME.png.
 
     Settings of the machine's own matplotlib configuration have no effect.
     """
@@ -65,7 +63,7 @@ def render(
         settings: Any = mpl.rcParams
         settings.update(_LOOK)
         layout = ConstrainedLayoutEngine()
-        figure = Figure(figsize=size, layout=layout)
+        figure = Figure(layout=layout)
         draw(figure)
         layout.execute(figure)
         figure.set_layout_engine("none")  # laid out once, for both files

@@ -10,7 +10,7 @@ FOLD_ABOVE = 24
 MOST_COLUMNS, LONGEST_CELL = 8, 120
 """What still reads at the width of a code host."""
 
-_ALIGNMENTS = {"l": ":--", "r": "--:", "c": ":-:"}
+SEPARATOR = " | "
 
 
 def plain(text: str) -> str:
@@ -27,21 +27,27 @@ def code(text: str) -> str:
     return f"`` {line} ``" if "`" in line else f"`{line}`"
 
 
-def table(header: Sequence[str], alignment: str, rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of cells that are Markdown already.
+def table(header: str | Sequence[str], rows: Sequence[Sequence[str]], *, fold: bool = False) -> str:
+    """Return a table of cells that are Markdown already; empty where it has no rows.
 
-    alignment: one of l, r, c for each column. Raises ValueError where the lengths differ, for more
-    than eight columns, and for a cell of more than 120 visible characters.
+    header: its cells, or one text in which " | " parts them. As in Markdown, a colon behind a name
+    makes the column flush right, one on either side centres it. fold: to be unfolded by a click
+    where there are many rows. Raises ValueError where the lengths differ, for more than eight
+    columns, and for a cell of more than 120 visible characters.
     """
-    if len(header) > MOST_COLUMNS:
-        raise ValueError(f"a table has at most {MOST_COLUMNS} columns, got {list(header)}")
-    for row in [alignment, *rows]:
-        if len(row) != len(header):
-            raise ValueError(f"{row!r} has {len(row)} cells, the header {header!r} {len(header)}")
+    names = header.split(SEPARATOR) if isinstance(header, str) else header
+    if len(names) > MOST_COLUMNS:
+        raise ValueError(f"a table has at most {MOST_COLUMNS} columns, got {list(names)}")
+    for row in rows:
+        if len(row) != len(names):
+            raise ValueError(f"{row!r} has {len(row)} cells, the header {names!r} {len(names)}")
         if long := [cell for cell in row if len(visible(cell)) > LONGEST_CELL]:
             raise ValueError(f"a cell has at most {LONGEST_CELL} characters, got {long[0]!r}")
-    lines = [_line(header), _line([_ALIGNMENTS[letter] for letter in alignment])]
-    return "\n".join([*lines, *map(_line, rows)])
+    if not rows:
+        return ""
+    lines = [_line([name.strip(":") for name in names]), _line([*map(_alignment, names)])]
+    text = "\n".join([*lines, *map(_line, rows)])
+    return folded(len(rows), text) if fold else text
 
 
 def visible(text: str) -> str:
@@ -72,14 +78,15 @@ def paragraphs(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def picture(name: str, description: str, caption: str) -> str:
-    """Show `figures/NAME.svg`, with a caption and a link to the same as PNG."""
-    return f"![{description}](figures/{name}.svg)\n\n*{caption}* ([PNG](figures/{name}.png))"
-
-
 def anchor(name: str) -> str:
     """Return the target of links to `#NAME`."""
     return f'<a id="{name}"></a>'
+
+
+def _alignment(name: str) -> str:
+    if name.startswith(":"):
+        return ":-:"
+    return "--:" if name.endswith(":") else ":--"
 
 
 def _line(cells: Sequence[str]) -> str:

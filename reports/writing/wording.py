@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from verification.claims.rules import BY_READING, INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED
-from verification.claims.rules.verdict import plural
+from verification.claims.rules import verdict as rules
 
-__all__ = [
-    "MARKS",
-    "NOTHING",
-    "STATUS_WORDS",
-    "configuration",
-    "duration",
-    "listing",
-    "mean_and_spread",
-    "percent",
-    "plural",
-    "share",
-    "signed",
-    "small",
-    "verdict_text",
-]
+plural = rules.plural
 
 MARKS = {SUPPORTED: "✓", REFUTED: "✗", INCONCLUSIVE: "?", BY_READING: "≡", NOT_RUN: "·"}
-STATUS_WORDS = {
-    SUPPORTED: "supported",
-    REFUTED: "refuted",
-    INCONCLUSIVE: "inconclusive",
-    BY_READING: "by reading",
-    NOT_RUN: "not run",
-}
 NOTHING = "–"
 
 
@@ -82,10 +61,20 @@ def signed(value: float, decimals: int = 2) -> str:
     return "±" + text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
-def mean_and_spread(mean: float, std: float | None, decimals: int = 2) -> str:
+def known(value: float | None, write: Callable[[float], str] = "{:.2f}".format) -> str:
+    """Return a number, or a dash where it is not known."""
+    return NOTHING if value is None else write(value)
+
+
+def interval(ends: Sequence[float], write: Callable[[float], str] = "{:.2f}".format) -> str:
+    """Return a value with its lower and upper end, as Markdown: 1.20 [1.10, 1.30]."""
+    middle, low, high = map(write, ends)
+    return f"{middle} \\[{low}, {high}]"
+
+
+def mean_and_spread(mean: float, std: float | None) -> str:
     """Return mean ± standard deviation, or the mean alone where no spread is known."""
-    text = f"{mean:.{decimals}f}"
-    return text if std is None else f"{text} ± {std:.{decimals}f}"
+    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
 
 
 def duration(seconds: float) -> str:

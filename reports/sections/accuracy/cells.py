@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 from reports.drawings import results as plots
-from reports.readers.material import FOOTNOTE, Material, Section, mark
-from reports.writing.figures import render
-from reports.writing.markdown import code, paragraphs, picture, plain, table
-from reports.writing.wording import NOTHING, mean_and_spread, plural, signed
+from reports.readers.material import FOOTNOTE, Material, mark
+from reports.writing.markdown import code, paragraphs, plain, table
+from reports.writing.section import Section, picture, section
+from reports.writing.wording import NOTHING, interval, mean_and_spread, plural, signed
 from verification.claims.claim import Cell
 
-HEADER = ["Method", "Published", "Earlier re-run ‡", "Ours", "Difference", "Verdict", "Evidence"]
+HEADER = "Method | Published: | Earlier re-run ‡: | Ours: | Difference: | Verdict | Evidence"
 MNIST_EXPLANATION = (
     "Test error in %, mean ± standard deviation, with the number of runs in brackets. The sign + "
     "marks training with extra scaling augmentation; SESN then uses its configurations ending in "
@@ -40,11 +40,11 @@ def write(material: Material) -> Section:
     ]
     measured = [cell for cell in cells if "mean" in material.verdict(cell).measured]
     stl10 = sorted(material.select(Cell, "cell.stl10"), key=_is_quoted)
-    text = paragraphs(
+    return section(
         "## MNIST-scale",
         MNIST_EXPLANATION,
         _state(cells, measured),
-        _picture() if measured else "",
+        _picture(material, cells) if measured else "",
         *tables,
         "## STL-10",
         STL10_DEFECTS,
@@ -52,10 +52,6 @@ def write(material: Material) -> Section:
         _notes(stl10),
         FOOTNOTE,
     )
-    if not measured:
-        return Section(text)
-    drawing = partial(plots.cells, cells, material.verdicts)
-    return Section(text, render("cells", drawing, plots.CELLS_SIZE))
 
 
 def _heading(column: str, cells: list[Cell]) -> str:
@@ -71,12 +67,13 @@ def _state(cells: list[Cell], measured: list[Cell]) -> str:
     return f"Measured under the published recipe: {len(measured)} of {plural(len(cells), 'cell')}."
 
 
-def _picture() -> str:
+def _picture(material: Material, cells: list[Cell]) -> Section:
     return picture(
         "cells",
         "Published, earlier and own test errors of every method in the four columns of the "
         "MNIST-scale table",
         "Test error in %. Bars: one standard deviation over runs.",
+        partial(plots.cells, cells, material.verdicts),
     )
 
 
@@ -95,7 +92,7 @@ def _table(material: Material, cells: list[Cell]) -> str:
                 material.cite(cell),
             ]
         )
-    return table(HEADER, "lrrrrll", rows)
+    return table(HEADER, rows)
 
 
 def _rerun(cell: Cell) -> str:
@@ -117,10 +114,9 @@ def _runs(runs: float | None) -> str:
 def _difference(measured: Mapping[str, Any]) -> str:
     if "difference" not in measured:
         return NOTHING
-    text = signed(measured["difference"])
     if "low" not in measured:
-        return text
-    return f"{text} \\[{signed(measured['low'])}, {signed(measured['high'])}]"
+        return signed(measured["difference"])
+    return interval([measured[name] for name in ("difference", "low", "high")], signed)
 
 
 def _notes(cells: list[Cell]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from reports.readers.material import FOOTNOTE, Material, Section, claim_link
+from reports.readers.material import FOOTNOTE, Material, claim_link
 from reports.sections.claim_table import claim_table
-from reports.writing.markdown import paragraphs, plain, table
+from reports.writing.markdown import paragraphs, table
+from reports.writing.section import Section, section
 from reports.writing.wording import MARKS, plural, signed
 from verification.claims.claim import Ranking
 from verification.claims.rules import NOT_RUN, STATUSES
@@ -23,43 +24,33 @@ def write(material: Material) -> Section:
     """Matrix of single comparisons, and a table of the claims to be best of all."""
     single = [c for c in material.select(Ranking, "ranking.mnist") if len(c.worse) == 1]
     others = [c for c in material.select(Ranking, "ranking.mnist", "ranking.stl") if c.worse[1:]]
-    run = [claim for claim in single if material.verdict(claim).status != NOT_RUN]
-    if run:
+    if material.statuses(single)[NOT_RUN] < len(single):
         legend = ", ".join(f"{MARKS[status]} {status}" for status in STATUSES)
-        names = list(dict.fromkeys(material.method_names.get(c.better, c.better) for c in single))
-        matrices = [
-            _matrix(
-                material,
-                [c for c in single if material.method_names.get(c.better, c.better) == name],
-            )
-            for name in names
-        ]
+        groups: dict[str, list[Ranking]] = {}
+        for claim in single:
+            groups.setdefault(material.name(claim.better), []).append(claim)
+        matrices = [_matrix(material, group) for group in groups.values()]
         matrix = paragraphs(*matrices, f"Marks: {legend}.")
     else:
         matrix = (
             f"**Not run.** {plural(len(single), 'claim')} of the kind “SESN beats this method in "
             "this column” await trainings of both models on the same data."
         )
-    return Section(paragraphs(TITLE, EXPLANATION, matrix, claim_table(material, others), FOOTNOTE))
+    return section(TITLE, EXPLANATION, matrix, claim_table(material, others), FOOTNOTE)
 
 
 def _matrix(material: Material, claims: list[Ranking]) -> str:
-    names = material.method_names
-    by_place = {
-        (names.get(c.worse[0], c.worse[0]), names.get(c.better, c.better), c.column): c
-        for c in claims
-    }
+    by_place = {(material.name(c.worse[0]), material.name(c.better), c.column): c for c in claims}
     rivals = list(dict.fromkeys(place[0] for place in by_place))
-    columns = sorted({place[1:] for place in by_place}, key=lambda place: (place[0], place[1]))
+    columns = sorted({place[1:] for place in by_place})
     rows = []
     for rival in rivals:
         cells = [
             _cell(material, by_place[rival, *column]) if (rival, *column) in by_place else ""
             for column in columns
         ]
-        rows.append([plain(rival), *cells])
-    header = ["against", *(f"{plain(better)}, {column}" for better, column in columns)]
-    return table(header, "l" + "c" * len(columns), rows)
+        rows.append([rival, *cells])
+    return table(["against", *(f":{better}, {column}:" for better, column in columns)], rows)
 
 
 def _cell(material: Material, claim: Ranking) -> str:

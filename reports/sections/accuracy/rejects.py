@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from reports.readers.material import Material, Section
-from reports.writing.markdown import clipped, code, folded, paragraphs, plain, table
+from reports.readers.material import Material
+from reports.writing.markdown import clipped, code, paragraphs, plain, table
+from reports.writing.section import Section, section
 from reports.writing.wording import NOTHING, plural
 from verification.claims.validity import Checked, check
 
@@ -24,14 +25,12 @@ def write(material: Material) -> Section:
     found = check(finished)
     number, all_of_them = len(found.rejected), plural(len(finished), "finished training")
     some = f"{number} of {all_of_them} {'is' if number == 1 else 'are'} rejected."
-    return Section(
-        paragraphs(
-            TITLE,
-            EXPLANATION,
-            some if number else f"None of {all_of_them} is rejected.",
-            _rejected(material, found),
-            _missing(found),
-        )
+    return section(
+        TITLE,
+        EXPLANATION,
+        some if number else f"None of {all_of_them} is rejected.",
+        _rejected(material, found),
+        _missing(found),
     )
 
 
@@ -49,10 +48,8 @@ def _rejected(material: Material, found: Checked) -> str:
         ]
         for record, reasons in found.rejected
     ]
-    header = [
-        "Model", "Data", "Extra scaling", "Realisation", "Seed", "Protocol", "Why", "Evidence",
-    ]  # fmt: skip
-    return folded(len(rows), table(header, "llcrrlll", rows)) if rows else ""
+    header = "Model | Data | :Extra scaling: | Realisation: | Seed: | Protocol | Why | Evidence"
+    return table(header, rows, fold=True)
 
 
 def _missing(found: Checked) -> str:
@@ -66,8 +63,6 @@ def _missing(found: Checked) -> str:
         ]
         for cell, lacking in found.missing.items()
     ]
-    if not rows:
-        return ""
-    header = ["Model", "Data", "Extra scaling", "Protocol", "Missing (realisation/seed)"]
-    content = table(header, "llcll", rows)
-    return paragraphs("Begun, but without all realisations:", folded(len(rows), content))
+    header = "Model | Data | :Extra scaling: | Protocol | Missing (realisation/seed)"
+    title = "Begun, but without all realisations:" if rows else ""
+    return paragraphs(title, table(header, rows, fold=True))

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from functools import partial
 
 from reports.drawings import results as plots
-from reports.readers.material import Material, Section
+from reports.readers.material import Material
 from reports.readers.trainings import ScaleCurves, by_scale, runs_by_group
-from reports.writing.figures import render
-from reports.writing.markdown import code, folded, paragraphs, picture, plain, table
-from reports.writing.wording import NOTHING, mean_and_spread, plural
+from reports.writing.markdown import code, paragraphs, plain, table
+from reports.writing.section import Section, picture, section
+from reports.writing.wording import NOTHING, known, mean_and_spread, plural
 from verification.claims.records import Record
 
 EXPLANATION = (
@@ -30,18 +30,18 @@ def write(material: Material) -> Section:
     )
     title = "## Trainings that were run"
     if not records:
-        return Section(paragraphs(title, "None."))
-    head = paragraphs(
+        return section(title, "None.")
+    head = section(
         title,
         _protocols(records),
         _means(material),
         _hours(material),
-        folded(len(records), _list(material, records)),
+        _list(material, records),
     )
     panels = [panel for panel in by_scale(material) if panel.protocol != "smoke"]
     if not panels:
-        return Section(head)
-    text = paragraphs(
+        return head
+    return section(
         head,
         "## Errors by object scale",
         EXPLANATION,
@@ -50,11 +50,10 @@ def write(material: Material) -> Section:
             "Test error against the true object scale, one panel for each data set, column of the "
             "paper's table and protocol",
             "Test error against object scale (size as placed over size in the source).",
+            partial(plots.by_scale, panels, material.method_names),
         ),
         *(_table(material, panel) for panel in panels),
     )
-    drawing = partial(plots.by_scale, panels, material.method_names)
-    return Section(text, render("by_scale", drawing, plots.by_scale_size(panels)))
 
 
 def _means(material: Material) -> str:
@@ -71,10 +70,8 @@ def _means(material: Material) -> str:
             cited = material.cite(*(run.record for run in mine))
             mean = mean_and_spread(statistics.mean(errors), spread)
             rows.append([code(model), data, column, protocol, str(len(mine)), mean, ends, cited])
-    header = [
-        "Model", "Data", "Column", "Protocol", "Runs", "Test error, %", "From … to, %", "Evidence",
-    ]  # fmt: skip
-    return table(header, "llllrrrl", rows) if rows else ""
+    header = "Model | Data | Column | Protocol | Runs: | Test error, %: | From … to, %: | Evidence"
+    return table(header, rows)
 
 
 def _hours(material: Material) -> str:
@@ -85,7 +82,7 @@ def _hours(material: Material) -> str:
         seconds = sum(s.get("seconds", 0.0) for s in record.numbers.get("sessions", []))
         on_gpu = record.provenance.device != "cpu"
         cores = 1 if on_gpu else record.provenance.threads
-        method = material.method_names.get(record.subject, record.subject)
+        method = material.name(record.subject)
         runs[method] += 1
         for name in (method, "**All**"):
             spent[name][record.protocol, on_gpu] += seconds * cores / 3600
@@ -93,14 +90,13 @@ def _hours(material: Material) -> str:
     places = [(p, g) for p in ("paper", "short", "smoke") for g in (False, True)]
     shown = [place for place in places if spent["**All**"].get(place)]
     rows = [
-        [plain(name) if name in material.method_names.values() else name, str(runs[name])]
-        + [f"{spent[name][place]:.2f}" if place in spent[name] else NOTHING for place in shown]
+        [name, str(runs[name]), *(known(spent[name].get(place)) for place in shown)]
         for name in [*(n for n in spent if n != "**All**"), "**All**"]
     ]
-    header = ["Method", "Runs", *(f"{p}, {'process' if g else 'core'}-hours" for p, g in shown)]
+    hours = [f"{p}, {'process' if g else 'core'}-hours:" for p, g in shown]
     return paragraphs(
         "**Time spent on them**: core-hours on CPUs, and hours of processes that shared an H100.",
-        table(header, "l" + "r" * (len(header) - 1), rows),
+        table(["Method", "Runs:", *hours], rows),
     )
 
 
@@ -135,11 +131,11 @@ def _list(material: Material, records: list[Record]) -> str:
                 material.cite(record),
             ]
         )
-    header = [
-        "Model", "Data (+ extra scaling)", "Realisation/seed", "Protocol", "Epochs",
-        "Test error, %", "Counted for", "Evidence",
-    ]  # fmt: skip
-    return table(header, "lllrrrll", rows)
+    header = (
+        "Model | Data (+ extra scaling) | Realisation/seed | Protocol: | Epochs: | Test error, %: "
+        "| Counted for | Evidence"
+    )
+    return table(header, rows, fold=True)
 
 
 def _seeds(record: Record) -> tuple[int, int]:
@@ -151,24 +147,15 @@ def _table(material: Material, panel: ScaleCurves) -> str:
     ends = sorted({(item.start, item.stop) for curve in panel.curves for item in curve.bins})
     rows = []
     for curve in panel.curves:
-        known = {(item.start, item.stop): item for item in curve.bins}
-        cells = [
-            f"{100 * known[place].errors / known[place].images:.1f}" if place in known else NOTHING
-            for place in ends
-        ]
+        errors = {(b.start, b.stop): 100 * b.errors / b.images for b in curve.bins}
+        cells = [known(errors.get(place), "{:.1f}".format) for place in ends]
         rows.append([f"{code(curve.model)}, {plural(curve.runs, 'run')}", *cells])
-    header = ["Errors, %", *(f"{start:.1f} to {stop:.1f}" for start, stop in ends)]
+    sources = [
+        material.cite(*(record for record in panel.records if record.subject == name))
+        for name in dict.fromkeys(record.subject for record in panel.records)
+    ]
     return paragraphs(
         f"### By scale: {panel.title}",
-        table(header, "l" + "r" * len(ends), rows),
-        f"Evidence: {_sources(material, panel)}",
+        table(["Errors, %", *(f"{start:.1f} to {stop:.1f}:" for start, stop in ends)], rows),
+        f"Evidence: {', '.join(sources)}",
     )
-
-
-def _sources(material: Material, panel: ScaleCurves) -> str:
-    groups = dict.fromkeys(record.subject for record in panel.records)
-    cited = [
-        material.cite(*[record for record in panel.records if record.subject == name])
-        for name in groups
-    ]
-    return ", ".join(cited)

@@ -7,13 +7,13 @@ from functools import partial
 
 from reports.drawings import budget as budget_plot
 from reports.readers.budgets import Budget, budgets
-from reports.readers.material import Material, Section
+from reports.readers.material import Material
 from reports.sections.budget import layers as budget_layer
 from reports.sections.budget import supports as budget_supports
 from reports.sections.budget.findings import findings
-from reports.writing.figures import render
-from reports.writing.markdown import bullets, code, folded, paragraphs, picture, plain, table
-from reports.writing.wording import NOTHING, listing, share
+from reports.writing.markdown import bullets, code, paragraphs, plain, table
+from reports.writing.section import Section, picture, section
+from reports.writing.wording import NOTHING, known, listing, share
 
 TITLE_OF_FIGURE = "What the filters alone lose at each pair of scales (σ in pixels)"
 EXPLANATION = (
@@ -36,38 +36,24 @@ def write(material: Material) -> Section:
     title = "## Error budget of the published configurations"
     found = budgets(material)
     if not found:
-        return Section(paragraphs(title, EXPLANATION, NOT_MEASURED))
+        return section(title, EXPLANATION, NOT_MEASURED)
     published = [item for item in found if item.published]
-    layers, supports = budget_layer.write(published), budget_supports.write(published)
-    text = paragraphs(
+    shown = findings(published)
+    return section(
         title,
         EXPLANATION,
-        *_findings(published),
-        _figure_text(published),
+        "**Findings.**" if shown else "",
+        bullets(shown),
+        _picture(published),
         _table(material, found),
         _comparison(found),
         _signals(found),
-        layers.text,
-        supports.text,
-    )
-    return Section(text, {**_figure(published), **layers.figures, **supports.figures})
-
-
-def _findings(published: Sequence[Budget]) -> list[str]:
-    found = findings(published)
-    return ["**Findings.**", bullets(found)] if found else []
-
-
-def _figure(published: Sequence[Budget]) -> dict[str, bytes]:
-    if not published:
-        return {}
-    groups = budget_plot.of_filters(published)
-    return render(
-        "budget", partial(budget_plot.draw, groups, TITLE_OF_FIGURE), budget_plot.size(groups)
+        budget_layer.write(published),
+        budget_supports.write(published),
     )
 
 
-def _figure_text(published: Sequence[Budget]) -> str:
+def _picture(published: Sequence[Budget]) -> str | Section:
     if not published:
         return "No published configuration was measured."
     return picture(
@@ -77,6 +63,7 @@ def _figure_text(published: Sequence[Budget]) -> str:
         "Equivariance error between neighbouring scales (σ in pixels), its two parts, the rank "
         "loss in them where there is any, and the bound. Thin line: range of the total over "
         "seeds. Open triangle: smaller than shown.",
+        partial(budget_plot.draw, budget_plot.of_filters(published), TITLE_OF_FIGURE),
     )
 
 
@@ -86,21 +73,16 @@ def _table(material: Material, found: Sequence[Budget]) -> str:
         for number, pair in enumerate(item.pairs):
             first = [code(item.name), material.cite(item.record)] if number == 0 else ["", ""]
             parts = (pair.total, pair.sampling, pair.truncation, pair.bound)
-            errors.append([first[0], pair.name, *map(_share, parts), pair.limited_by, first[1]])
+            errors.append([first[0], pair.name, *map(share, parts), pair.limited_by, first[1]])
             sides = [_between(pair.supports), _between(pair.ranks)]
-            grids.append([first[0], pair.name, *sides, _share(pair.rank), _share(pair.cut_off)])
-    header = [
-        "Configuration", "Scales, px", "Error, %", "Sampling, %", "Truncation, %", "Bound, %",
-        "Limited by", "Evidence",
-    ]  # fmt: skip
-    names = ["Configuration", "Scales, px", "Grid side, px", "Rank", "Rank loss, %", "Cut off, %"]
-    return paragraphs(
-        table(header, "llrrrrll", errors), folded(len(grids), table(names, "llllrr", grids))
+            losses = [known(pair.rank, share), known(pair.cut_off, share)]
+            grids.append([first[0], pair.name, *sides, *losses])
+    header = (
+        "Configuration | Scales, px | Error, %: | Sampling, %: | Truncation, %: | Bound, %: "
+        "| Limited by | Evidence"
     )
-
-
-def _share(value: float | None) -> str:
-    return NOTHING if value is None else share(value)
+    names = "Configuration | Scales, px | Grid side, px | Rank | Rank loss, %: | Cut off, %:"
+    return paragraphs(table(header, errors), table(names, grids, fold=True))
 
 
 def _between(ends: tuple[int, int] | None) -> str:

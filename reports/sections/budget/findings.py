@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
+
+from scipy import stats
 
 from reports.readers.budgets import Budget, Choice, Pair
 from reports.writing.markdown import code
@@ -127,15 +128,7 @@ def _difference(pair: Pair) -> float:
 
 def _rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
     """Spearman's."""
-    return statistics.correlation(_mean_ranks(a), _mean_ranks(b))
-
-
-def _mean_ranks(values: Sequence[float]) -> list[float]:
-    """Equal values share the mean of their ranks."""
-    return [
-        sum(other < value for other in values) + sum(other == value for other in values) / 2
-        for value in values
-    ]
+    return float(stats.spearmanr(a, b).statistic)
 
 
 def _cut(entry: CutPair) -> str:
@@ -150,9 +143,8 @@ def _cut(entry: CutPair) -> str:
 def _reached(published: Sequence[Budget]) -> str:
     """Say for each wanted error which configurations need what."""
     measured = [(item, item.supports) for item in published if item.supports is not None]
-    wanted = sorted({key for _, found in measured for key in found.recommended}, reverse=True)
     texts = []
-    for error in wanted:
+    for error in wanted_errors(published):
         already = [code(i.name) for i, _ in measured if i.worst.total <= error]
         larger, hopeless = [], []
         for item, supports in measured:
@@ -167,6 +159,12 @@ def _reached(published: Sequence[Budget]) -> str:
         parts = [f"{len(who)} {how} ({listing(who)})" for how, who in groups.items() if who]
         texts.append(f"at most {wanted_error(error)} in {listing(parts)}")
     return f"The error of the worst pair is {'; '.join(texts)}." if texts else ""
+
+
+def wanted_errors(published: Sequence[Budget]) -> list[float]:
+    """All errors for which supports were sought, the largest first."""
+    tried = [item.supports.recommended for item in published if item.supports]
+    return sorted({error for found in tried for error in found}, reverse=True)
 
 
 def wanted_error(error: float) -> str:

@@ -7,9 +7,8 @@ from functools import partial
 
 from reports.drawings import budget as budget_plot
 from reports.readers.budgets import Budget, Layer, LayerPair
-from reports.readers.material import Section
-from reports.writing.figures import render
-from reports.writing.markdown import bullets, code, paragraphs, picture, table
+from reports.writing.markdown import bullets, code, table
+from reports.writing.section import Section, picture, section
 from reports.writing.wording import NOTHING, percent, plural, share
 
 TITLE_OF_FIGURE = (
@@ -30,8 +29,7 @@ def write(published: Sequence[Budget]) -> Section:
     layers = [(item.name, item.layer) for item in published if item.layer is not None]
     if not layers:
         return Section("")
-    groups = budget_plot.of_layers(layers)
-    text = paragraphs(
+    return section(
         "### In the network",
         EXPLANATION,
         bullets(findings(layers)),
@@ -41,13 +39,10 @@ def write(published: Sequence[Budget]) -> Section:
             "sampling, truncation, image border, end of the scale axis and rounding",
             "Equivariance error of a layer on an image of its network's size, and its parts. "
             "Rounding in float32 is far below what is shown. Open triangle: smaller than shown.",
+            partial(budget_plot.draw, budget_plot.of_layers(layers), TITLE_OF_FIGURE),
         ),
         _table(layers),
     )
-    figures = render(
-        "budget_layer", partial(budget_plot.draw, groups, TITLE_OF_FIGURE), budget_plot.size(groups)
-    )
-    return Section(text, figures)
 
 
 def findings(layers: Sequence[tuple[str, Layer]]) -> list[str]:
@@ -110,8 +105,8 @@ def _table(layers: Sequence[tuple[str, Layer]]) -> str:
                     pair.limited_by.replace("_", " "),
                 ]
             )
-    header = [
-        "Configuration", "Scales, px", "Error, %", "Sampling, %", "Truncation, %", "Border, %",
-        "Scale axis, %", "Limited by",
-    ]  # fmt: skip
-    return table(header, "llrrrrrl", rows)
+    header = (
+        "Configuration | Scales, px | Error, %: | Sampling, %: | Truncation, %: | Border, %: "
+        "| Scale axis, %: | Limited by"
+    )
+    return table(header, rows)

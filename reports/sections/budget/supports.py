@@ -7,11 +7,10 @@ from functools import partial
 
 from reports.drawings import supports as budget_supports_plot
 from reports.readers.budgets import Budget, Choice, Supports
-from reports.readers.material import Section
-from reports.sections.budget.findings import support_and_cost, wanted_error
-from reports.writing.figures import render
-from reports.writing.markdown import code, paragraphs, picture, table
-from reports.writing.wording import NOTHING, share
+from reports.sections.budget.findings import support_and_cost, wanted_error, wanted_errors
+from reports.writing.markdown import code, table
+from reports.writing.section import Section, picture, section
+from reports.writing.wording import NOTHING, known, share
 
 EXPLANATION = (
     "With σ and everything else as published, every odd support V at the largest scale was tried. "
@@ -33,7 +32,7 @@ def write(published: Sequence[Budget]) -> Section:
     ]
     if not panels:
         return Section("")
-    text = paragraphs(
+    return section(
         "### The support that an error needs",
         EXPLANATION,
         picture(
@@ -43,18 +42,14 @@ def write(published: Sequence[Budget]) -> Section:
             "Error of the worst pair of scales for every odd support. It falls in steps and not "
             "always: supports are rounded to odd numbers, so that neighbouring scales are cut at "
             "multiples of σ that differ by chance.",
+            partial(budget_supports_plot.draw, panels),
         ),
         _table([item for item in published if item.supports is not None]),
     )
-    draw = partial(budget_supports_plot.draw, panels)
-    return Section(text, render("budget_supports", draw, budget_supports_plot.size(panels)))
 
 
 def _table(measured: Sequence[Budget]) -> str:
-    wanted = sorted(
-        {error for item in measured if item.supports for error in item.supports.recommended},
-        reverse=True,
-    )
+    wanted = wanted_errors(measured)
     rows = []
     for item in measured:
         supports = item.supports
@@ -63,15 +58,14 @@ def _table(measured: Sequence[Budget]) -> str:
             [
                 code(item.name),
                 str(item.kernel_size or NOTHING),
-                f"{item.taps:,}" if item.taps else NOTHING,
+                known(item.taps, "{:,}".format),
                 share(item.worst.total),
                 share(supports.unlimited),
                 *(_needed(item, supports, error) for error in wanted),
             ]
         )
-    header = ["Configuration", "V", "Taps", "Error, %", "Sampling alone, %"]
-    header += [f"At most {wanted_error(error)}" for error in wanted]
-    return table(header, "lrrrr" + "l" * len(wanted), rows)
+    header = ["Configuration", "V:", "Taps:", "Error, %:", "Sampling alone, %:"]
+    return table([*header, *(f"At most {wanted_error(error)}" for error in wanted)], rows)
 
 
 def _needed(item: Budget, supports: Supports, error: float) -> str:

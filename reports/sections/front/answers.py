@@ -6,25 +6,23 @@ from collections import Counter
 from collections.abc import Sequence
 
 from reports.readers.budgets import budgets
-from reports.readers.material import Material
+from reports.readers.material import OPEN, Material
 from reports.sections.budget.findings import place
 from reports.writing.markdown import code
 from reports.writing.wording import listing, percent, plural, small
 from verification.claims.claim import Cell, Count, Ranking, Theorem
 from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED
 
-_OPEN = (NOT_RUN, INCONCLUSIVE)
-
 
 def on_theory(material: Material) -> str:
     """Answer the first doubt in words."""
     claims = material.select(Theorem)
-    found = Counter(material.statuses(claims))
+    found = material.statuses(claims)
     if found[NOT_RUN] == len(claims):
         return "Nothing measured yet."
     cases = sum(material.verdict(claim).measured.get("cases", 0) for claim in claims)
     if found[REFUTED]:
-        wrong = [code(c.id) for c in claims if material.verdict(c).status == REFUTED]
+        wrong = [code(c.id) for c in material.with_status(claims, REFUTED)]
         answer = f"Not as stated. {found[REFUTED]} of {len(claims)} statements refuted: "
         answer += f"{listing(wrong)}."
     else:
@@ -35,9 +33,8 @@ def on_theory(material: Material) -> str:
             f"rescaled exactly, without interpolation: {found[SUPPORTED]} held, none was refuted"
             f"{_worst(material, claims)}."
         )
-    if left := found[NOT_RUN] + found[INCONCLUSIVE]:
-        open_ids = [code(c.id) for c in claims if material.verdict(c).status in _OPEN]
-        answer += f" Open: {left} ({listing(open_ids)})."
+    if left := material.with_status(claims, *OPEN):
+        answer += f" Open: {len(left)} ({listing([code(claim.id) for claim in left])})."
     return answer
 
 
@@ -68,7 +65,7 @@ def on_filters(material: Material) -> str:
 def on_experiments(material: Material) -> str:
     """Answer the second doubt in words."""
     cells = material.select(Cell, "cell.mnist", "cell.stl10")
-    found = Counter(material.statuses(cells))
+    found = material.statuses(cells)
     judged = len(cells) - found[NOT_RUN]
     trainings = Counter(r.protocol for r in material.of_kind("training"))
     if judged:
@@ -102,8 +99,7 @@ def _refuted(material: Material, cells: Sequence[Cell]) -> str:
     parts = [
         f"{cell.method} in column {cell.column} ({material.verdict(cell).measured['mean']:.2f} "
         f"instead of {cell.value:.2f})"
-        for cell in cells
-        if material.verdict(cell).status == REFUTED
+        for cell in material.with_status(cells, REFUTED)
     ]
     return f"; refuted: {listing(parts)}" if parts else ""
 
@@ -123,7 +119,7 @@ def _worst(material: Material, claims: Sequence[Theorem]) -> str:
 
 def _rankings(material: Material) -> str:
     claims = material.select(Ranking, "ranking.mnist", "ranking.stl10")
-    found = Counter(material.statuses(claims))
+    found = material.statuses(claims)
     if found[NOT_RUN] == len(claims):
         return f"None of {plural(len(claims), 'published ranking')} was tested."
     return (
@@ -136,16 +132,14 @@ def _rankings(material: Material) -> str:
 def _exact(material: Material) -> str:
     """Say how many parameter counts and of claims on the data are reproduced."""
     parts = []
-    for noun, prefixes in (
-        ("parameter count", ("count.mnist", "count.stl10")),
-        ("statement on the data", ("count.data",)),
+    for noun, nouns, prefixes in (
+        ("parameter count", "parameter counts", ("count.mnist", "count.stl10")),
+        ("statement on the data", "statements on the data", ("count.data",)),
     ):
         claims = material.select(Count, *prefixes)
-        found = Counter(material.statuses(claims))
+        found = material.statuses(claims)
         run = len(claims) - found[NOT_RUN]
         if run:
             left = f" ({found[NOT_RUN]} not run)" if found[NOT_RUN] else ""
-            many = noun.replace("statement", "statements") if run > 1 else noun
-            many = f"{many}s" if run > 1 and "statement" not in many else many
-            parts.append(f"{found[SUPPORTED]} of {run} {many}{left}")
+            parts.append(f"{found[SUPPORTED]} of {run} {nouns if run > 1 else noun}{left}")
     return f"Exactly reproduced: {' and '.join(parts)}." if parts else ""

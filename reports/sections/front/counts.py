@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from reports.readers.material import Material, claim_link
+from reports.readers.material import OPEN, Material, claim_link
 from reports.readers.remaining import remaining
 from reports.writing.markdown import bullets, paragraphs, plain, table
 from reports.writing.wording import MARKS, NOTHING, plural, verdict_text
 from verification.claims.claim import Trend
-from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, STATUSES
+from verification.claims.rules import NOT_RUN, REFUTED, STATUSES
 
 ORIGINS = {
     "paper": "Published in the paper",
@@ -31,7 +29,7 @@ def refuted(material: Material) -> str:
     parts = []
     for title, origins in REFUTED_LISTS:
         claims = [c for c in material.claims if c.origin in origins]
-        wrong = [c for c in claims if material.verdict(c).status == REFUTED]
+        wrong = material.with_status(claims, REFUTED)
         if wrong:
             items = [f"Refuted: “{plain(c.statement)}” ({claim_link(c, 'why')})" for c in wrong]
             parts += [f"**{title}** ({len(wrong)} of {len(claims)}):", bullets(items)]
@@ -48,7 +46,7 @@ def _contradicted(material: Material) -> str:
     items = []
     for claim in trends.values():
         readings = [trends[name] for name in claim.readings if trends[name].published]
-        failed = [r for r in readings if material.verdict(r).status == REFUTED]
+        failed = material.with_status(readings, REFUTED)
         if failed and material.verdict(claim).status != REFUTED:
             items.append(
                 f"{plain(claim.statement)} † It fails on {len(failed)} of {len(readings)} "
@@ -56,31 +54,27 @@ def _contradicted(material: Material) -> str:
                 f"({claim_link(claim, material.verdict(claim).status)}: the paper does not say "
                 "which network and scales its curve is of)."
             )
-    if not items:
-        return ""
-    return paragraphs("Undecided, but contradicted by what we measured:", bullets(items))
+    title = "Undecided, but contradicted by what we measured:" if items else ""
+    return paragraphs(title, bullets(items))
 
 
 def scoreboard(material: Material) -> str:
     """All claims by origin and verdict."""
     rows = []
-    for origin, title in ORIGINS.items():
-        claims = [claim for claim in material.claims if claim.origin == origin]
-        found = Counter(material.statuses(claims))
-        numbers = [str(found[status]) if found[status] else NOTHING for status in STATUSES]
+    for title, origins in [*((t, (o,)) for o, t in ORIGINS.items()), ("**All**", (*ORIGINS,))]:
+        claims = [claim for claim in material.claims if claim.origin in origins]
+        found = material.statuses(claims)
+        numbers = [str(found[status] or NOTHING) for status in STATUSES]
         rows.append([title, *numbers, str(len(claims))])
-    found = Counter(material.statuses(material.claims))
-    total = [str(found[status]) if found[status] else NOTHING for status in STATUSES]
-    rows.append(["**All**", *total, str(len(material.claims))])
-    header = ["Claims", *(f"{MARKS[status]} {status}" for status in STATUSES), "All"]
-    trained = [c for c in material.claims if c.protocol in ("short", "paper")]
-    waiting = sum(material.verdict(c).status == NOT_RUN for c in trained)
+    header = ["Claims", *(f"{MARKS[status]} {status}:" for status in STATUSES), "All:"]
+    waiting = material.with_status(material.claims, NOT_RUN)
+    trained = sum(claim.protocol in ("short", "paper") for claim in waiting)
     text = (
-        f"{waiting} of the {found[NOT_RUN]} claims that were not run need trainings under `short` "
+        f"{trained} of the {len(waiting)} claims that were not run need trainings under `short` "
         f"or `paper`. ({verdict_text('by reading')}: read in the released code, at the file and "
         "line given.)"
     )
-    return paragraphs(table(header, "l" + "r" * (len(header) - 1), rows), text)
+    return paragraphs(table(header, rows), text)
 
 
 def limits(material: Material) -> list[str]:
@@ -121,17 +115,10 @@ def rest(material: Material) -> str:
     unknown = (
         f", not counting {plural(left.untimed, 'run')} without a timing" if left.untimed else ""
     )
-    waiting = [
-        claim
-        for claim in material.claims
-        if material.verdict(claim).status in (NOT_RUN, INCONCLUSIVE)
-        and claim.protocol in ("check", "timing")
-        and claim.origin != "later"
-    ]
-    later = sum(
-        claim.origin == "later" and material.verdict(claim).status == NOT_RUN
-        for claim in material.claims
-    )
+    own = [c for c in material.claims if c.protocol in ("check", "timing") and c.origin != "later"]
+    waiting = material.with_status(own, *OPEN)
+    not_run = material.with_status(material.claims, NOT_RUN)
+    later = sum(claim.origin == "later" for claim in not_run)
     return bullets(
         [
             f"**The MNIST-scale table**: {plural(left.runs, 'training')} of 60 epochs are "

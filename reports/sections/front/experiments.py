@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
 from reports.drawings import accuracy as drawing
 from reports.readers.material import Material
-from reports.writing.figures import render
 from reports.writing.markdown import code, paragraphs, plain, table
+from reports.writing.section import Section, picture
 from reports.writing.wording import NOTHING, signed
 from verification.claims.claim import Cell, Ranking
 from verification.claims.rules import Verdict, verdict_on
+
+CELLS = (
+    "Method, column | Published, %: | Ours, %: | Realisations: | Difference: | 95 % interval: "
+    "| Verdict | Evidence"
+)
+AGAINST_CNN = (
+    "SESN − CNN, column | Training | Pairs: | Difference, points: | 95 % interval: | Published: "
+    "| Verdict | Evidence"
+)
 
 
 def cells(material: Material) -> str:
@@ -21,11 +31,6 @@ def cells(material: Material) -> str:
         measured = material.verdict(cell).measured
         if "mean" not in measured:
             continue
-        interval = (
-            f"{signed(measured['low'])} to {signed(measured['high'])}"
-            if "low" in measured
-            else "one run: none"
-        )
         rows.append(
             [
                 f"{plain(cell.method)}, {cell.column}",
@@ -33,16 +38,12 @@ def cells(material: Material) -> str:
                 f"{measured['mean']:.2f}",
                 f"{measured['units']:.0f} of {cell.runs or 1}",
                 signed(measured["difference"]),
-                interval,
+                _ends(measured, "one run: none"),
                 material.judged(cell),
                 material.cite(cell),
             ]
         )
-    header = [
-        "Method, column", "Published, %", "Ours, %", "Realisations", "Difference", "95 % interval",
-        "Verdict", "Evidence",
-    ]  # fmt: skip
-    return table(header, "lrrrrrll", rows) if rows else ""
+    return table(CELLS, rows)
 
 
 def from_memory(material: Material) -> str:
@@ -67,62 +68,68 @@ def against_cnn(material: Material) -> str:
     """A row for each comparison of SESN with the plain CNN that was made."""
     published = {(c.model, c.column): c.value for c in material.select(Cell, "cell.mnist")}
     rows, open_columns = [], []
-    for claim in material.select(Ranking, "ranking.mnist"):
-        if not (len(claim.worse) == 1 and claim.worse[0].startswith("cnn_")):
-            continue
-        verdict = material.verdict(claim)
-        name = material.method_names.get(claim.better, claim.better)
+    for claim in _against_cnn(material):
+        verdict, name = material.verdict(claim), material.name(claim.better)
         if "difference" not in verdict.measured:
-            open_columns.append(f"{plain(name)} in column {claim.column}")
+            open_columns.append(f"{name} in column {claim.column}")
             continue
         gap = published[claim.better, claim.column] - published[claim.worse[0], claim.column]
         ends = [material.judged(claim), material.cite(claim)]
-        rows.append([f"{plain(name)}, {claim.column}", *_difference(verdict, gap), *ends])
+        rows.append([f"{name}, {claim.column}", *_difference(verdict, gap), *ends])
         if verdict.measured["protocol"] != "paper":
             # Fewer pairs do not decide, but they are of the training that was published.
             same = replace(claim, protocol="paper")
             paper = verdict_on(same, material.records, material.claims)
             if "difference" in paper.measured:
                 ends = [f"by itself {paper.status}", NOTHING]
-                rows.append([f"{plain(name)}, {claim.column}", *_difference(paper, gap), *ends])
+                rows.append([f"{name}, {claim.column}", *_difference(paper, gap), *ends])
     if not rows:
         return "Not tested: no data realisation has trainings of both."
-    header = [
-        "SESN − CNN, column", "Training", "Pairs", "Difference, points", "95 % interval",
-        "Published", "Verdict", "Evidence",
-    ]  # fmt: skip
     left = f" Not compared: {', '.join(open_columns)}." if open_columns else ""
     return paragraphs(
         "Paired on the same data realisations; a negative difference means that SESN errs less. "
         "`short` is five epochs in place of 60 on the published data: it supports rankings, never "
         "the published errors. A verdict rests on the protocol with the most pairs, among equals "
         f"on the heaviest.{left}",
-        table(header, "llrrrrll", rows),
+        table(AGAINST_CNN, rows),
     )
 
 
 def _difference(verdict: Verdict, published: float) -> list[str]:
     """Protocol, pairs, difference with its interval, and the published difference."""
     measured = verdict.measured
-    low, high = measured.get("low"), measured.get("high")
     return [
         code(measured["protocol"]),
         str(measured["pairs"]),
         signed(measured["difference"]),
-        f"{signed(low)} to {signed(high)}" if low is not None and high is not None else NOTHING,
+        _ends(measured, NOTHING),
         f"{signed(published)} †",
     ]
 
 
-def accuracy_figure(material: Material) -> dict[str, bytes]:
+def _ends(measured: Mapping[str, float], unknown: str) -> str:
+    low, high = measured.get("low"), measured.get("high")
+    return unknown if low is None or high is None else f"{signed(low)} to {signed(high)}"
+
+
+def _against_cnn(material: Material) -> list[Ranking]:
+    claims = material.select(Ranking, "ranking.mnist")
+    return [c for c in claims if len(c.worse) == 1 and c.worse[0].startswith("cnn_")]
+
+
+def accuracy_figure(material: Material) -> str | Section:
     """Our errors beside the published ones, SESN beside the CNN; empty without a measurement."""
     cells = material.select(Cell, "cell.mnist")
     if not any("mean" in material.verdict(cell).measured for cell in cells):
-        return {}
-    rankings = [
-        claim
-        for claim in material.select(Ranking, "ranking.mnist")
-        if len(claim.worse) == 1 and claim.worse[0].startswith("cnn_")
-    ]
-    points = drawing.points(cells, rankings, material.verdicts, material.method_names)
-    return render("accuracy", partial(drawing.draw, points), drawing.size(points))
+        return ""
+    points = drawing.points(cells, _against_cnn(material), material.verdicts, material.method_names)
+    return picture(
+        "accuracy",
+        "Left: our test error minus the published one, with interval and margin. Right: SESN minus "
+        "CNN, paired, with the published difference",
+        "Left: our error minus the published error in points, with 95 % interval; shaded: the "
+        "margin of ±0.2; one run has no interval; in brackets the number of realisations; hollow: "
+        "not run. Right: error of SESN minus that of the CNN on the same data, with 95 % interval; "
+        "triangles: the published difference.",
+        partial(drawing.draw, points),
+    )

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from reports.readers.budgets import Budget, budgets
 from reports.readers.material import Material, claim_link
-from reports.readers.needs import PUBLISHED, ranking_need
+from reports.readers.needs import PUBLISHED, open_rankings
 from reports.readers.trainings import by_scale, runs_by_group
 from reports.sections.budget.layers import findings as layer_findings
 from reports.writing.markdown import code, plain
 from reports.writing.wording import NOTHING, percent, plural
-from verification.claims.claim import Count, Ranking
-from verification.claims.rules import INCONCLUSIVE, NOT_RUN
+from verification.claims.claim import Count
 
 
 def highlights(material: Material) -> list[str]:
@@ -56,13 +55,7 @@ def _smaller_support(published: Sequence[Budget]) -> str:
 
 
 def _too_few_realisations(material: Material) -> str:
-    claims = [
-        claim
-        for claim in material.select(Ranking, "ranking.mnist")
-        if material.verdict(claim).status in (NOT_RUN, INCONCLUSIVE)
-    ]
-    needs = [ranking_need(material, claim) for claim in claims]
-    beyond = sum(need.total is None or need.total > PUBLISHED for need in needs)
+    claims, beyond = open_rankings(material)
     if not beyond:
         return ""
     return (
@@ -92,10 +85,10 @@ def _augmentation(material: Material) -> str:
     """Compare the mean errors with and without scaling augmentation under the short protocol."""
     means: dict[tuple[str, str], float] = {}
     for (data, column, protocol), runs in runs_by_group(material).items():
-        for method in {material.method_names.get(run.model, run.model) for run in runs}:
-            mine = [r for r in runs if material.method_names.get(r.model, r.model) == method]
-            if (data, protocol) == ("mnist_scale", "short"):
-                means[method, column] = statistics.mean(run.test_error for run in mine)
+        if (data, protocol) == ("mnist_scale", "short"):
+            for method in {material.name(run.model) for run in runs}:
+                mine = [run.test_error for run in runs if material.name(run.model) == method]
+                means[method, column] = statistics.mean(mine)
     pairs = sorted(
         (method, means[method, "28+"] - means[method, "28"])
         for method, column in means
@@ -103,7 +96,7 @@ def _augmentation(material: Material) -> str:
     )
     if not pairs:
         return ""
-    texts = [f"{plain(method)} {difference:+.2f}" for method, difference in pairs]
+    texts = [f"{method} {difference:+.2f}" for method, difference in pairs]
     return (
         "After the five epochs of protocol `short`, scaling augmentation changes the test error by "
         f"{', '.join(texts)} points, where the published recipe gains from it "

@@ -9,7 +9,7 @@ from reports.readers.comparison import read_comparison
 from reports.readers.material import Material
 from reports.sections.front import answers
 from reports.writing.markdown import code
-from reports.writing.wording import STATUS_WORDS, listing, percent, plural
+from reports.writing.wording import listing, percent, plural
 from verification.claims.claim import Cell, Claim, Correlation, Cost, Count, Ranking, Theorem
 from verification.claims.rules import NOT_RUN, STATUSES, SUPPORTED
 
@@ -17,7 +17,7 @@ from verification.claims.rules import NOT_RUN, STATUSES, SUPPORTED
 def theory(material: Material) -> str:
     """The theory, and what sampled filters leave of it."""
     claims = material.select(Theorem)
-    found = Counter(material.statuses(claims))
+    found = material.statuses(claims)
     text = (
         f"Of {plural(len(claims), 'statement')} that must hold for every input, "
         f"{found[SUPPORTED]} withstood every attempt to break them."
@@ -28,7 +28,7 @@ def theory(material: Material) -> str:
 def accuracy(material: Material) -> str:
     """How many published errors were measured."""
     cells = material.select(Cell, "cell.mnist", "cell.stl10")
-    judged = sum(material.verdict(cell).status != NOT_RUN for cell in cells)
+    judged = len(cells) - material.statuses(cells)[NOT_RUN]
     return (
         f"{judged} of {len(cells)} published test errors {'was' if judged == 1 else 'were'} "
         f"measured under the published recipe: {counted(material, cells)}. Five epochs on the same "
@@ -62,7 +62,7 @@ def unseen(material: Material) -> str:
     """Whether SESN is better at scales that were not trained."""
     rankings = material.select(Ranking, "ranking.unseen")
     sesn = [claim for claim in rankings if claim.better.startswith("sesn")]
-    if all(material.verdict(claim).status == NOT_RUN for claim in sesn):
+    if material.statuses(sesn)[NOT_RUN] == len(sesn):
         return (
             "Not run: no network was trained on a part of the scales yet. What is predicted stands "
             "below, written before the data."
@@ -82,11 +82,10 @@ def methods(material: Material) -> str:
     if not shares:
         return "The methods were not compared. `python -m benchmarks compare` does it."
     best, worst = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
-    names = material.method_names
     return (
-        f"Of {plural(len(shares), 'untrained network')} {names.get(best, best)} has the smallest "
+        f"Of {plural(len(shares), 'untrained network')} {material.name(best)} has the smallest "
         f"equivariance error in its first layer, {percent(shares[best])} of that of unrelated "
-        f"responses, and {names.get(worst, worst)} the largest, {percent(shares[worst])}. The "
+        f"responses, and {material.name(worst)} the largest, {percent(shares[worst])}. The "
         "published comparison is of test errors alone; errors of equivariance were compared by us."
     )
 
@@ -96,8 +95,7 @@ def cost(material: Material) -> str:
     claims = [claim for claim in material.select(Cost) if claim.origin != "later"]
     steps = read_comparison(material).ratios(lambda price: price.step)
     own = [name for name in steps if name.startswith("sesn_")]
-    names = material.method_names
-    slower = [f"{names.get(name, name)} {steps[name].median:.1f}" for name in own]
+    slower = [f"{material.name(name)} {steps[name].median:.1f}" for name in own]
     first = (
         f"A training step costs, in steps of the plain CNN: {listing(slower)}."
         if slower
@@ -170,5 +168,5 @@ def records(material: Material) -> str:
 
 def counted(material: Material, claims: Sequence[Claim]) -> str:
     """Count verdicts in words."""
-    found = Counter(material.statuses(claims))
-    return listing([f"{found[s]} {STATUS_WORDS[s]}" for s in STATUSES if found[s]])
+    found = material.statuses(claims)
+    return listing([f"{found[status]} {status}" for status in STATUSES if found[status]])

@@ -7,12 +7,12 @@ from functools import partial
 from reports.drawings import budget as budget_drawing
 from reports.readers.budgets import budgets
 from reports.readers.comparison import REFERENCE, read_comparison
-from reports.readers.material import Material, Section
+from reports.readers.material import Material
 from reports.sections.front import answers, counts, experiments
 from reports.sections.front.highlights import highlights
 from reports.sections.rules import error_rates
-from reports.writing.figures import render
-from reports.writing.markdown import bullets, paragraphs, picture, plain, table
+from reports.writing.markdown import bullets, paragraphs, plain, table
+from reports.writing.section import Section, picture, section
 from reports.writing.wording import NOTHING, plural
 
 CONTENTS = (
@@ -42,75 +42,66 @@ TEST_A_LAYER = (
 def head(material: Material) -> Section:
     """What is checked, and how far the report goes."""
     title = "# Scale-Equivariant Steerable Networks: which claims hold?"
-    return Section(paragraphs(title, _scope(material), CONTENTS))
+    return section(title, _scope(material), CONTENTS)
 
 
 def on_theory(material: Material) -> Section:
     """Whether the theory is sound, and what sampled filters lose."""
-    figures = _budget_figure(material)
-    shown = _picture(
-        figures,
-        "budget_front",
-        "Equivariance error of each published configuration at its worst pair of scales",
-        "Relative squared equivariance error of the published filters at the worst pair of "
-        "neighbouring scales, largest first, and its two parts (not drawn below the axis).",
+    published = [item for item in budgets(material) if item.published]
+    shown = (
+        picture(
+            "budget_front",
+            "Equivariance error of each published configuration at its worst pair of scales",
+            "Relative squared equivariance error of the published filters at the worst pair of "
+            "neighbouring scales, largest first, and its two parts (not drawn below the axis).",
+            partial(budget_drawing.worst_pairs, published),
+        )
+        if published
+        else ""
     )
     title, found = "## Is the theory sound?", answers.on_theory(material)
-    return Section(paragraphs(title, found, answers.on_filters(material), shown), figures)
+    return section(title, found, answers.on_filters(material), shown)
 
 
 def on_experiments(material: Material) -> Section:
     """Whether the published experiments are accurate, and whether SESN beats the CNN."""
-    figures = experiments.accuracy_figure(material)
-    shown = _picture(
-        figures,
-        "accuracy",
-        "Left: our test error minus the published one, with interval and margin. Right: SESN minus "
-        "CNN, paired, with the published difference",
-        "Left: our error minus the published error in points, with 95 % interval; shaded: the "
-        "margin of ±0.2; one run has no interval; in brackets the number of realisations; hollow: "
-        "not run. Right: error of SESN minus that of the CNN on the same data, with 95 % interval; "
-        "triangles: the published difference.",
-    )
-    text = paragraphs(
+    return section(
         "## Are the published experiments accurate?",
         answers.on_experiments(material),
         experiments.cells(material),
         experiments.from_memory(material),
         "### Does SESN beat the plain CNN?",
         experiments.against_cnn(material),
-        shown,
+        experiments.accuracy_figure(material),
     )
-    return Section(text, figures)
 
 
 def on_refuted(material: Material) -> Section:
     """What does not hold, in lists by who stated it."""
-    return Section(paragraphs("## What does not hold", counts.refuted(material)))
+    return section("## What does not hold", counts.refuted(material))
 
 
 def on_findings(material: Material) -> Section:
     """What else was found."""
-    found = highlights(material)
-    shown = bullets(found) if found else "Nothing measured yet."
-    return Section(paragraphs("## What else was found", shown))
+    found = bullets(highlights(material))
+    return section("## What else was found", found or "Nothing measured yet.")
 
 
 def on_cost(material: Material) -> Section:
     """How much slower SESN is."""
-    return Section(paragraphs("## Cost", _cost(material)))
+    return section("## Cost", _cost(material))
 
 
 def on_all_claims(material: Material) -> Section:
     """The claims counted, and the limits of all of this."""
     limits = [item for item in [*counts.limits(material), error_rates(material)] if item]
     board = counts.scoreboard(material)
-    return Section(paragraphs("## Scoreboard", board, "## Limits", bullets(limits)))
+    return section("## Scoreboard", board, "## Limits", bullets(limits))
 
 
 def on_the_rest(material: Material) -> Section:
     """What the rest would take, and how to check this."""
-    text = paragraphs(
+    return section(
         "## What the rest would take",
         counts.rest(material),
         "## Check one number",
@@ -119,7 +110,6 @@ def on_the_rest(material: Material) -> Section:
         TEST_A_LAYER,
         JUDGE,
     )
-    return Section(text)
 
 
 SECTIONS = (
@@ -162,14 +152,14 @@ def _cost(material: Material) -> str:
         price = comparison.prices[name]
         rows.append(
             [
-                _name(material, name) if name != REFERENCE else "CNN, layers of this project",
+                material.name(name) if name != REFERENCE else "CNN, layers of this project",
                 f"{price.step.median:.1f}",
                 f"{price.step.lower:.1f} to {price.step.upper:.1f}",
                 f"{price.multiply_adds / 1e6:.0f}",
                 material.cite(price.record),
             ]
         )
-    slower = " and ".join(f"{_name(material, name)} {steps[name].median:.1f} times" for name in own)
+    slower = " and ".join(f"{material.name(name)} {steps[name].median:.1f} times" for name in own)
     first = comparison.prices[next(iter(steps))].record
     lead = (
         f"With the fast layers of this project a training step of {slower} that of a CNN of "
@@ -182,25 +172,8 @@ def _cost(material: Material) -> str:
         f"networks for 28 pixels, batch {batch}, {plain(first.provenance.device)}, "
         f"{plural(first.provenance.threads, 'thread')}"
     )
-    header = [
-        "Method", "Training step over the CNN’s", "Quartiles", "Multiply-adds, millions",
-        "Evidence",
-    ]  # fmt: skip
+    header = (
+        "Method | Training step over the CNN’s: | Quartiles: | Multiply-adds, millions: | Evidence"
+    )
     text = f"{lead.replace('SESN scalar', 'SESN scalar takes', 1)}({machine})."
-    return paragraphs(text, table(header, "lrrrl", rows))
-
-
-def _name(material: Material, model: str) -> str:
-    return plain(material.method_names.get(model, model))
-
-
-def _budget_figure(material: Material) -> dict[str, bytes]:
-    published = [item for item in budgets(material) if item.published]
-    if not published:
-        return {}
-    size = (8.0, 1.2 + 0.3 * len(published))
-    return render("budget_front", partial(budget_drawing.worst_pairs, published), size)
-
-
-def _picture(figures: dict[str, bytes], name: str, description: str, caption: str) -> str:
-    return picture(name, description, caption) if f"{name}.svg" in figures else ""
+    return paragraphs(text, table(header, rows))

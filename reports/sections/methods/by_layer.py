@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from reports.drawings.by_layer import COLOURS, SIZE, draw
+from reports.drawings.by_layer import COLOURS, draw
 from reports.readers import measurements
-from reports.readers.material import Material, Section
+from reports.readers.material import Material
 from reports.readers.measurements import finite
-from reports.writing.figures import render
-from reports.writing.markdown import paragraphs, picture, table
-from reports.writing.wording import NOTHING, listing
+from reports.writing.markdown import table
+from reports.writing.section import Section, picture, section
+from reports.writing.wording import known, listing
 from verification.claims.records import Record
 
 TITLE = "## Where the networks lose scale, layer by layer"
@@ -40,8 +40,9 @@ def write(material: Material) -> Section:
     """The shares of all parts before and after training, and the figure by depth."""
     found = measurements.read(material.latest("equivariance"), "profiles", _network)
     if not found:
-        return Section(paragraphs(TITLE, EXPLANATION, NOT_MEASURED))
-    text = paragraphs(
+        return section(TITLE, EXPLANATION, NOT_MEASURED)
+    drawn = [(network.record.subject, network.profiles) for network in found]
+    return section(
         TITLE,
         EXPLANATION,
         f"**Finding.** The largest shares are {'; '.join(map(_finding, found))}.",
@@ -51,10 +52,9 @@ def write(material: Material) -> Section:
             "Change of every output by depth, and shares of parts, before and after training",
             "Above: squared change when the image is rescaled by 1.25, relative to that between "
             "unrelated images, up to each unit. Below: shares of the output's Lie derivative.",
+            partial(draw, drawn),
         ),
     )
-    drawn = [(network.record.subject, network.profiles) for network in found]
-    return Section(text, render("by_layer", partial(draw, drawn), SIZE))
 
 
 def _network(record: Record) -> Network:
@@ -78,10 +78,9 @@ def _table(material: Material, found: list[Network]) -> str:
     parts = sorted({p for n in found for state in STATES for p in n.profiles[state]["by_part"]})
     rows = [[part, *(_shares(network, part) for network in found)] for part in parts]
     rows.append(["Evidence", *(material.cite(network.record) for network in found)])
-    header = ["Share, %", *(f"`{network.record.subject}`" for network in found)]
-    return table(header, "l" + "r" * len(found), rows)
+    return table(["Share, %", *(f"`{network.record.subject}`:" for network in found)], rows)
 
 
 def _shares(network: Network, part: str) -> str:
     shares = [network.profiles[state]["by_part"].get(part) for state in STATES]
-    return " → ".join(NOTHING if share is None else f"{100 * share:.1f}" for share in shares)
+    return " → ".join(known(share, lambda share: f"{100 * share:.1f}") for share in shares)

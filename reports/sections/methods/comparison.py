@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from reports.drawings import comparison as comparison_plot
-from reports.readers.comparison import FLOOR, Comparison, Method, Price, interval, read_comparison
-from reports.readers.material import Material, Section
+from reports.readers.comparison import FLOOR, Comparison, Method, Price, read_comparison
+from reports.readers.material import Material
 from reports.sections.claim_table import claim_table
 from reports.sections.methods import findings as comparison_findings
-from reports.writing.figures import render
-from reports.writing.markdown import code, paragraphs, picture, plain, table
-from reports.writing.wording import NOTHING, listing, plural, share
-from verification.claims.claim import Claim, Cost, Ranking
+from reports.writing.markdown import code, paragraphs, plain, table
+from reports.writing.section import Section, picture, section
+from reports.writing.wording import NOTHING, interval, listing, plural, share
+from verification.claims.claim import Cost, Ranking
 
 EXPLANATION = (
     "Untrained networks for images of 28×28 pixels, the same images, factors of rescaling from 0.5 "
@@ -36,42 +36,44 @@ NOT_MEASURED = (
     "**Not run.** There is no finished record of the comparison. `python -m benchmarks compare` "
     "measures it."
 )
-ERRORS = [
-    "Method", "Probe, %", "Digits, %", "Photographs, %", "Trunk, %", "Own steps, %",
-    "Unchanged, %", "Evidence",
-]  # fmt: skip
-PRICES = [
-    "Method", "Parameters", "Multiply-adds, millions", "Forward pass", "Training step",
-    "Peak memory", "Evidence",
-]  # fmt: skip
+ERRORS = (
+    "Method | Probe, %: | Digits, %: | Photographs, %: | Trunk, %: | Own steps, %: "
+    "| Unchanged, %: | Evidence"
+)
+PRICES = (
+    "Method | Parameters: | Multiply-adds, millions: | Forward pass: | Training step: "
+    "| Peak memory: | Evidence"
+)
 COLUMNS = ("probe", "digits", "photographs", "trunk", "own_steps")
 
 
 def write(material: Material) -> Section:
     """Findings, figure, table and verdicts, of what there are records of."""
     comparison = read_comparison(material)
-    claims = _claims(material)
+    claims = claim_table(
+        material,
+        [
+            *material.select(Ranking, "ranking.equivariance"),
+            *material.select(Cost, "cost.step.sicnn_over_si_convnet"),
+        ],
+    )
     if not comparison.names:
-        return Section(paragraphs(NOT_MEASURED, claims))
-    names = material.method_names
-    drawn = bool(comparison_plot.points_of(comparison, "probe", names))
-    text = paragraphs(
+        return section(NOT_MEASURED, claims)
+    return section(
         EXPLANATION,
         _costs(comparison),
         comparison_findings.write(material, comparison),
-        _picture() if drawn else "",
+        _picture(material, comparison),
         _table(material, comparison),
         _repeat(comparison),
         "## Verdicts on the comparison",
         claims,
     )
-    if not drawn:
-        return Section(text)
-    drawing = partial(comparison_plot.draw, comparison, names)
-    return Section(text, render("comparison", drawing, comparison_plot.SIZE))
 
 
-def _picture() -> str:
+def _picture(material: Material, comparison: Comparison) -> str | Section:
+    if not comparison_plot.points_of(comparison, "probe", material.method_names):
+        return ""
     return picture(
         "comparison",
         "Equivariance error against the time of a training step, a point for each method, one "
@@ -79,6 +81,7 @@ def _picture() -> str:
         "Error as a share of that of unrelated responses, against the time of a training step. "
         "Bars: range over repetitions, and quartiles of time. Dashed: the plain CNN. Lower left is "
         "better.",
+        partial(comparison_plot.draw, comparison, material.method_names),
     )
 
 
@@ -95,17 +98,17 @@ def _costs(comparison: Comparison) -> str:
 
 
 def _table(material: Material, comparison: Comparison) -> str:
-    errors, costs, names = [], [], material.method_names
+    errors, costs = [], []
     for name in [*comparison.names, *([FLOOR] if FLOOR in comparison.methods else [])]:
         method, price = comparison.methods.get(name), comparison.prices.get(name)
-        title = "*floor*" if name == FLOOR else plain(names.get(name, name))
+        title = "*floor*" if name == FLOOR else material.name(name)
         cited = material.cite(*([method.record] if method else []))
         errors.append([title, *_error_cells(method), cited])
         if price is not None:
             costs.append([title, *_cost_cells(price), material.cite(price.record)])
     return paragraphs(
-        table(ERRORS, "l" + "r" * (len(ERRORS) - 2) + "l", errors),
-        table(PRICES, "l" + "r" * (len(PRICES) - 2) + "l", costs) if costs else "",
+        table(ERRORS, errors),
+        table(PRICES, costs),
     )
 
 
@@ -138,11 +141,3 @@ def _repeat(comparison: Comparison) -> str:
     ]
     commands = dict.fromkeys(record.command for record in records)
     return f"Repeat by {listing([code(command) for command in commands])}."
-
-
-def _claims(material: Material) -> str:
-    claims: list[Claim] = [
-        *material.select(Ranking, "ranking.equivariance"),
-        *material.select(Cost, "cost.step.sicnn_over_si_convnet"),
-    ]
-    return claim_table(material, claims)

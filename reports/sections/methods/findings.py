@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reports.readers.comparison import REFERENCE, Comparison, interval
+from reports.readers.comparison import REFERENCE, Comparison
 from reports.readers.material import Material
-from reports.writing.markdown import plain
-from reports.writing.wording import listing, percent, plural
+from reports.writing.wording import interval, listing, percent, plural
 
 
 def write(material: Material, comparison: Comparison) -> str:
@@ -46,7 +45,7 @@ def _on_own_steps(material: Material, comparison: Comparison) -> str:
 def _extremes(material: Material, shares: Mapping[str, float]) -> str:
     low, high = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
     return (
-        f"least {_name(material, low)} with {percent(shares[low])}, most {_name(material, high)} "
+        f"least {material.name(low)} with {percent(shares[low])}, most {material.name(high)} "
         f"with {percent(shares[high])}"
     )
 
@@ -61,7 +60,7 @@ def _on_predictions(material: Material, comparison: Comparison) -> str:
         return ""
     ends = max(kept, key=kept.__getitem__), min(kept, key=kept.__getitem__)
     parts = [
-        f"{100 * kept[name][0]:.0f} % of predictions unchanged with {_name(material, name)} "
+        f"{100 * kept[name][0]:.0f} % of predictions unchanged with {material.name(name)} "
         f"({100 * kept[name][1]:.0f} % by chance)"
         for name in ends
     ]
@@ -74,8 +73,8 @@ def _on_costs(material: Material, comparison: Comparison) -> str:
         return ""
     low, high = min(steps, key=steps.__getitem__), max(steps, key=steps.__getitem__)
     text = (
-        f"A training step costs {steps[low]:.1f} ({_name(material, low)}) to {steps[high]:.1f} "
-        f"({_name(material, high)}) times that of the plain CNN"
+        f"A training step costs {steps[low]:.1f} ({material.name(low)}) to {steps[high]:.1f} "
+        f"({material.name(high)}) times that of the plain CNN"
     )
     if REFERENCE in comparison.prices:
         noise = comparison.prices[REFERENCE].step
@@ -90,7 +89,7 @@ def _on_both(material: Material, comparison: Comparison) -> str:
     if len(both) < 2:
         return ""
     best = [
-        _name(material, name)
+        material.name(name)
         for name, (error, cost) in both.items()
         if not any(e < error and c < cost for e, c in both.values())
     ]
@@ -114,10 +113,6 @@ def _on_learning(material: Material, comparison: Comparison) -> str:
     return (
         f"{len(errors)} of {plural(len(comparison.names), 'network')} are shown to learn: "
         "smoke runs on digits, which support nothing else, end with test errors of "
-        f"{errors[low]:.0f} % ({_name(material, low)}) to {errors[high]:.0f} % "
-        f"({_name(material, high)}), where guessing among ten digits gives 90 %."
+        f"{errors[low]:.0f} % ({material.name(low)}) to {errors[high]:.0f} % "
+        f"({material.name(high)}), where guessing among ten digits gives 90 %."
     )
-
-
-def _name(material: Material, model: str) -> str:
-    return plain(material.method_names.get(model, model))

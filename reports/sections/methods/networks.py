@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.readers import measurements
-from reports.readers.material import Material, Section
+from reports.readers.material import Material
 from reports.readers.measurements import finite
-from reports.writing.markdown import paragraphs, table
-from reports.writing.wording import NOTHING, plural
+from reports.writing.markdown import table
+from reports.writing.section import Section, section
+from reports.writing.wording import NOTHING, known, plural
 from verification.claims.records import Record
 
 TITLE = "## Before and after training"
@@ -54,8 +55,8 @@ def write(material: Material) -> Section:
     """A table of all networks measured, and what it says."""
     found = measurements.read(material.latest("equivariance"), "states", _network)
     if not found:
-        return Section(paragraphs(TITLE, EXPLANATION, NOT_MEASURED))
-    return Section(paragraphs(TITLE, EXPLANATION, _findings(found), _table(material, found)))
+        return section(TITLE, EXPLANATION, NOT_MEASURED)
+    return section(TITLE, EXPLANATION, _findings(found), _table(material, found))
 
 
 def _network(record: Record) -> Network:
@@ -130,12 +131,12 @@ def _table(material: Material, found: Sequence[Network]) -> str:
                     material.cite(network.record),
                 ]
             )
-    header = [
-        "Network", "Δ, first layer, %", "Δ, second, %", "Δ, third, %", "Δ, own steps, %",
-        "Unchanged (by chance), %", "Wrong (rescaled), %", "Evidence",
-    ]  # fmt: skip
-    return table(header, "lrrrrrrl", rows)
+    header = (
+        "Network | Δ, first layer, %: | Δ, second, %: | Δ, third, %: | Δ, own steps, %: "
+        "| Unchanged (by chance), %: | Wrong (rescaled), %: | Evidence"
+    )
+    return table(header, rows)
 
 
 def _percent(share: float | None) -> str:
-    return NOTHING if share is None else f"{100 * share:.3g}"
+    return known(share, lambda share: f"{100 * share:.3g}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.readers.material import Material
 from reports.readers.trainings import by_scale, runs_by_group, unseen_scales
-from reports.sections import bases, unseen
+from reports.sections.beyond import bases, unseen
 from reports.sections.front import leads
 from reports.tests.synthetic import CLAIMS
 from reports.tests.synthetic.trainings import beyond, trained, trainings
@@ -33,7 +33,7 @@ def test_before_the_data_the_pages_show_the_predictions() -> None:
     empty = _gather([])
     assert leads.bases(empty).startswith("Not run: ")
     assert leads.unseen(empty).startswith("Not run: ")
-    for section, rows in ((bases.write(empty), 26), (unseen.write(empty), 28)):
+    for section, rows in ((bases(empty), 26), (unseen(empty), 28)):
         assert section.figures == {}
         assert sum(line.startswith("| `sesn") for line in section.text.splitlines()) == rows
 
@@ -43,7 +43,7 @@ def test_rank_correlations_are_answered_with_their_verdict() -> None:
         material = _gather(_every_basis(slope))
         assert answer in leads.bases(material)
         with undrawn():
-            section = bases.write(material)
+            section = bases(material)
         assert set(section.figures) == {"bases.svg", "bases.png"}
     assert "| `sesn_vector_28` | 6.3 % | 243 | 2.30 | 3 |" in section.text
 

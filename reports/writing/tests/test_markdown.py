@@ -51,10 +51,10 @@ def test_tables_have_as_many_cells_in_every_row(full: Report, empty: Report) -> 
 
 def test_no_table_is_wider_than_a_page() -> None:
     with pytest.raises(ValueError, match="at most 8 columns"):
-        table(["a"] * 9, "l" * 9, [])
+        table(["a"] * 9, [])
     with pytest.raises(ValueError, match="at most 120 characters"):
-        table(["a"], "l", [["word " * 30]])
-    assert table(["a"], "l", [[f"[{'a' * 100}]({'b' * 100})"]])
+        table("a", [["word " * 30]])
+    assert table("a", [[f"[{'a' * 100}]({'b' * 100})"]])
     assert len(clipped("word " * 30)) <= 120
     assert clipped("two  words") == "two words"
 
@@ -69,11 +69,13 @@ def test_the_front_page_reads_in_five_minutes(full: Report) -> None:
 
 
 def test_a_row_with_another_number_of_cells_is_noticed() -> None:
-    good = table(["a", "b"], "lr", [["1|2", "3"]])
+    good = table("a | b:", [["1|2", "3"]])
     assert table_problems(good) == []
+    assert good.splitlines()[:2] == ["| a | b |", "| :-- | --: |"]
+    assert table("a | :b:", []) == ""
     assert table_problems(good.replace("\\|", "|")) == ["3 cells: ['1', '2', '3']"]
     with pytest.raises(ValueError, match="has 1 cells, the header"):
-        table(["a", "b"], "lr", [["1"]])
+        table("a | b:", [["1"]])
 
 
 def test_every_claim_has_its_row_and_anchors_are_unique(full: Report, empty: Report) -> None:

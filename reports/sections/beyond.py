@@ -1,0 +1,118 @@
+"""Sections beyond the paper: whether a smaller equivariance error pays, and unseen scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from reports.drawings import bases as bases_plot
+from reports.drawings import results as plots
+from reports.readers.material import Material
+from reports.readers.trainings import unseen_scales
+from reports.sections.claim_table import claim_table
+from reports.writing.markdown import code, table
+from reports.writing.section import Section, picture, section
+from reports.writing.wording import known, percent
+from verification.claims.claim import Claim, Correlation, Point, Ranking, Trend
+
+BASES = (
+    "Networks that differ from a published one in their basis alone: same layers, as many "
+    "parameters, same data, protocol `short`. The bases were chosen by their predicted error "
+    "(`python -m benchmarks.studies.choose`): the relative squared error of the worst pair of "
+    "neighbouring scales, on smooth analytic signals. *Calibrated* ones have the smallest among "
+    "those with the published number and ratios of scales, at no more taps than published, and at "
+    "no more than twice as many. `narrow_supports`, `one_support`, `own_norm` and `no_power` are "
+    "broken on purpose. Cost: taps, the pixels of a filter summed over scales, to which the "
+    "products of a direct convolution are proportional. Train them by "
+    "`python -m benchmarks campaign run --study bases --data mnist_scale --protocol short`."
+)
+UNSEEN = (
+    "MNIST-scale by the same recipe, digits and splits, with training and validation images on a "
+    "part of the scales alone; the test images are the published ones, of scales 0.3 to 1. Six "
+    "realisations, protocol `short`. Train them by "
+    "`python -m benchmarks campaign run --study unseen_scales --data mnist_scale --protocol short`."
+)
+PREDICTED = (
+    "**What the ends of the scale axis predict.** The change of the response after its maximum "
+    "over scales, from the nearest end of the trained range to the unseen scale, as a share of "
+    "that between unrelated images, in the continuum, where nothing but the axis makes it; beside "
+    "it the test error measured there."
+)
+
+
+def bases(material: Material) -> Section:
+    """The claims, the figure where there is anything to draw, and a row for each basis."""
+    correlations = material.select(Correlation, "correlation.bases")
+    claims: list[Claim] = [*correlations, *material.select(Ranking, "ranking.bases")]
+    dots = {claim.points[0].model: bases_plot.points(material, claim) for claim in correlations}
+    drawn = {name: found for name, found in dots.items() if len(found) > 1}
+    shown = (
+        picture(
+            "bases",
+            "Test error against predicted equivariance error, one panel for each network",
+            "Test error against predicted equivariance error; area: taps; bars: standard "
+            "deviation over runs.",
+            partial(bases_plot.draw, drawn),
+        )
+        if drawn
+        else ""
+    )
+    tables = [_by_basis(material, claim) for claim in correlations]
+    return section(BASES, claim_table(material, claims), shown, *tables)
+
+
+def _by_basis(material: Material, claim: Correlation) -> str:
+    """A row for each basis, the smallest predicted error first."""
+    found = {item["model"]: item for item in material.verdict(claim).measured.get("points", ())}
+    rows = [_basis(p, found.get(p.model, {})) for p in sorted(claim.points, key=_predicted)]
+    return table("Network | Predicted error: | Taps: | Test error, %: | Runs:", rows)
+
+
+def _predicted(point: Point) -> float:
+    return point.predicted
+
+
+def _basis(point: Point, found: Mapping[str, float]) -> list[str]:
+    cells = [code(point.model), percent(point.predicted), str(point.cost)]
+    return [*cells, known(found.get("error")), f"{found.get('runs', 0):.0f}"]
+
+
+def unseen(material: Material) -> Section:
+    """The claims, the curves where there are any, and predicted against measured."""
+    correlations = material.select(Correlation, "correlation.unseen")
+    claims: list[Claim] = [
+        *material.select(Ranking, "ranking.unseen"), *material.select(Trend, "trend.unseen"),
+        *correlations,
+    ]  # fmt: skip
+    panels = unseen_scales(material)
+    names = {**material.method_names, "cnn_28+": "CNN, with scaling augmentation"}
+    shown = (
+        picture(
+            "unseen_scales",
+            "Test error against object scale, one panel for each trained range",
+            "Test error against object scale; shaded: the scales in training.",
+            partial(plots.by_scale, panels, names),
+        )
+        if panels
+        else ""
+    )
+    tables = [_by_scale(material, claim) for claim in correlations]
+    return section(UNSEEN, claim_table(material, claims), shown, PREDICTED, *tables)
+
+
+def _by_scale(material: Material, claim: Correlation) -> str:
+    measured = material.verdict(claim).measured.get("points", ())
+    found = {(item["data"], item["scale"]): item["error"] for item in measured}
+    rows = []
+    for point in claim.points:
+        assert point.scale is not None
+        rows.append(
+            [
+                code(point.model),
+                code(point.data),
+                f"{point.scale:.1f} to {point.scale + 0.1:.1f}",
+                percent(point.predicted),
+                known(found.get((point.data, point.scale)), "{:.1f}".format),
+            ]
+        )
+    return table("Network | Data | Object scale | Predicted: | Test error, %:", rows)
