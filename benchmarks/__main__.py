@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from benchmarks import CommandError
 from benchmarks.training.allocator import keep_freed_memory
 from verification.console import guarded
-from verification.extras import EXTRAS, MissingExtraError, require
+from verification.optional_packages import EXTRAS, MissingExtraError, require
 
 _COMMANDS = {
     "train": ("benchmarks.training.command", "train one network"),

@@ -6,7 +6,7 @@ records give the same bytes, on any machine and at any time.
 
 import os
 
-from verification.extras import require
+from verification.optional_packages import require
 
 # Figures are files. The user's own backend (of a notebook, say) may not be importable here, and
 # matplotlib refuses to be imported then.

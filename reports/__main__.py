@@ -23,11 +23,11 @@ from reports.document.pages import REPORT
 from reports.document.report import Report, differences, read_report, write_report
 from reports.readers.material import Material
 from reports.writing.wording import plural
+from verification.atomic_files import write_atomically
 from verification.claims.reading import ClaimError, load_claims
 from verification.claims.records import RecordError, read_records
 from verification.claims.rules import STATUSES
 from verification.console import guarded
-from verification.files import write_atomically
 
 _MISTAKES = (RecordError, ClaimError, OSError)
 

@@ -10,7 +10,7 @@ from verification.broken_layers import command as broken_layers
 from verification.budget import command as budget
 from verification.claims.rules import command as rules
 from verification.console import guarded
-from verification.extras import MissingExtraError
+from verification.optional_packages import MissingExtraError
 from verification.profile import command as profiling
 from verification.runner import command as judging
 

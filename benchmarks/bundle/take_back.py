@@ -13,6 +13,7 @@ from benchmarks.campaign.ledger import FINAL, final, run_of
 from benchmarks.options import add_shared
 from benchmarks.training.checkpoint import is_uncommitted, load_checkpoint, steps_of
 from benchmarks.training.train import checkpoint_of
+from verification.atomic_files import write_atomically
 from verification.claims.records import (
     Record,
     RecordError,
@@ -21,7 +22,6 @@ from verification.claims.records import (
     write_record,
 )
 from verification.claims.validity import objections, shared_faults
-from verification.files import write_atomically
 
 
 @dataclass

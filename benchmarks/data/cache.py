@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.data.dataset import DataError, DataSet, Normalisation, Split
-from verification.files import write_atomically
+from verification.atomic_files import write_atomically
 
 _DIGEST_LENGTH = 64
 

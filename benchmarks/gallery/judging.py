@@ -11,7 +11,7 @@ from benchmarks.gallery.entry import Entry
 from benchmarks.gallery.truth import confirm
 from verification import check_scale_equivariance
 from verification.broken_layers.user_layers import UserLayer
-from verification.runner.verdict import Verdict
+from verification.runner.layer_verdict import Verdict
 
 ANSWERS = ("PASSED", "FAILED", "UNDECIDED")
 

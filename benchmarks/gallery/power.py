@@ -11,7 +11,7 @@ from torch import nn
 
 from verification import check_scale_equivariance
 from verification.broken_layers.plain import Bank, Profile, blobs, sampled
-from verification.runner.verdict import Status
+from verification.runner.layer_verdict import Status
 
 CHECKS = ("scale_equivariance", "scaled_copies", "supports", "scale_ratio")
 WIDTHS = (1.0, 1.5, 2.0, 3.0)

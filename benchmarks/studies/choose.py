@@ -21,9 +21,9 @@ from benchmarks.studies.bases import (
     predicted_error,
 )
 from sesn_impl.networks.mnist import CHANNELS, SESN_CONFIGURATIONS
+from verification.atomic_files import write_atomically
 from verification.budget.recommend import Choice, SupportScan
 from verification.budget.signals import SIGNALS, Draw
-from verification.files import write_atomically
 from verification.reference.bases import BasisArguments
 
 NETWORKS = ("sesn_scalar_28", "sesn_vector_28")

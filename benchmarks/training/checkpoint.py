@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks import CommandError
-from verification.files import write_atomically
+from verification.atomic_files import write_atomically
 
 # torch.load reports a damaged file by any of these, depending on where the damage lies.
 _DAMAGE = (

@@ -13,10 +13,10 @@ from reports.document.pages import FOLDER, connected, written
 from reports.readers.material import Material
 from reports.writing.markdown import paragraphs
 from reports.writing.section import Section
+from verification.atomic_files import write_through
 from verification.claims.claim import Claim
 from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records
-from verification.files import write_through
 
 FIGURES = "figures"
 FIGURE_NAMES = (

@@ -1,32 +1,32 @@
 """Layers broken on purpose, one real-world mistake each: what the checks must reject.
 
-A mutant is made from an intact module. It is judged against the intact module's documentation, so
-that a mistake in the filters cannot hide behind a description that shares it.
+A broken layer is made from an intact module. It is judged against the intact module's
+documentation, so that a mistake in the filters cannot hide behind a description that shares it.
 """
 
-from verification.broken_layers.broken_layer import Mutant, SteerableConv, with_basis
-from verification.broken_layers.equivalent import EQUIVALENT_MUTANTS, Equivalent
-from verification.broken_layers.execution import EXECUTION_MUTANTS
-from verification.broken_layers.filters import FILTER_MUTANTS, basis_with_physicists_polynomials
-from verification.broken_layers.gradients import GRADIENT_MUTANTS
-from verification.broken_layers.inter_scale import INTER_SCALE_MUTANTS
-from verification.broken_layers.modules import MODULE_MUTANTS
-from verification.broken_layers.scales import SCALE_MUTANTS
+from verification.broken_layers.broken_layer import BrokenLayer, SteerableConv, with_basis
+from verification.broken_layers.equivalent import EQUIVALENT_LAYERS, Equivalent
+from verification.broken_layers.execution import BROKEN_EXECUTION
+from verification.broken_layers.filters import BROKEN_FILTERS, basis_with_physicists_polynomials
+from verification.broken_layers.gradients import BROKEN_GRADIENTS
+from verification.broken_layers.inter_scale import BROKEN_NEIGHBOURS
+from verification.broken_layers.modules import BROKEN_MODULES
+from verification.broken_layers.scales import BROKEN_SCALES
 
 GROUPS = {
-    "filters": FILTER_MUTANTS,
-    "scales": SCALE_MUTANTS,
-    "neighbouring scales": INTER_SCALE_MUTANTS,
-    "execution": EXECUTION_MUTANTS,
-    "gradients": GRADIENT_MUTANTS,
-    "other modules": MODULE_MUTANTS,
+    "filters": BROKEN_FILTERS,
+    "scales": BROKEN_SCALES,
+    "neighbouring scales": BROKEN_NEIGHBOURS,
+    "execution": BROKEN_EXECUTION,
+    "gradients": BROKEN_GRADIENTS,
+    "other modules": BROKEN_MODULES,
 }
-"""All mutants, by what is broken."""
-MUTANTS = tuple(mutant for group in GROUPS.values() for mutant in group)
+"""All of them, by what is broken."""
+BROKEN_LAYERS = tuple(broken for group in GROUPS.values() for broken in group)
 UNEQUAL_SCALES = tuple(
-    mutant
-    for mutant in MUTANTS
-    if mutant.name
+    broken
+    for broken in BROKEN_LAYERS
+    if broken.name
     in (
         "normalised_by_scale",
         "sigma_forgotten",
@@ -38,12 +38,12 @@ UNEQUAL_SCALES = tuple(
 """Those whose filters at different scales are no copies of each other, for any basis."""
 
 __all__ = [
-    "EQUIVALENT_MUTANTS",
+    "BROKEN_LAYERS",
+    "EQUIVALENT_LAYERS",
     "GROUPS",
-    "MUTANTS",
     "UNEQUAL_SCALES",
+    "BrokenLayer",
     "Equivalent",
-    "Mutant",
     "SteerableConv",
     "basis_with_physicists_polynomials",
     "with_basis",

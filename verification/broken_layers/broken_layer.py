@@ -1,4 +1,4 @@
-"""What a mutant is, and the few ways in which most of them are made from an intact layer."""
+"""What a broken layer is, and the few ways in which most are made from an intact one."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ CONVOLUTIONS = ("lifting", "scale")
 
 
 @dataclass(frozen=True)
-class Mutant:
+class BrokenLayer:
     """A broken layer: how it is made from an intact one, and how the mistake happens in life.
 
-    killed_by: names of checks that must reject it. cause: identifier of the mistake, which one of
+    rejected_by: names of checks that must reject it. cause: identifier of the mistake, which one of
     their findings has to be. make: gets an intact module that it may change.
     intact: names of the intact modules it is made from; see `intact_layers`.
     """
 
     name: str
     story: str
-    killed_by: tuple[str, ...]
+    rejected_by: tuple[str, ...]
     cause: str
     make: Callable[[Any], nn.Module]
     intact: tuple[str, ...] = CONVOLUTIONS

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from verification.broken_layers import EQUIVALENT_MUTANTS, GROUPS, MUTANTS
+from verification.broken_layers import BROKEN_LAYERS, EQUIVALENT_LAYERS, GROUPS
 from verification.broken_layers.intact_layers import BASIS, SPECIMENS
 from verification.broken_layers.table import Row, judge, judge_all
 from verification.claims.records import Record, measuring
@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m verification mutants`."""
     parser.set_defaults(run=run)
     parser.add_argument(
-        "--only", nargs="+", metavar="MUTANT", help="judge these alone, and write no record"
+        "--only", nargs="+", metavar="NAME", help="judge these alone, and write no record"
     )
     parser.add_argument(
         "--evidence", type=Path, default=Path("reports/evidence"), help="folder of the record"
@@ -31,9 +31,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Judge all mutants, print the table, write the record; of some alone, print their findings.
+    """Judge all, print the table, write the record; of some alone, print their findings.
 
-    Raises ValueError for a name that is no mutant's.
+    Raises ValueError for a name that is no broken layer's.
     """
     if options.only:
         _print_some(options.only)
@@ -43,16 +43,16 @@ def run(options: argparse.Namespace) -> None:
 
 
 def measure(evidence: Path) -> Record:
-    """Judge the intact modules and all mutants, and write the record."""
+    """Judge the intact modules and all broken layers, and write the record."""
     with measuring(
         "mutation",
         SUBJECT,
         command=COMMAND,
-        configuration={"basis": repr(BASIS), "mutants": len(MUTANTS)},
+        configuration={"basis": repr(BASIS), "mutants": len(BROKEN_LAYERS)},
         folder=evidence,
     ) as measurement:
-        total = len(SPECIMENS) + sum(len(mutant.intact) for mutant in MUTANTS)
-        rows = list(tqdm(judge_all(MUTANTS), "mutants", total, disable=None))
+        total = len(SPECIMENS) + sum(len(broken.intact) for broken in BROKEN_LAYERS)
+        rows = list(tqdm(judge_all(BROKEN_LAYERS), "mutants", total, disable=None))
         measurement.numbers.update(numbers_of(rows))
     assert measurement.record is not None
     return measurement.record
@@ -61,12 +61,12 @@ def measure(evidence: Path) -> Record:
 def numbers_of(rows: Sequence[Row]) -> dict[str, Any]:
     """What a record holds of the table.
 
-    `value` counts the mutants whose cause no check names, and the intact modules that some reject.
+    `value` counts the layers whose cause no check names, and the intact ones that some reject.
     """
-    broken = [row for row in rows if row.mutant is not None]
+    broken = [row for row in rows if row.broken is not None]
     return {
         "value": sum(
-            not row.naming if row.mutant else bool(row.verdict.complaints) for row in rows
+            not row.naming if row.broken else bool(row.verdict.complaints) for row in rows
         ),
         "killed": sum(bool(row.killers) for row in broken),
         "named": sum(bool(row.naming) for row in broken),
@@ -76,15 +76,15 @@ def numbers_of(rows: Sequence[Row]) -> dict[str, Any]:
                 "failed": [outcome.check for outcome in row.verdict.complaints],
             }
             for row in rows
-            if row.mutant is None
+            if row.broken is None
         },
         "mutants": [_described(row) for row in broken],
-        "equivalent": [{"name": each.name, "reason": each.reason} for each in EQUIVALENT_MUTANTS],
+        "equivalent": [{"name": each.name, "reason": each.reason} for each in EQUIVALENT_LAYERS],
     }
 
 
 def as_text(record: Record) -> list[str]:
-    """The table for a terminal: a line for each mutant."""
+    """The table for a terminal: a line for each broken layer."""
     lines = []
     for name, intact in record.numbers["intact"].items():
         failed = ", ".join(intact["failed"]) or "none"
@@ -100,11 +100,11 @@ def as_text(record: Record) -> list[str]:
 
 
 def _described(row: Row) -> dict[str, Any]:
-    assert row.mutant is not None
+    assert row.broken is not None
     return {
         "name": row.name,
-        "group": next(name for name, group in GROUPS.items() if row.mutant in group),
-        "story": row.mutant.story,
+        "group": next(name for name, group in GROUPS.items() if row.broken in group),
+        "story": row.broken.story,
         "intact": row.intact,
         "checks": [outcome.check for outcome in row.outcomes],
         "killed_by": {
@@ -115,13 +115,13 @@ def _described(row: Row) -> dict[str, Any]:
             for outcome in row.killers
         },
         "naming": [outcome.check for outcome in row.naming],
-        "names": row.mutant.cause,
+        "names": row.broken.cause,
         "findings": [outcome.reason for outcome in row.naming],
     }
 
 
 def _print_some(names: Sequence[str]) -> None:
-    known = {mutant.name: mutant for mutant in MUTANTS}
+    known = {broken.name: broken for broken in BROKEN_LAYERS}
     for name in names:
         if name not in known:
             raise ValueError(f"--only {name!r}: must be one of {', '.join(known)}")

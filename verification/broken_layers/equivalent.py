@@ -1,7 +1,7 @@
 """Changes that look like mistakes and are none: no input tells them from the intact module.
 
-They are kept beside the mutants, each with the reason why no check can kill it; a test shows that
-outputs and gradients are the intact ones.
+They are kept beside the broken layers, each with the reason why no check can reject it; a test
+shows that outputs and gradients are the intact ones.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from verification.broken_layers.broken_layer import (
     with_basis,
     with_functions,
 )
-from verification.broken_layers.filters import FILTER_MUTANTS
-from verification.broken_layers.inter_scale import INTER_SCALE_MUTANTS
+from verification.broken_layers.filters import BROKEN_FILTERS
+from verification.broken_layers.inter_scale import BROKEN_NEIGHBOURS
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ _EVEN = hermite_basis_a(9, _SCALES, 1)
 _IMAGE, _STACK = (2, 2, 9, 9), (2, 2, 3, 9, 9)
 
 
-def _mutant(name: str) -> Callable[[Any], nn.Module]:
-    return next(m.make for m in (*FILTER_MUTANTS, *INTER_SCALE_MUTANTS) if m.name == name)
+def _broken(name: str) -> Callable[[Any], nn.Module]:
+    return next(m.make for m in (*BROKEN_FILTERS, *BROKEN_NEIGHBOURS) if m.name == name)
 
 
 def _seeded(make: Callable[[], SteerableConv], seed: int) -> SteerableConv:
@@ -64,7 +64,7 @@ def _lifting(seed: int) -> SteerableConv:
 def _even_lifting(name: str) -> Callable[[int], tuple[nn.Module, nn.Module, tuple[int, ...]]]:
     def build(seed: int) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
         layer = _seeded(lambda: LiftingConv2d(2, 3, _EVEN, padding=4), seed)
-        return layer, _mutant(name)(layer), _IMAGE
+        return layer, _broken(name)(layer), _IMAGE
 
     return build
 
@@ -72,7 +72,7 @@ def _even_lifting(name: str) -> Callable[[int], tuple[nn.Module, nn.Module, tupl
 def _single_extent(name: str) -> Callable[[int], tuple[nn.Module, nn.Module, tuple[int, ...]]]:
     def build(seed: int) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
         layer = _seeded(lambda: ScaleConv2d(2, 3, _BASIS, padding=4), seed)
-        return layer, _mutant(name)(layer), _STACK
+        return layer, _broken(name)(layer), _STACK
 
     return build
 
@@ -123,7 +123,7 @@ def _gain_in_weights(seed: int) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
     return layer, other, _IMAGE
 
 
-EQUIVALENT_MUTANTS = (
+EQUIVALENT_LAYERS = (
     Equivalent(
         "filter_flipped_even",
         "Flipping turns He_n(x) into (−1)ⁿ He_n(x): with the order 0 alone nothing changes.",

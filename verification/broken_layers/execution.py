@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from verification.broken_layers.broken_layer import (
     Altered,
-    Mutant,
+    BrokenLayer,
     SteerableConv,
     with_functions,
 )
@@ -170,8 +170,8 @@ def _stride_before(layer: SteerableConv) -> nn.Module:
     return Altered(inner, before=dropped)
 
 
-EXECUTION_MUTANTS = (
-    Mutant(
+BROKEN_EXECUTION = (
+    BrokenLayer(
         "stale_cache",
         "Filters kept for inference and never made anew when weights change.",
         ("follows_weights",),
@@ -179,7 +179,7 @@ EXECUTION_MUTANTS = (
         _StaleCache,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "cache_by_version",
         "Filters renewed by the tensor's counter of changes, which `.data` does not move.",
         ("follows_weights",),
@@ -187,7 +187,7 @@ EXECUTION_MUTANTS = (
         _CacheByVersion,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "state_not_saved",
         "Something learned is a plain attribute, in no state dict.",
         ("state_complete",),
@@ -195,7 +195,7 @@ EXECUTION_MUTANTS = (
         _HiddenWeight,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "weights_in_list",
         "Parameters in a plain list, where an `nn.ParameterList` was wanted.",
         ("state_complete", "gradients"),
@@ -203,7 +203,7 @@ EXECUTION_MUTANTS = (
         _ListOfWeights,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "input_changed",
         "An in-place operation on the input.",
         ("input_unchanged",),
@@ -211,7 +211,7 @@ EXECUTION_MUTANTS = (
         _in_place,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "random_noise",
         "Noise for regularisation that is added in evaluation as well.",
         ("determinism",),
@@ -219,7 +219,7 @@ EXECUTION_MUTANTS = (
         _noise,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "batch_centred",
         "The mean taken over the batch axis, too.",
         ("batch_independence",),
@@ -227,7 +227,7 @@ EXECUTION_MUTANTS = (
         _batch_centred,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "memory_order",
         "A kernel of one's own that reads memory as if it were contiguous.",
         ("memory_format",),
@@ -235,7 +235,7 @@ EXECUTION_MUTANTS = (
         _in_memory_order,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "output_downcast",
         "A `.float()` left over from debugging.",
         ("output_dtype", "response"),
@@ -243,7 +243,7 @@ EXECUTION_MUTANTS = (
         _downcast,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "answers_in_bfloat16",
         "Autocast that is not switched off.",
         ("response",),
@@ -251,7 +251,7 @@ EXECUTION_MUTANTS = (
         _quantised,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "position_dependent",
         "A window or positional gain applied to the output.",
         ("integer_translation", "border"),
@@ -259,7 +259,7 @@ EXECUTION_MUTANTS = (
         _position_dependent,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "circular_padding",
         "`padding_mode='circular'`.",
         ("zero_border",),
@@ -267,7 +267,7 @@ EXECUTION_MUTANTS = (
         _circular,
         _PADDED,
     ),
-    Mutant(
+    BrokenLayer(
         "reflected_at_one_scale",
         "`padding_mode='reflect'` tried out at one scale and left there.",
         ("padding", "zero_border"),
@@ -275,7 +275,7 @@ EXECUTION_MUTANTS = (
         _MixedBorder,
         _PADDED,
     ),
-    Mutant(
+    BrokenLayer(
         "border_set_to_zero",
         "Invalid pixels of an augmentation's border masked in every image.",
         ("border", "integer_translation"),
@@ -283,7 +283,7 @@ EXECUTION_MUTANTS = (
         _border_lost,
         _PADDED,
     ),
-    Mutant(
+    BrokenLayer(
         "stride_before_lifting",
         "The image subsampled first and filtered afterwards, 'which is faster'.",
         ("response", "scale_equivariance"),

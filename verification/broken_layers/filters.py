@@ -12,7 +12,7 @@ from torch import nn
 
 from sesn_impl.basis import HermiteFunction, SteerableBasis
 from verification.broken_layers.broken_layer import (
-    Mutant,
+    BrokenLayer,
     SteerableConv,
     with_basis,
     with_functions,
@@ -111,78 +111,78 @@ def basis_with_physicists_polynomials(basis: SteerableBasis) -> SteerableBasis:
     return replace(basis, functions=torch.from_numpy(functions / norms))
 
 
-FILTER_MUTANTS = (
-    Mutant(
+BROKEN_FILTERS = (
+    BrokenLayer(
         "axes_swapped",
         "Rows and columns exchanged when the two axis functions are multiplied.",
         ("response", "closed_form"),
         "transposed",
         _axes_swapped,
     ),
-    Mutant(
+    BrokenLayer(
         "filter_flipped",
         "A true convolution where the documentation says cross-correlation.",
         ("response",),
         "turned",
         _flipped,
     ),
-    Mutant(
+    BrokenLayer(
         "upside_down",
         "The row coordinate grows upwards, as in a plot, and not downwards, as in an image.",
         ("response",),
         "upside_down",
         _upside_down,
     ),
-    Mutant(
+    BrokenLayer(
         "functions_reordered",
         "Basis functions listed in another order, so that trained coefficients no longer fit.",
         ("response", "closed_form"),
         "functions",
         _functions_reordered,
     ),
-    Mutant(
+    BrokenLayer(
         "physicists_polynomials",
         "H_n taken from the library in place of He_n.",
         ("response", "closed_form"),
         "polynomials",
         _physicists,
     ),
-    Mutant(
+    BrokenLayer(
         "widths_forgotten",
         "The ratio `mult` between widths is an option that nothing uses.",
         ("response", "closed_form"),
         "widths",
         _widths_forgotten,
     ),
-    Mutant(
+    BrokenLayer(
         "half_pixel_shift",
         "A support with an even number of pixels, averaged back onto an odd grid.",
         ("response",),
         "shift",
         _half_pixel_shift,
     ),
-    Mutant(
+    BrokenLayer(
         "one_support",
         "All scales sampled on the smallest scale's grid.",
         ("scale_equivariance", "response"),
         "support",
         _one_support,
     ),
-    Mutant(
+    BrokenLayer(
         "kernels_interpolated",
         "Filters of the larger scales made from the smallest ones by resizing, not by sampling.",
         ("scale_equivariance", "response"),
         "resized",
         _interpolated,
     ),
-    Mutant(
+    BrokenLayer(
         "float16_basis",
         "The basis cached on disk in float16 to save space.",
         ("response", "closed_form"),
         "digits",
         _float16_basis,
     ),
-    Mutant(
+    BrokenLayer(
         "float32_basis_widened",
         "`layer.double()` widens a float32 buffer, whose digits are gone by then.",
         ("response", "closed_form"),

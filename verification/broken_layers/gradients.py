@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from verification.broken_layers.broken_layer import Altered, Mutant, SteerableConv
+from verification.broken_layers.broken_layer import Altered, BrokenLayer, SteerableConv
 
 _LIFTING = ("lifting",)
 
@@ -51,8 +51,8 @@ def _half_gradient(layer: SteerableConv) -> nn.Module:
     return Altered(layer, before=lambda x: (x + x.detach()) / 2)
 
 
-GRADIENT_MUTANTS = (
-    Mutant(
+BROKEN_GRADIENTS = (
+    BrokenLayer(
         "gradient_of_other_scales",
         "A backward pass written by hand, with the scale axis in another order.",
         ("gradcheck", "gradient_equivariance", "gradient_density"),
@@ -60,7 +60,7 @@ GRADIENT_MUTANTS = (
         _wrong_gradient,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "half_gradient",
         "A straight-through estimator that counts the input twice.",
         ("gradcheck",),
@@ -68,7 +68,7 @@ GRADIENT_MUTANTS = (
         _half_gradient,
         _LIFTING,
     ),
-    Mutant(
+    BrokenLayer(
         "bias_detached",
         "A `.detach()` in the wrong line: the bias never learns.",
         ("gradients", "gradcheck"),

@@ -10,7 +10,7 @@ from torch import nn
 
 from sesn_impl.basis import hermite_basis_b
 from sesn_impl.layers import LiftingConv2d, ScaleConv1x1, ScaleConv2d, ScaleMaxProjection
-from verification.broken_layers.broken_layer import Mutant, SteerableConv
+from verification.broken_layers.broken_layer import BrokenLayer, SteerableConv
 from verification.checks.registry import CHECKS
 from verification.layer.targets import Target, describe
 
@@ -30,13 +30,13 @@ class Specimen:
     describe: Callable[[nn.Module], Target]
     besides: tuple[str, ...] = ()
 
-    def target(self, mutant: Mutant | None = None) -> Target:
-        """The intact module, or a mutant of it under the description of the intact one."""
-        name = "intact" if mutant is None else mutant.name
+    def target(self, broken: BrokenLayer | None = None) -> Target:
+        """The intact module, or a broken layer of it under the description of the intact one."""
+        name = "intact" if broken is None else broken.name
 
         def build(seed: int) -> nn.Module:
             intact = self.build(seed)
-            return intact if mutant is None else mutant.make(intact).eval()
+            return intact if broken is None else broken.make(intact).eval()
 
         intact = self.describe(self.build(0))
         return replace(intact, name=name, layer=build(0), rebuild=build)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sesn_impl.layers import ScaleConv2d
 from verification.broken_layers.broken_layer import (
     Altered,
-    Mutant,
+    BrokenLayer,
     bias_of,
     with_basis,
     with_functions,
@@ -82,8 +82,8 @@ def _reading(
     return lambda layer: _SteppedBy(layer, reads, filters_of_input)
 
 
-INTER_SCALE_MUTANTS = (
-    Mutant(
+BROKEN_NEIGHBOURS = (
+    BrokenLayer(
         "padded_at_fine_end",
         "The scale axis padded below the smallest scale in place of above the largest.",
         ("response", "scale_equivariance"),
@@ -91,7 +91,7 @@ INTER_SCALE_MUTANTS = (
         _padded_at_fine_end,
         _SCALE,
     ),
-    Mutant(
+    BrokenLayer(
         "padded_by_wrap_around",
         "`roll` along the scale axis, which brings the smallest scale above the largest.",
         ("response",),
@@ -99,7 +99,7 @@ INTER_SCALE_MUTANTS = (
         _reading(lambda i, k, extent, scales: (i + k) % scales),
         _SCALE,
     ),
-    Mutant(
+    BrokenLayer(
         "padded_by_repetition",
         "Mode 'replicate' when the scale axis is padded.",
         ("response",),
@@ -107,7 +107,7 @@ INTER_SCALE_MUTANTS = (
         _reading(lambda i, k, extent, scales: min(i + k, scales - 1)),
         _SCALE,
     ),
-    Mutant(
+    BrokenLayer(
         "neighbours_reversed",
         "The weight's axis K_S counted from the coarse end.",
         ("response",),
@@ -115,7 +115,7 @@ INTER_SCALE_MUTANTS = (
         _reading(lambda i, k, extent, scales: _inside(i + extent - 1 - k, scales)),
         _SCALE,
     ),
-    Mutant(
+    BrokenLayer(
         "neighbours_left_out",
         "An option `scale_extent` that is stored, and K_S = 1 in the loop.",
         ("response",),
@@ -123,7 +123,7 @@ INTER_SCALE_MUTANTS = (
         _reading(lambda i, k, extent, scales: None if k else i),
         _SCALE,
     ),
-    Mutant(
+    BrokenLayer(
         "next_scale_read",
         "Scales counted from 1, so that each output starts at the next coarser input.",
         ("response", "scale_equivariance"),
@@ -131,7 +131,7 @@ INTER_SCALE_MUTANTS = (
         _reading(lambda i, k, extent, scales: _inside(i + k + 1, scales)),
         _SCALE,
     ),
-    Mutant(
+    BrokenLayer(
         "filters_of_input_scale",
         "Every input scale filtered once, at its own scale, and the results added.",
         ("response",),

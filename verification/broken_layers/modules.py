@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.layers import ScaleConv1x1
-from verification.broken_layers.broken_layer import Altered, Mutant
+from verification.broken_layers.broken_layer import Altered, BrokenLayer
 
 _MIXING, _NORM, _BLOCK, _PROJECTION, _POOLING = (
     ("mixing",), ("norm",), ("block",), ("projection",), ("pooling",),
@@ -135,8 +135,8 @@ class _PoolsOverScales(_Instead):
         return F.max_pool3d(padded, kernel_size=(2, 2, 2), stride=(1, 2, 2))
 
 
-MODULE_MUTANTS = (
-    Mutant(
+BROKEN_MODULES = (
+    BrokenLayer(
         "mixing_bias_forgotten",
         "The released code's own: `ScaleConv1x1` creates a bias and never adds it.",
         ("gradients",),
@@ -144,7 +144,7 @@ MODULE_MUTANTS = (
         _NeverAdded,
         _MIXING,
     ),
-    Mutant(
+    BrokenLayer(
         "mixing_per_scale",
         "A gain learned for each scale before channels are mixed.",
         ("commutes_with_scale_shift",),
@@ -152,7 +152,7 @@ MODULE_MUTANTS = (
         _own_mixing,
         _MIXING,
     ),
-    Mutant(
+    BrokenLayer(
         "mixing_over_scales",
         "Channels and scales flattened into one axis and mixed.",
         ("commutes_with_scale_shift",),
@@ -160,7 +160,7 @@ MODULE_MUTANTS = (
         _mixes_scales,
         _MIXING,
     ),
-    Mutant(
+    BrokenLayer(
         "batch_norm_per_scale",
         "`BatchNorm2d` on a tensor whose channels are C·S.",
         ("commutes_with_scale_shift",),
@@ -168,7 +168,7 @@ MODULE_MUTANTS = (
         _NormPerScale,
         _NORM,
     ),
-    Mutant(
+    BrokenLayer(
         "batch_norm_in_training",
         "A BatchNorm in a plain list, which `eval()` does not reach.",
         ("batch_independence",),
@@ -176,7 +176,7 @@ MODULE_MUTANTS = (
         _norm_in_training,
         _BLOCK,
     ),
-    Mutant(
+    BrokenLayer(
         "dropout_left_on",
         "`F.dropout(x, p)` without `training=self.training`.",
         ("determinism",),
@@ -184,7 +184,7 @@ MODULE_MUTANTS = (
         _dropout_left_on,
         _BLOCK,
     ),
-    Mutant(
+    BrokenLayer(
         "pooling_over_scales",
         "`MaxPool3d(2)`, whose window reaches over two scales.",
         ("commutes_with_scale_shift",),
@@ -192,7 +192,7 @@ MODULE_MUTANTS = (
         _PoolsOverScales,
         _POOLING,
     ),
-    Mutant(
+    BrokenLayer(
         "mean_projection",
         "The mean over scales in place of the maximum.",
         ("max_projection",),
@@ -200,7 +200,7 @@ MODULE_MUTANTS = (
         _Mean,
         _PROJECTION,
     ),
-    Mutant(
+    BrokenLayer(
         "magnitude_projection",
         "The response of the largest magnitude, whatever its sign.",
         ("max_projection",),
@@ -208,7 +208,7 @@ MODULE_MUTANTS = (
         _LargestMagnitude,
         _PROJECTION,
     ),
-    Mutant(
+    BrokenLayer(
         "projection_over_channels",
         "`x.max(1)`: the axis counted without the batch; as many scales as channels hide it.",
         ("max_projection",),
@@ -216,7 +216,7 @@ MODULE_MUTANTS = (
         _OverChannels,
         _PROJECTION,
     ),
-    Mutant(
+    BrokenLayer(
         "argmax_off_by_one",
         "Values gathered with an index of scales that counts from 1.",
         ("max_projection",),
@@ -224,7 +224,7 @@ MODULE_MUTANTS = (
         _NextToLargest,
         _PROJECTION,
     ),
-    Mutant(
+    BrokenLayer(
         "largest_scale_alone",
         "`x[:, :, -1]` left over from a network with one scale.",
         ("max_projection",),
@@ -232,7 +232,7 @@ MODULE_MUTANTS = (
         _LargestScale,
         _PROJECTION,
     ),
-    Mutant(
+    BrokenLayer(
         "one_scale_for_all",
         "The winning scale looked up once for an image, so that objects share it.",
         ("max_projection",),

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from verification.broken_layers.broken_layer import (
     Altered,
-    Mutant,
+    BrokenLayer,
     SteerableConv,
     bias_of,
     with_functions,
@@ -107,85 +107,85 @@ def _off_by_one(layer: SteerableConv) -> nn.Module:
     return with_functions(layer, functions)
 
 
-SCALE_MUTANTS = (
-    Mutant(
+BROKEN_SCALES = (
+    BrokenLayer(
         "normalised_by_scale",
         "Each scale divided by its own norm, 'so that all scales count alike'.",
         ("scale_equivariance", "response", "sigma_law"),
         "normalised",
         _normalised_by_scale,
     ),
-    Mutant(
+    BrokenLayer(
         "sigma_forgotten",
         "The factor σ⁻² left out.",
         ("scale_equivariance", "response", "sigma_law"),
         "amplitude",
         _sigma_forgotten,
     ),
-    Mutant(
+    BrokenLayer(
         "sigma_once",
         "σ⁻¹ in place of σ⁻², as in one dimension.",
         ("scale_equivariance", "response", "sigma_law"),
         "amplitude",
         _sigma_once,
     ),
-    Mutant(
+    BrokenLayer(
         "scales_reversed",
         "Filters sorted from large to small, outputs labelled from small to large.",
         ("scale_equivariance", "response"),
         "order",
         _scales_reversed,
     ),
-    Mutant(
+    BrokenLayer(
         "counted_from_largest",
         "The index on the scale axis counts from the largest scale.",
         ("scale_equivariance", "response"),
         "order",
         _counted_from_largest,
     ),
-    Mutant(
+    BrokenLayer(
         "scales_rounded",
         "σ read from a configuration as an integer.",
         ("response", "closed_form"),
         "ratio",
         _scales_rounded,
     ),
-    Mutant(
+    BrokenLayer(
         "weights_not_shared",
         "One convolution per scale, created in a loop, each with weights of its own.",
         ("scale_equivariance", "response"),
         "unshared",
         _OwnWeights,
     ),
-    Mutant(
+    BrokenLayer(
         "bias_forgotten",
         "The bias is created and never added.",
         ("response",),
         "bias_missing",
         _bias_forgotten,
     ),
-    Mutant(
+    BrokenLayer(
         "bias_twice",
         "The bias is given to the convolution and added again to its output.",
         ("response",),
         "bias_scaled",
         _bias_twice,
     ),
-    Mutant(
+    BrokenLayer(
         "bias_per_scale",
         "A bias of shape [C, S], as a library makes it when it takes C·S for channels.",
         ("response",),
         "bias_per_scale",
         _OwnBias,
     ),
-    Mutant(
+    BrokenLayer(
         "bias_normalised",
         "The bias is multiplied by σ⁻² together with the filters.",
         ("response",),
         "bias_per_scale",
         _bias_unscaled,
     ),
-    Mutant(
+    BrokenLayer(
         "padding_off_by_one",
         "The padding of one scale's own support rounded the wrong way, by a pixel.",
         ("response", "scale_equivariance"),

@@ -1,28 +1,28 @@
-"""Every mutant judged as a user's layer is: what rejects it, and whether its cause is named."""
+"""Every broken layer judged as a user's is: what rejects it, and whether its cause is named."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from verification.broken_layers.broken_layer import Mutant
+from verification.broken_layers.broken_layer import BrokenLayer
 from verification.broken_layers.intact_layers import SPECIMENS
 from verification.runner import engine
-from verification.runner.verdict import Outcome, Status, Verdict
+from verification.runner.layer_verdict import Outcome, Status, Verdict
 
 
 @dataclass(frozen=True)
 class Row:
     """A module, intact or broken, and the verdict on it."""
 
-    mutant: Mutant | None
+    broken: BrokenLayer | None
     intact: str
     verdict: Verdict
 
     @property
     def name(self) -> str:
-        """Of the mutant, or "intact"."""
-        return "intact" if self.mutant is None else self.mutant.name
+        """Of the broken layer, or "intact"."""
+        return "intact" if self.broken is None else self.broken.name
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -37,21 +37,23 @@ class Row:
     @property
     def naming(self) -> tuple[Outcome, ...]:
         """Of those whose finding is the mistake that was made."""
-        cause = None if self.mutant is None else self.mutant.cause
+        cause = None if self.broken is None else self.broken.cause
         return tuple(o for o in self.killers if (o.cause or o.check) == cause)
 
 
-def judge(intact: str, mutant: Mutant | None = None, checks: Iterable[str] | None = None) -> Row:
-    """A kind of module, or a mutant of it, by all checks of its kind, or by some."""
+def judge(
+    intact: str, broken: BrokenLayer | None = None, checks: Iterable[str] | None = None
+) -> Row:
+    """A kind of module, or a broken one, by all checks of its kind, or by some."""
     specimen = SPECIMENS[intact]
     chosen = specimen.checks if checks is None else checks
-    return Row(mutant, intact, engine.judge(specimen.target(mutant), chosen))
+    return Row(broken, intact, engine.judge(specimen.target(broken), chosen))
 
 
-def judge_all(mutants: tuple[Mutant, ...]) -> Iterator[Row]:
-    """The intact modules, then every mutant of each module that it is made from."""
+def judge_all(layers: tuple[BrokenLayer, ...]) -> Iterator[Row]:
+    """The intact modules, then every broken layer made from each."""
     for intact in SPECIMENS:
         yield judge(intact)
-    for mutant in mutants:
-        for intact in mutant.intact:
-            yield judge(intact, mutant)
+    for broken in layers:
+        for intact in broken.intact:
+            yield judge(intact, broken)

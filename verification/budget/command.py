@@ -12,11 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from verification.atomic_files import write_atomically
 from verification.budget.filters import basis_ranks
 from verification.budget.parts import PairBudget
 from verification.budget.recommend import Choice, Recommendation, SupportScan, recommend_support
 from verification.budget.signals import SIGNALS, SignalKind, predict_budgets
-from verification.files import write_atomically
 from verification.reference.bases import BasisArguments, DescribedBasis, describe_basis
 
 

@@ -4,19 +4,17 @@ from verification.budget import basis_ranks
 from verification.checks.backward import check_gradient_density, check_gradient_equivariance
 from verification.checks.border import check_border, check_padding, check_zero_border
 from verification.checks.equivariance import (
+    check_closed_form,
     check_error_budget,
     check_integer_translation,
+    check_ranks,
     check_response,
     check_scale_axis_shift,
     check_scale_equivariance,
+    check_sigma_law,
     check_theorem,
     expected_failures,
     failing_pairs,
-)
-from verification.checks.filters import (
-    check_closed_form,
-    check_ranks,
-    check_sigma_law,
 )
 from verification.checks.local import (
     check_field_invariance,

@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from verification.checks.result import POWER, CheckResult, NotApplicableError, about
+from verification.checks.power import POWER
+from verification.checks.result import CheckResult, NotApplicableError, about
 from verification.layer.targets import Target
 from verification.layer.windows import noise
 from verification.reference.analytic import FloatArray

@@ -23,8 +23,8 @@ from verification.checks.diagnosis.pairs import pairs_of
 from verification.checks.diagnosis.ratios import estimate_ratios
 from verification.checks.diagnosis.resized import match_of
 from verification.checks.diagnosis.supports import out_of_proportion
-from verification.checks.needs import frozen_error, ignoring_scale, varying_error
-from verification.checks.result import POWER, CheckResult, NotApplicableError, about, worst
+from verification.checks.power import POWER, frozen_error, ignoring_scale, varying_error
+from verification.checks.result import CheckResult, NotApplicableError, about, worst
 from verification.layer.probe import Probe, complete_pairs, random_probe, responses
 from verification.layer.reading import NotAffineError, ReadFilters, read_filters
 from verification.layer.targets import Target
@@ -32,7 +32,7 @@ from verification.reference.analytic import FloatArray
 from verification.tolerances import bound_and_rounding, rounding_error
 
 _NAMED = 0.9
-"""Share of a small difference that a hypothesis has to explain to be the mistake."""
+"""Share of a small difference that a cause has to explain to be the mistake."""
 _VISIBLE = 0.01
 """Error from which a wrong formula that is met exactly is a mistake."""
 _COARSE = 0.1
@@ -90,11 +90,11 @@ def _unless_named(
     first = causes[0] if causes else None
     composed = is_composed(target.layer)
     # Against ratios that were estimated a small error is none of the layer's.
-    named = first is not None and first.cause != "shape" and not target.estimated and (
+    named = first is not None and first.name != "shape" and not target.estimated and (
         (not composed and first.share is None) or (first.share or 0.0) >= _NAMED
     )  # fmt: skip
     if first is not None and named:
-        return replace(result, cause=first.cause)
+        return replace(result, cause=first.name)
     large = max(result.threshold, ignoring if composed else POWER * ignoring)
     if result.error <= _SMALL * ignoring:
         return replace(result, threshold=_SMALL * ignoring)

@@ -12,11 +12,8 @@ from typing import Protocol, TypedDict
 
 import torch
 
+from verification.checks.power import POWER
 from verification.layer.targets import Target
-
-POWER = 0.25
-"""A layer is told from one that ignores scale if its error is at most this share of that one's: at
-most half of it in amplitude."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class CheckResult:
     error: the measured quantity, in the check's own unit; threshold: what it may not exceed.
     finding: one sentence that says what was compared and, on failure, what that points at.
     ignoring: of a decisive check of scale, the error that a layer that ignores scale would show in
-    this very case; see `checks.needs`.
+    this very case; see `checks.power`.
     passing: up to which error the check passes, where that is less than the threshold: between the
     two neither is shown.
     pair: the two σ that were compared. cause: which mistake of the diagnosis' catalogue a failure

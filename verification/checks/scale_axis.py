@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verification.checks.needs import varying_error
+from verification.checks.power import varying_error
 from verification.checks.result import CheckResult, about
 from verification.layer.probe import Probe, at_centre, random_probe
 from verification.layer.targets import Target

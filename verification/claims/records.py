@@ -22,6 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
+from verification.atomic_files import write_through
 from verification.claims.fields import (
     check_choice,
     check_mapping,
@@ -30,7 +31,6 @@ from verification.claims.fields import (
     is_integer,
 )
 from verification.claims.provenance import Provenance, current_provenance
-from verification.files import write_through
 
 __all__ = [
     "KINDS",

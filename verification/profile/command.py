@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from verification.extras import require
-from verification.files import write_atomically
+from verification.atomic_files import write_atomically
+from verification.optional_packages import require
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verification.extras import require
+from verification.optional_packages import require
 from verification.profile.result import Profile, UnitProfile
 
 if TYPE_CHECKING:

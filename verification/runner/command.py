@@ -13,10 +13,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verification.extras import require
-from verification.files import write_atomically
+from verification.atomic_files import write_atomically
 from verification.layer.options import add_arguments, as_arguments, read_arguments
-from verification.runner.verdict import Answer, Outcome, Status, Verdict
+from verification.optional_packages import require
+from verification.runner.layer_verdict import Answer, Outcome, Status, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from verification.checks.diagnosis import CAUSES, Hypothesis, diagnose, explain
+from verification.checks.diagnosis import CAUSES, Cause, diagnose, explain
 from verification.checks.registry import CHECKS, Check, named
 from verification.checks.result import CheckResult, NotApplicableError
 from verification.layer.options import checked_seed
@@ -25,7 +25,7 @@ from verification.layer.probe import complete_pairs, random_probe
 from verification.layer.reading import NotAffineError, read_filters
 from verification.layer.targets import OptionError, Target
 from verification.reference.errors import NothingToCompareError
-from verification.runner.verdict import Outcome, Status, Verdict
+from verification.runner.layer_verdict import Outcome, Status, Verdict
 
 _EXPLAINED = {"scaled_copies", "supports", "scale_ratio", "scale_equivariance", "response"}
 """Failures that the filters explain, by themselves or against their documentation."""
@@ -84,11 +84,11 @@ def conclude(target: Target, outcomes: Iterable[Outcome], seed: int) -> Verdict:
     named_by_checks = [o.cause or o.check for o in verdict if o.status is Status.FAILED]
     if not causes:
         known = [name for name in dict.fromkeys(named_by_checks) if name in CAUSES]
-        causes = [Hypothesis(name, f"{name}: {CAUSES[name]}") for name in known]
+        causes = [Cause(name, f"{name}: {CAUSES[name]}") for name in known]
     return replace(
         verdict,
         findings=tuple(map(str, causes)),
-        causes=tuple(dict.fromkeys([*(c.cause for c in causes), *named_by_checks])),
+        causes=tuple(dict.fromkeys([*(c.name for c in causes), *named_by_checks])),
     )
 
 
@@ -101,7 +101,7 @@ def _reservations(target: Target) -> tuple[str, ...]:
     )
 
 
-def likely_causes(target: Target, failed: Collection[str], seed: int) -> tuple[Hypothesis, ...]:
+def likely_causes(target: Target, failed: Collection[str], seed: int) -> tuple[Cause, ...]:
     """What failed checks of filters point at, likeliest first: see `verification.checks.diagnosis`.
 
     Documented filters are compared with their documentation, others with those of other scales.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from verification.checks.diagnosis import Hypothesis
+from verification.checks.diagnosis import Cause
 from verification.checks.diagnosis.ratios import with_estimated_scales
 from verification.checks.registry import CHECKS, Check, named
 from verification.layer.adapters import prepare
@@ -24,7 +24,7 @@ from verification.runner.engine import (
     undisturbed,
     warn_unmatched,
 )
-from verification.runner.verdict import Outcome, Status, Verdict
+from verification.runner.layer_verdict import Outcome, Status, Verdict
 
 if TYPE_CHECKING:
     import pytest
@@ -169,7 +169,7 @@ class Judgement:
         if outcome.status is Status.UNDECIDED:
             pytest.skip(f"undecided: {outcome.reason}")
         if not outcome.status.accepted:
-            causes: tuple[Hypothesis, ...] = ()
+            causes: tuple[Cause, ...] = ()
             if outcome.status is Status.FAILED:
                 causes = likely_causes(self.target, {check.name}, self.seed)
             likely = "".join(f"\n    likely cause: {cause}" for cause in causes)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from verification.atomic_files import write_atomically
 from verification.console import CRASH
-from verification.files import write_atomically
 
 ROOT = Path(__file__).parents[2]
 WRONG = """

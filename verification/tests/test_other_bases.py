@@ -15,7 +15,7 @@ from sesn_impl import (
 )
 from verification import check_scale_equivariance
 from verification.budget import pair_budget
-from verification.checks.filters import check_closed_form, check_ranks, check_sigma_law
+from verification.checks.equivariance import check_closed_form, check_ranks, check_sigma_law
 from verification.layer.targets import describe
 from verification.reference.analytic import random_gabor_image
 from verification.reference.continuum import (

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from setuptools import find_packages
 
-from verification import extras
-from verification.extras import EXTRAS, MissingExtraError, require
+from verification import optional_packages
+from verification.optional_packages import EXTRAS, MissingExtraError, require
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -88,7 +88,9 @@ def test_a_missing_extra_is_named(
 ) -> None:
     for extra in EXTRAS:
         require(extra, "the test")
-    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "dask" else name)
+    monkeypatch.setattr(
+        optional_packages, "find_spec", lambda name: None if name == "dask" else name
+    )
     sentence = r"benchmarks needs dask, not installed here: .*'sesn-verification\[benchmarks\]'"
     with pytest.raises(MissingExtraError, match=sentence):
         require("benchmarks", "benchmarks")

@@ -119,7 +119,7 @@ def test_packages_import_what_they_may() -> None:
             case "verification":
                 assert not others or room == "verification.broken_layers", room
             case "reports":
-                light = ("claims", "console", "extras", "files")
+                light = ("claims", "console", "optional_packages", "atomic_files")
                 assert others <= {f"verification.{name}" for name in light}, room
 
 

@@ -5,14 +5,14 @@ import dataclasses
 import pytest
 
 from verification.__main__ import main
-from verification.broken_layers import MUTANTS, command
+from verification.broken_layers import BROKEN_LAYERS, command
 from verification.broken_layers.table import Row
 from verification.claims.reading import load_claims
 from verification.claims.records import read_records
 from verification.claims.rules import verdicts_on
-from verification.runner.verdict import Outcome, Status, Verdict
+from verification.runner.layer_verdict import Outcome, Status, Verdict
 
-MUTANT = next(mutant for mutant in MUTANTS if mutant.name == "mean_projection")
+MUTANT = next(mutant for mutant in BROKEN_LAYERS if mutant.name == "mean_projection")
 CLAIM = next(claim for claim in load_claims() if claim.id == "count.checks.survivors")
 
 

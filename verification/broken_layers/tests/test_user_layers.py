@@ -4,7 +4,7 @@ import pytest
 
 from verification import check_scale_equivariance
 from verification.broken_layers.user_layers import USER_LAYERS, UserLayer
-from verification.checks.diagnosis.catalogue import CAUSES
+from verification.checks.diagnosis.causes import CAUSES
 from verification.checks.registry import CHECKS
 from verification.tests.tools.profiles import deep_only
 

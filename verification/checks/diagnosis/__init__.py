@@ -9,9 +9,9 @@ many simple mistakes, and how much of the difference that explains.
   next should be, by σ⁻²ψ(t/σ).
 """
 
+from verification.checks.diagnosis.against_documentation import explain
 from verification.checks.diagnosis.between_scales import diagnose
-from verification.checks.diagnosis.catalogue import CAUSES, Hypothesis
-from verification.checks.diagnosis.explain import explain
+from verification.checks.diagnosis.causes import CAUSES, Cause
 from verification.checks.diagnosis.filters import documented_filters, measure_filters
 
-__all__ = ["CAUSES", "Hypothesis", "diagnose", "documented_filters", "explain", "measure_filters"]
+__all__ = ["CAUSES", "Cause", "diagnose", "documented_filters", "explain", "measure_filters"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verification.checks.diagnosis.catalogue import Hypothesis
+from verification.checks.diagnosis.causes import Cause
 from verification.checks.diagnosis.copies import Copy
 from verification.checks.diagnosis.pairs import Pair, difference, explained
 from verification.reference.analytic import FloatArray
@@ -35,7 +35,7 @@ class _Respun:
     factors: np.ndarray
 
 
-def weighed_otherwise(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
+def weighed_otherwise(pairs: Sequence[Pair]) -> Iterator[Cause]:
     """Found are other sums of the same functions; nothing if there are too few pixels to tell."""
     fits = [_respun(pair) for pair in pairs]
     known = [fit for fit in fits if fit is not None]
@@ -57,7 +57,7 @@ def weighed_otherwise(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
         )
     else:
         says += " in other proportions: weights that are not shared over scales"
-    yield Hypothesis("normalised" if own_factors else "unshared", says, share)
+    yield Cause("normalised" if own_factors else "unshared", says, share)
 
 
 def _respun(pair: Pair) -> _Respun | None:

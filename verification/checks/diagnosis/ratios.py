@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from verification.checks.diagnosis.hypotheses import best_ratio, ratio_of_least
+from verification.checks.diagnosis.altered_copies import best_ratio, ratio_of_least
 from verification.checks.diagnosis.pairs import pairs_of
 from verification.layer.probe import complete_pairs, random_probe, responses
 from verification.layer.reading import NotAffineError, read_filters
@@ -81,7 +81,7 @@ def estimate_ratios(
 def _ratio_of_answers(
     target: Target, seed: int, fine: int, coarse: int, flat: float = _FLAT
 ) -> float:
-    """As `hypotheses.best_ratio`, from responses to rescaled images alone."""
+    """As `altered_copies.best_ratio`, from responses to rescaled images alone."""
     probe = random_probe(target, seed, points=8)
     near = responses(target, probe)[..., fine]
     near = near - near.mean(dim=0)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from verification.checks.diagnosis.alike import best_factor
-from verification.checks.diagnosis.catalogue import Hypothesis
+from verification.checks.diagnosis.causes import Cause
 from verification.checks.diagnosis.pairs import Pair
 from verification.reference.analytic import FloatArray
 
@@ -24,7 +24,7 @@ _OFF = 0.2
 """How far a factor may be from 1/k², as a share: sizes are rounded, and scales are not."""
 
 
-def resized(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
+def resized(pairs: Sequence[Pair]) -> Iterator[Cause]:
     """Yields the kind of resizing that gives the coarse filters of most pairs."""
     found = [match for pair in pairs if (match := match_of(pair)) is not None]
     if found:
@@ -32,7 +32,7 @@ def resized(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
         worst = next((match for match in found if match.mistaken), found[0])
         says = f"resized: filters of {sides} pixels are resized as images ({worst.mode})"
         says += f"{worst.mistaken}: sample the formula at each scale"
-        yield Hypothesis("resized", says, len(found) / len(pairs))
+        yield Cause("resized", says, len(found) / len(pairs))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from verification.checks.diagnosis.catalogue import Hypothesis
+from verification.checks.diagnosis.causes import Cause
 from verification.layer.reading import ReadFilters, distances
 
 _BEYOND = 0.01
@@ -15,7 +15,7 @@ _CUT = 0.1
 """Share of a filter's largest value at its edge from which cutting it is a mistake of its own."""
 
 
-def support(filters: ReadFilters, scales: Sequence[float]) -> list[Hypothesis]:
+def support(filters: ReadFilters, scales: Sequence[float]) -> list[Cause]:
     """Supports that are not in proportion to the scales; none if they are.
 
     Two supports are in proportion if they differ by no more than the rounding to a whole pixel on
@@ -28,10 +28,10 @@ def support(filters: ReadFilters, scales: Sequence[float]) -> list[Hypothesis]:
         f"support: the supports of {_sides(filters)} pixels reach {_widths(filters, scales)} σ, "
         "not in proportion to the scales: one support for all scales, or sizes rounded too far"
     )
-    return [Hypothesis("support", says)]
+    return [Cause("support", says)]
 
 
-def cut_short(filters: ReadFilters, scales: Sequence[float]) -> list[Hypothesis]:
+def cut_short(filters: ReadFilters, scales: Sequence[float]) -> list[Cause]:
     """Filters that are still large where they end, so that cutting them changes their sum."""
     edges = []
     for taps, reach in zip(filters.taps, filters.reaches, strict=True):
@@ -45,7 +45,7 @@ def cut_short(filters: ReadFilters, scales: Sequence[float]) -> list[Hypothesis]
         f"support: the supports of {_sides(filters)} pixels reach {_widths(filters, scales)} σ, "
         f"where the filters are still {shares} of their largest value: cut at too few pixels"
     )
-    return [Hypothesis("support", says)]
+    return [Cause("support", says)]
 
 
 def _sides(filters: ReadFilters) -> str:

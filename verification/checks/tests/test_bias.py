@@ -9,7 +9,7 @@ from torch import nn
 
 from sesn_impl import LiftingConv2d, ScaleConv2d, hermite_basis_a
 from verification import check_scale_equivariance
-from verification.runner.verdict import Status
+from verification.runner.layer_verdict import Status
 
 SCALES = (1.5, 2.25, 3.375)
 BASIS = hermite_basis_a(19, SCALES, 2)

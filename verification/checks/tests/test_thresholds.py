@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from sesn_impl import hermite_basis_a
-from verification.broken_layers import MUTANTS
+from verification.broken_layers import BROKEN_LAYERS
 from verification.broken_layers.broken_layer import with_functions
 from verification.broken_layers.intact_layers import SPECIMENS
 from verification.checks.registry import CHECKS
 from verification.layer.targets import Target, describe
 from verification.runner.engine import run_check
-from verification.runner.verdict import Status
+from verification.runner.layer_verdict import Status
 from verification.tests.layers import Wrapped, build_lifting
 
 BY_NAME = {check.name: check for check in CHECKS}
@@ -234,7 +234,7 @@ def wrapped(alter) -> Callable[[Target], Target]:
 
 
 def mutated(name: str) -> Callable[[Target], Target]:
-    (mutant,) = (m for m in MUTANTS if m.name == name)
+    (mutant,) = (m for m in BROKEN_LAYERS if m.name == name)
     return lambda target: replace(target, layer=mutant.make(target.layer))
 
 

@@ -15,13 +15,13 @@ import pytest_sesn
 import verification.__main__
 from sesn_impl import hermite_basis_a
 from verification import check_scale_equivariance, parametrize_with_checks
-from verification.broken_layers import MUTANTS
+from verification.broken_layers import BROKEN_LAYERS
 from verification.layer.adapters import Adapted
 from verification.layer.loading import declared
 from verification.layer.options import Options, add_arguments, as_arguments, read_arguments
 from verification.layer.targets import OptionError
 from verification.runner.engine import UnmatchedExpectationWarning
-from verification.runner.verdict import Status
+from verification.runner.layer_verdict import Status
 from verification.tests.layers import Wrapped, build_lifting, build_scale_conv
 
 SCALES = (1.0, 1.5, 2.25)
@@ -133,7 +133,7 @@ def test_what_only_shows_with_the_layer_is_named_too():
 
 def wrapping() -> nn.Module:
     """Above its largest scale come the smallest."""
-    (mutant,) = (m for m in MUTANTS if m.name == "padded_by_wrap_around")
+    (mutant,) = (m for m in BROKEN_LAYERS if m.name == "padded_by_wrap_around")
     return mutant.make(build_scale_conv(BASIS, 0, 2, padding=2))
 
 

@@ -11,7 +11,7 @@ from verification.checks.registry import CHECKS
 from verification.layer.adapters import Adapted, prepare
 from verification.layer.options import Options
 from verification.runner.front import Judgement
-from verification.runner.verdict import Answer, Outcome, Status
+from verification.runner.layer_verdict import Answer, Outcome, Status
 from verification.tests.layers import Wrapped, build_lifting, build_scale_conv
 
 SCALES = (1.0, 1.5, 2.25)

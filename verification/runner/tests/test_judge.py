@@ -18,7 +18,7 @@ from verification.checks.registry import CHECKS, Check, named
 from verification.checks.result import CheckResult
 from verification.layer.targets import OptionError, Target, describe
 from verification.runner.engine import UnmatchedExpectationWarning, judge, run_check
-from verification.runner.verdict import Answer, Status, Verdict
+from verification.runner.layer_verdict import Answer, Status, Verdict
 from verification.tests.layers import Wrapped, build_lifting, build_scale_conv
 
 BASIS = hermite_basis_a(11, (1.0, 1.5, 2.25), 3)

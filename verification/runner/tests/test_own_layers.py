@@ -19,7 +19,7 @@ from verification.broken_layers.broken_layer import with_functions
 from verification.layer.targets import describe
 from verification.reference.bases import BasisArguments
 from verification.runner.engine import judge
-from verification.runner.verdict import Status, Verdict
+from verification.runner.layer_verdict import Status, Verdict
 from verification.tests.layers import build_basis, build_lifting, build_scale_conv
 from verification.tests.tools.profiles import cases
 from verification.tests.tools.strategies import complete_bases, cut_off_bases, seeds

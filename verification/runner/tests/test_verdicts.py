@@ -11,7 +11,7 @@ from torch import nn
 from sesn_impl import LiftingConv2d, ScaleConv1x1, ScaleConv2d, hermite_basis_a, hermite_basis_b
 from verification import check_scale_equivariance
 from verification.broken_layers.user_layers import USER_LAYERS
-from verification.runner.verdict import Answer
+from verification.runner.layer_verdict import Answer
 
 SCALES = (1.0, 1.5, 2.25)
 BASIS = hermite_basis_a(11, SCALES, 3)

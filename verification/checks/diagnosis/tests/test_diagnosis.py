@@ -69,7 +69,7 @@ def test_two_mistakes_at_once_are_both_named():
     bias = torch.from_numpy(known_filters(target).bias)[:, None, None, None]
     other = broken(target, lambda y: y.flip(2) - bias)
     found = explain(other, random_probe(target, 0))
-    assert [each.cause for each in found] == ["bias_missing", "order"]
+    assert [each.name for each in found] == ["bias_missing", "order"]
     assert str(found[1]).startswith("scales in another order: outputs")
 
 
@@ -90,7 +90,7 @@ def test_what_has_no_simple_cause_is_said_to_have_none():
 def test_what_is_not_linear_has_no_filters():
     target = target_of(_small(), 0, 0)
     (found,) = explain(broken(target, torch.relu), random_probe(target, 0))
-    assert found.cause == "nonlinear"
+    assert found.name == "nonlinear"
     assert found.says.startswith("the answers are not those of any fixed filters")
 
 

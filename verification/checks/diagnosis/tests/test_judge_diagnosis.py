@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesn_impl import hermite_basis_a
-from verification.checks.diagnosis import CAUSES, Hypothesis, diagnose, documented_filters
+from verification.checks.diagnosis import CAUSES, Cause, diagnose, documented_filters
 from verification.checks.diagnosis.copies import copy_of, degrees
 from verification.checks.diagnosis.pairs import pairs_of
 from verification.checks.diagnosis.supports import support
@@ -47,13 +47,13 @@ def filters(*taps: np.ndarray) -> ReadFilters:
 
 
 def diagnosis(found: ReadFilters) -> list[str]:
-    return [str(each) for each in hypotheses(found)]
+    return [str(each) for each in causes_of(found)]
 
 
-def hypotheses(found: ReadFilters) -> list[Hypothesis]:
+def causes_of(found: ReadFilters) -> list[Cause]:
     """All of them in the catalogue."""
     causes = diagnose(found, SCALES, [(0, 1), (1, 2)])
-    assert all(each.cause in CAUSES for each in causes)
+    assert all(each.name in CAUSES for each in causes)
     return causes
 
 

@@ -1,6 +1,6 @@
-"""What may be wrong with filters that are no copies: one fit for each kind of mistake.
+"""What copies of filters would become by each cause: one fit for each.
 
-Each *hypothesis* is one way in which `found` may differ from `wanted`, what a copy would be: up
+Each cause is one way in which `found` may differ from `wanted`, what a copy would be: up
 to a factor, of another ratio, off centre, turned over, in another order. Each is fitted by itself,
 in closed form or along one line, and reported with the share of the difference it explains.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from verification.checks.diagnosis.alike import TURNS, other_orders
-from verification.checks.diagnosis.catalogue import Hypothesis
+from verification.checks.diagnosis.causes import Cause
 from verification.checks.diagnosis.copies import Copy
 from verification.checks.diagnosis.pairs import (
     Pair,
@@ -43,7 +43,7 @@ _MOST_SHIFT = 1.5
 """In pixels: filters that are farther off centre are no copies."""
 
 
-def amplitude(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
+def amplitude(pairs: Sequence[Pair]) -> Iterator[Cause]:
     """Found = s^k·wanted with one k for all scales, or a gain for each scale.
 
     Both are least squares beyond the spline's doubt; the power is preferred where it does as well.
@@ -63,7 +63,7 @@ def amplitude(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
         f"amplitude: responses agree up to s^{-power:.3g} for a ratio s of scales, that is, "
         f"filters go with σ^{-2 - power:.3g} in place of σ^-2"
     )
-    yield Hypothesis("amplitude", says, share)
+    yield Cause("amplitude", says, share)
     fits = [gain(pair, copy) for pair, copy in zip(pairs, copies, strict=True)]
     own = explained(pairs, lambda n: scaled(copies[n], fits[n]), [c.doubt for c in copies])
     if min(fits) < 0 and max(abs(abs(a) - 1) for a in fits) < _NEAR:
@@ -75,10 +75,10 @@ def amplitude(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
             f"amplitude: {what} up to factors of {gains}: each scale is normalised by itself, or "
             "has a gain of its own"
         )
-        yield Hypothesis("amplitude", says, own)
+        yield Cause("amplitude", says, own)
 
 
-def ratio(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
+def ratio(pairs: Sequence[Pair]) -> Iterator[Cause]:
     """Found is a copy by another ratio, up to a factor: one line search for each pair.
 
     Near the claimed ratio a factor would explain as much, so there is none.
@@ -108,7 +108,7 @@ def ratio(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
         else:
             named = [k for k in _NAMED_POWERS if abs(common - k) < _NEAR]
             says += f", its power {named[0]:.3g}" if named else ""
-    yield Hypothesis(cause, says, share)
+    yield Cause(cause, says, share)
 
 
 def best_ratio(pair: Pair, widest: float = 4.0) -> float:
@@ -142,7 +142,7 @@ def _correlation(found: FloatArray, wanted: FloatArray, whole: FloatArray) -> fl
     return float((found * wanted).sum()) / size if size else 0.0
 
 
-def shift(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
+def shift(pairs: Sequence[Pair]) -> Iterator[Cause]:
     """Found is a copy of filters that are off centre by a part of a pixel."""
     if pairs[0].found.ndim != 4 or not any(pair.resolved for pair in pairs):
         return  # one or three axes of space, or single pixels
@@ -157,7 +157,7 @@ def shift(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
     if np.ptp(alike, axis=0).max() < 2 * _NEAR:
         row, column = alike.mean(axis=0)
         says += f", as if all filters were ({row:.2f}, {column:.2f}) pixels off the one they answer"
-    yield Hypothesis("shift", f"{says}: an even support, or padding that is off by one", share)
+    yield Cause("shift", f"{says}: an even support, or padding that is off by one", share)
 
 
 def _best_shift(pair: Pair) -> tuple[float, float]:
@@ -173,7 +173,7 @@ def _best_shift(pair: Pair) -> tuple[float, float]:
     return float(found.x[0]), float(found.x[1])
 
 
-def orientation(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
+def orientation(pairs: Sequence[Pair]) -> Iterator[Cause]:
     """Found is a copy, turned over or around, at some scale, up to a positive factor."""
     if pairs[0].found.ndim != 4:  # one or three axes of space
         return
@@ -189,10 +189,10 @@ def orientation(pairs: Sequence[Pair]) -> Iterator[Hypothesis]:
         if 1 - explained([worst], lambda _, c=with_gain: c) < _LEFT * left:  # type: ignore[misc]
             copy = with_gain
         says = f"orientation: scales {worst.fine} and {worst.coarse} are {words} to each other"
-        yield Hypothesis(cause, says, explained([worst], lambda _, c=copy: c))  # type: ignore[misc]
+        yield Cause(cause, says, explained([worst], lambda _, c=copy: c))  # type: ignore[misc]
 
 
-def order_of_scales(filters: ReadFilters, scales: Sequence[float]) -> Iterator[Hypothesis]:
+def order_of_scales(filters: ReadFilters, scales: Sequence[float]) -> Iterator[Cause]:
     """The filters are copies when they are taken in another order."""
     count = len(scales)
     if count < 2:
@@ -213,10 +213,10 @@ def order_of_scales(filters: ReadFilters, scales: Sequence[float]) -> Iterator[H
                 else "scales in another order"
             )
             says = f"{name}: taken as {', '.join(map(str, order))} the outputs are copies"
-            yield Hypothesis("order", says, share)
+            yield Cause("order", says, share)
 
 
-def axes_confused(filters: ReadFilters, scales: Sequence[float]) -> Iterator[Hypothesis]:
+def axes_confused(filters: ReadFilters, scales: Sequence[float]) -> Iterator[Cause]:
     """The filters are copies when channels and scales are taken for each other."""
     count, channels = filters.taps.shape[:2]
     if min(count, channels) < 2:
@@ -234,4 +234,4 @@ def axes_confused(filters: ReadFilters, scales: Sequence[float]) -> Iterator[Hyp
             "axes: the scale axis is where channels were declared: outputs are copies when they "
             "are numbered scale by scale, so a reshape is missing its permute"
         )
-        yield Hypothesis("axes", says, 1 - swapped / as_given)
+        yield Cause("axes", says, 1 - swapped / as_given)

@@ -1,4 +1,4 @@
-"""What the documented filters would become by simple mistakes.
+"""What the documented filters would become by each cause.
 
 Each function yields sentences with the kernels that the mistake would give, some of them fitted to
 the measured kernels by a few numbers, which the sentence then tells.
@@ -214,7 +214,7 @@ def _differs(kernels: FloatArray, others: FloatArray, scale: int) -> bool:
     return not np.allclose(found, wanted, rtol=0, atol=1e-6 * np.abs(wanted).max())
 
 
-MISTAKES: tuple[Callable[[Case], Iterator[Explanation]], ...] = (
+ALTERATIONS: tuple[Callable[[Case], Iterator[Explanation]], ...] = (
     another_geometry,
     another_order_of_scales,
     another_input_scale,

@@ -1,4 +1,4 @@
-"""The one catalogue of mistakes: what a diagnosis may name, by identifier.
+"""The causes of a failure that a diagnosis may name, by identifier: the one list of them.
 
 Identifiers are what programs compare: broken layers are named by one of them, and a verdict lists
 those of its likely causes. Sentences are for readers, and carry the numbers of the case.
@@ -51,14 +51,14 @@ CAUSES = {
 
 
 @dataclass(frozen=True)
-class Hypothesis:
-    """A mistake that would explain a difference: its identifier, and how much it explains.
+class Cause:
+    """What would explain a difference: its identifier, and how much it explains.
 
-    cause: one of `CAUSES`, or the name of the check whose failure says it all.
+    name: one of `CAUSES`, or the name of the check whose failure says it all.
     says: the sentence; share: from 0 to 1, where it was fitted.
     """
 
-    cause: str
+    name: str
     says: str
     share: float | None = None
 

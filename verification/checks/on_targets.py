@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from verification import checks
 from verification.budget.layers import predict_pair
 from verification.checks import black_box
-from verification.checks.needs import Need, ignoring_scale, padding_window, whole_ratio_pairs
+from verification.checks.needs import Need, padding_window, whole_ratio_pairs
+from verification.checks.power import ignoring_scale
 from verification.checks.result import CheckResult, NotApplicableError, worst
 from verification.layer.layouts import SPACES
 from verification.layer.probe import (
