@@ -24,8 +24,8 @@ from reports.document.report import Report, differences, read_report, write_repo
 from reports.readers.material import Material
 from reports.writing.wording import plural
 from verification.atomic_files import write_atomically
-from verification.claims.reading import ClaimError, load_claims
-from verification.claims.records import RecordError, read_records
+from verification.claims.reading import ClaimError
+from verification.claims.records import RecordError
 from verification.claims.rules import STATUSES
 from verification.console import guarded
 
@@ -43,11 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.audit:
             return _audit(options)
         if options.against:
-            print(
-                changes_between(
-                    load_claims(), *map(read_records, (options.against, options.evidence))
-                )
-            )
+            old, new = map(Material.read, (options.against, options.evidence))
+            print(changes_between(old, new))
             return 0
         report = read_report(options.evidence, options.output)
         if options.check:
@@ -93,7 +90,7 @@ def _check(report: Report, options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    material = Material.gather(load_claims(), read_records(options.evidence))
+    material = Material.read(options.evidence)
     amiss = inconsistencies(material)
     for line in amiss:
         print(line, file=sys.stderr)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from reports.readers.material import Material
 from reports.writing.markdown import code, paragraphs, plain, table
 from reports.writing.wording import NOTHING, plural, verdict_text
-from verification.claims.claim import Claim
 from verification.claims.records import Record
 
 MOST_NUMBERS = 40
@@ -15,12 +14,11 @@ CHANGE = 1e-9
 """Relative difference below which two numbers are written the same by every computer."""
 
 
-def changes_between(claims: Sequence[Claim], old: Sequence[Record], new: Sequence[Record]) -> str:
+def changes_between(before: Material, after: Material) -> str:
     """Say in Markdown what changed from the old to the new records."""
-    before, after = Material.gather(claims, old), Material.gather(claims, new)
     return paragraphs(
         "# What changed",
-        f"From {plural(len(old), 'record')} to {plural(len(new), 'record')}.",
+        f"From {plural(len(before.records), 'record')} to {plural(len(after.records), 'record')}.",
         "## Verdicts",
         _verdicts(before, after),
         "## Numbers of verdicts",

@@ -44,7 +44,7 @@ def trace(material: Material) -> tuple[Entry, ...]:
     """Return an entry for each line with numbers of every page of the report."""
     with undrawn():
         parts = parts_of(material)
-        bare = parts_of(Material.gather(material.claims, (), material.folder))
+        bare = parts_of(Material.gather(material.claims, ()))
         rests: dict[tuple[int, str], list[str]] = defaultdict(list)
         for record, lost in lost_lines(material, parts):
             for number, lines in lost.items():

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reports.document.pages import FOLDER, connected, written
@@ -15,8 +15,7 @@ from reports.writing.markdown import paragraphs
 from reports.writing.section import Section
 from verification.atomic_files import write_through
 from verification.claims.claim import Claim
-from verification.claims.reading import load_claims
-from verification.claims.records import Record, read_records
+from verification.claims.records import Record
 
 FIGURES = "figures"
 FIGURE_NAMES = (
@@ -48,14 +47,16 @@ class Report:
     material: Material
 
 
-def make_report(
-    claims: Sequence[Claim], records: Iterable[Record], folder: str = "evidence"
-) -> Report:
-    """Make the report of claims and records; `folder` is how it links the records.
+def make_report(claims: Sequence[Claim], records: Iterable[Record]) -> Report:
+    """Make the report of claims and records.
 
     Raises RecordError, naming the file of the record.
     """
-    material = Material.gather(claims, records, folder)
+    return report_of(Material.gather(claims, records))
+
+
+def report_of(material: Material) -> Report:
+    """Write all pages in memory."""
     return Report(files_of(written(material)), material)
 
 
@@ -79,7 +80,7 @@ def read_report(evidence: Path, output: Path) -> Report:
     Raises RecordError or ClaimError for what cannot be trusted.
     """
     folder = Path(os.path.relpath(evidence, output)).as_posix()
-    return make_report(load_claims(), read_records(evidence), folder)
+    return report_of(replace(Material.read(evidence), folder=folder))
 
 
 def write_report(report: Report, output: Path) -> None:

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isfunction
 from types import MethodType
 from typing import Any, cast
 
 from reports.document.pages import PAGES, Write
 from reports.readers.material import Material
-from verification.claims.claim import Claim, Ranking
+from verification.claims.claim import Claim
 from verification.claims.records import Record, RecordError
-from verification.claims.rules import Verdict, verdict_on
-from verification.claims.validity import shared_faults
+from verification.claims.rules import Verdict
 
 ALL = ("records", "verdicts")
 """What of a material is every record, and every verdict."""
@@ -83,7 +82,7 @@ def lost_lines(
 ) -> Iterator[tuple[Record, Mapping[int, Counter[str]]]]:
     """For each record the lines that are gone without it, by the number of their section."""
     for record in material.records:
-        rest = without(material, record)
+        rest = material.without(record)
         changed = frozenset(
             name for name, verdict in rest.verdicts.items() if verdict != material.verdicts[name]
         )
@@ -94,23 +93,6 @@ def lost_lines(
                 if gone := Counter(part.lines) - Counter(lines):
                     lost[number] = gone
         yield record, lost
-
-
-def without(material: Material, record: Record) -> Material:
-    """The material as it is without a record; the same as gathered anew."""
-    rest = tuple(other for other in material.records if other is not record)
-    touched = [claim for claim in material.claims if claim.selects(record)]
-    if record.kind == "training" and shared_faults(material.records):
-        touched = list(material.claims)
-    families = {claim.family for claim in touched if isinstance(claim, Ranking)}
-    names = {claim.id for claim in touched}
-    again = [
-        claim
-        for claim in material.claims
-        if claim.id in names or (isinstance(claim, Ranking) and claim.family in families)
-    ]
-    verdicts = {claim.id: verdict_on(claim, rest, material.claims) for claim in again}
-    return Material(material.claims, rest, {**material.verdicts, **verdicts}, material.folder)
 
 
 def _part(page: str, write: Write, material: Material) -> Part:
@@ -125,7 +107,8 @@ def _lines(write: Write, material: Material, left_out: Record) -> list[str]:
     except RecordError:
         # What it had replaced comes to light, and may be of a format that is no longer read.
         kept = [other for other in material.records if not _replaced(other, left_out)]
-        return write(Material.gather(material.claims, kept, material.folder)).text.splitlines()
+        rest = Material.gather(material.claims, kept)
+        return write(replace(rest, folder=material.folder)).text.splitlines()
 
 
 def _replaced(older: Record, newer: Record) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -13,8 +13,9 @@ from urllib.parse import quote
 from reports.writing.markdown import anchor, plain
 from reports.writing.wording import NOTHING, verdict_text
 from verification.claims.claim import Cell, Claim
+from verification.claims.judged import Judged
 from verification.claims.records import Record
-from verification.claims.rules import INCONCLUSIVE, NOT_RUN, Verdict, verdicts_on
+from verification.claims.rules import INCONCLUSIVE, NOT_RUN, Verdict
 
 SHORTEST_LABEL = 7
 OPEN = (NOT_RUN, INCONCLUSIVE)
@@ -29,25 +30,13 @@ C = TypeVar("C", bound=Claim)
 
 
 @dataclass(frozen=True)
-class Material:
+class Material(Judged):
     """Claims, records in a fixed order, and the verdicts that follow from them.
 
     folder: path of the records as the report links it.
     """
 
-    claims: tuple[Claim, ...]
-    records: tuple[Record, ...]
-    verdicts: Mapping[str, Verdict]
-    folder: str
-
-    @classmethod
-    def gather(
-        cls, claims: Sequence[Claim], records: Iterable[Record], folder: str = "evidence"
-    ) -> Material:
-        """Judge all claims."""
-        ordered = tuple(sorted(records, key=lambda record: record.filename))
-        verdicts = {verdict.claim_id: verdict for verdict in verdicts_on(claims, ordered)}
-        return cls(tuple(claims), ordered, verdicts, folder)
+    folder: str = "evidence"
 
     def select(self, kind: type[C], *prefixes: str) -> list[C]:
         """Return the claims of a kind whose id begins with one of the prefixes (none: all)."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reports.__main__ import main, parser
+from reports.tests.synthetic import theorems, write_all
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,12 +28,10 @@ def test_the_commands_are_known() -> None:
     assert options[2].against == Path("OTHER/reports/evidence")
 
 
-def test_the_comparison_runs_on_the_committed_records(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(ROOT)
+def test_the_comparison_runs_on_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(write_all(theorems()[:2], tmp_path))
     *words, _ = commands()[2][3:]
-    assert main([*words, "reports/evidence"]) == 0
+    assert main([*words, folder, "--evidence", folder]) == 0
     assert "No verdict changed." in capsys.readouterr().out
 
 

@@ -9,13 +9,14 @@ import pytest
 
 from reports.__main__ import main
 from reports.document.against import changes_between
+from reports.readers.material import Material
 from reports.tests.reading import table_problems
 from reports.tests.synthetic import CLAIMS, counts, theorems, trainings, write_all
 from verification.claims.records import Record
 
 
 def text_of(old: list[Record], new: list[Record]) -> str:
-    text = changes_between(CLAIMS, old, new)
+    text = changes_between(Material.gather(CLAIMS, old), Material.gather(CLAIMS, new))
     assert table_problems(text) == []
     return text
 

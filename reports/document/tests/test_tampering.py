@@ -1,6 +1,6 @@
 """Records that somebody changed and named anew: which changes are found without measuring.
 
-Each starts from a committed record of a real run.
+Each starts from an invented record in which everything agrees.
 """
 
 from __future__ import annotations
@@ -16,25 +16,39 @@ import pytest
 
 from reports.document.consistency import inconsistencies, options_of
 from reports.readers.material import Material
-from reports.tests.synthetic import CLAIMS
+from reports.tests.synthetic import CLAIMS, budgets, make, panels, scalings, theorems, trained
+from reports.tests.synthetic import simulation as simulated
 from verification.claims.records import Record, RecordError, read_record, read_records, write_record
 
 EVIDENCE = Path(__file__).parents[2] / "evidence"
-RECORDS = read_records(EVIDENCE)
 
 
 def problems(records: list[Record]) -> list[str]:
     return inconsistencies(Material.gather(CLAIMS, records))
 
 
-def first(kind: str, **fields: object) -> Record:
-    return next(
-        record
-        for record in RECORDS
-        if record.kind == kind
-        and record.outcome == "finished"
-        and all(getattr(record, name) == value for name, value in fields.items())
+def run() -> Record:
+    """A short training that says everything twice that a record of one says twice."""
+    record = trained("cnn_28", 2.5, 1, protocol="short")
+    epochs = record.configuration["epochs"]
+    losses = [1.0 / (k + 1) for k in range(epochs)]
+    errors = [5.0 - k for k in range(epochs)]
+    told = {
+        "curves": {"train_loss": losses, "validation_error": errors},
+        "best_epoch": epochs, "validation_error": errors[-1], "parameters": 494_549,
+        "sessions": [{"dirty": False, "first_step": 0, "seconds": 12.0}],
+    }  # fmt: skip
+    command = (
+        "python -m benchmarks train --model cnn_28 --data mnist_scale --protocol short "
+        "--realisation 1 --seed 0"
     )
+    return dataclasses.replace(record, numbers={**record.numbers, **told}, command=command)
+
+
+def stated(record: Record, seeds: dict[str, int], **configuration: object) -> Record:
+    """A record that states its settings, which its numbers must match."""
+    settings = {**record.configuration, **configuration}
+    return dataclasses.replace(record, seeds={**record.seeds, **seeds}, configuration=settings)
 
 
 def changed(record: Record, change: Callable[[dict[str, Any]], None]) -> Record:
@@ -45,7 +59,7 @@ def changed(record: Record, change: Callable[[dict[str, Any]], None]) -> Record:
 
 
 def test_the_committed_records_agree_with_themselves() -> None:
-    assert problems(RECORDS) == []
+    assert problems(read_records(EVIDENCE)) == []
 
 
 def _accuracy(content: dict[str, Any]) -> None:
@@ -113,21 +127,20 @@ def _augmented(content: dict[str, Any]) -> None:
 def test_a_training_changed_and_named_anew_is_found(
     change: Callable[[dict[str, Any]], None], message: str
 ) -> None:
-    record = changed(first("training", subject="cnn_28"), change)
+    assert problems([run()]) == []
+    record = changed(run(), change)
     found = [line for line in problems([record]) if line.startswith(record.filename)]
     assert any(message in line for line in found), found
 
 
 def test_a_copied_run_is_found_although_seed_and_command_are_changed() -> None:
-    run = first("training")
-
     def copied(content: dict[str, Any]) -> None:
         content["seeds"]["seed"] = 5
         content["command"] = content["command"].replace("--seed 0", "--seed 5")
 
-    copy_of_it = changed(run, copied)
+    copy_of_it = changed(run(), copied)
     assert problems([copy_of_it]) == []  # alone it says nothing wrong
-    found = problems([run, copy_of_it])
+    found = problems([run(), copy_of_it])
     assert any("the very weights" in line and copy_of_it.filename in line for line in found)
     assert any("same learning curves" in line for line in found)
 
@@ -138,8 +151,8 @@ def test_data_that_differ_under_one_name_are_found() -> None:
         content["numbers"]["weights"] = "0" * 64
         content["numbers"]["curves"]["train_loss"][0] += 0.1
 
-    run = first("training")
-    assert any("with a wrong hash" in line for line in problems([run, changed(run, other)]))
+    found = problems([run(), changed(run(), other)])
+    assert any("with a wrong hash" in line for line in found)
 
 
 def _bound(content: dict[str, Any]) -> None:
@@ -173,15 +186,22 @@ def _rate(content: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("record", "change", "message"),
     [
-        (first("budget"), _bound, "is not (√sampling + √truncation)²"),
-        (first("budget"), _rows, "repetitions"),
-        (first("theorem"), _cases, "cases tried and cases configured differ"),
-        (first("timing", subject="scaling_batch"), _point, "3 points of layer for 4 sizes"),
-        (first("timing", subject="scaling_batch"), _time, "of layer for 2 rounds"),
-        (first("simulation"), _rate, "verdicts do not add up"),
-        (first("equivariance", subject="panel_depth_wide"), _rows, "19 rows for 20 seeds"),
+        (budgets()[0], _bound, "is not (√sampling + √truncation)²"),
+        (stated(budgets()[0], {}, repetitions=3), _rows, "2 rows for 3 repetitions"),
+        (stated(theorems()[0], {}, cases=100), _cases, "cases tried and cases configured differ"),
+        (scalings()[0], _point, "2 points of layer for 3 sizes"),
+        (scalings()[0], _time, "1 time of layer for 2 rounds"),
+        (simulated(), _rate, "verdicts do not add up"),
+        (stated(panels()[0], {"count": 3}), _rows, "2 rows for 3 seeds"),
         (
-            next(r for r in RECORDS if "step_ratio" in r.numbers and r.subject != "cnn_28"),
+            make(
+                "timing",
+                "sicnn_28",
+                {
+                    "seconds": {"sicnn_28": [2.0, 4.0], "cnn_28": [1.0, 2.0]},
+                    "step_ratio": {"median": 2.0},
+                },
+            ),
             _ratio,
             "is not that of its times",
         ),
@@ -196,7 +216,7 @@ def test_other_records_changed_and_named_anew_are_found(
 
 
 def test_an_edited_or_renamed_file_is_refused(tmp_path: Path) -> None:
-    path = write_record(first("training"), tmp_path)
+    path = write_record(run(), tmp_path)
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('"seed": 0', '"seed": 1'))
     with pytest.raises(RecordError, match="edited, renamed or copied"):
@@ -220,7 +240,7 @@ def test_what_slips_through_is_known() -> None:
         images = sum(item["images"] for item in bins)
         content["numbers"]["test_error"] = 100 * sum(errors) / images
 
-    assert problems([changed(first("training"), consistent)]) == []
+    assert problems([changed(run(), consistent)]) == []
 
 
 def test_options_are_read_from_a_command() -> None:
@@ -232,5 +252,5 @@ def test_a_record_without_its_numbers_is_named() -> None:
     def emptied(content: dict[str, Any]) -> None:
         content["numbers"] = json.loads("{}")
 
-    record = changed(first("training"), emptied)
+    record = changed(run(), emptied)
     assert f"{record.filename}: its numbers are not those of a training" in problems([record])[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 from reports.drawings import accuracy as drawing
@@ -12,7 +11,7 @@ from reports.writing.markdown import code, paragraphs, plain, table
 from reports.writing.section import Section, picture
 from reports.writing.wording import NOTHING, signed
 from verification.claims.claim import Cell, Ranking
-from verification.claims.rules import Verdict, verdict_on
+from verification.claims.rules import Verdict
 
 CELLS = (
     "Method, column | Published, %: | Ours, %: | Realisations: | Difference: | 95 % interval: "
@@ -78,8 +77,7 @@ def against_cnn(material: Material) -> str:
         rows.append([f"{name}, {claim.column}", *_difference(verdict, gap), *ends])
         if verdict.measured["protocol"] != "paper":
             # Fewer pairs do not decide, but they are of the training that was published.
-            same = replace(claim, protocol="paper")
-            paper = verdict_on(same, material.records, material.claims)
+            paper = material.under(claim, "paper")
             if "difference" in paper.measured:
                 ends = [f"by itself {paper.status}", NOTHING]
                 rows.append([f"{name}, {claim.column}", *_difference(paper, gap), *ends])
