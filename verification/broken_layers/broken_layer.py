@@ -7,13 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sesn_impl.basis import SteerableBasis
 from sesn_impl.layers import LiftingConv2d, ScaleConv2d
 from verification.layer.targets import Target, describe
+from verification.reference.analytic import FloatArray
 
 SteerableConv = LiftingConv2d | ScaleConv2d
+Change = Callable[[Tensor], Tensor]
+Make = Callable[[Any], nn.Module]
+"""From an intact module, which it may change, to a broken one."""
 CONVOLUTIONS = ("lifting", "scale")
 """Names of the intact layers that most mistakes are made in."""
 
@@ -31,7 +36,7 @@ class BrokenLayer:
     story: str
     rejected_by: tuple[str, ...]
     cause: str
-    make: Callable[[Any], nn.Module]
+    make: Make
     intact: tuple[str, ...] = CONVOLUTIONS
 
     def target(self, layer: SteerableConv) -> Target:
@@ -45,8 +50,8 @@ class Altered(nn.Module):
     def __init__(
         self,
         module: nn.Module,
-        before: Callable[[Tensor], Tensor] = lambda x: x,
-        after: Callable[[Tensor], Tensor] = lambda y: y,
+        before: Change = lambda x: x,
+        after: Change = lambda y: y,
     ) -> None:
         super().__init__()
         self.module = module
@@ -79,6 +84,32 @@ def with_basis(layer: SteerableConv, basis: SteerableBasis) -> SteerableConv:
 def with_functions(layer: SteerableConv, functions: Tensor) -> SteerableConv:
     """The same layer, weights shared, with other samples of its basis: [N_b, S, V, V]."""
     return with_basis(layer, replace(layer.basis, functions=functions))
+
+
+def changed(change: Callable[[Tensor], Tensor]) -> Make:
+    """Layers on a basis whose samples [N_b, S, V, V] are changed."""
+    return lambda layer: with_functions(layer, change(layer.basis.functions))
+
+
+def resampled(filters: Callable[[SteerableBasis, int, int], FloatArray | Tensor]) -> Make:
+    """Layers on a basis that is sampled otherwise: (basis, scale, support) -> [N_b, v, v]."""
+
+    def make(layer: SteerableConv) -> SteerableConv:
+        basis = layer.basis
+        functions = torch.zeros_like(basis.functions)
+        for scale, support in enumerate(basis.supports):
+            made = torch.as_tensor(filters(basis, scale, support))
+            margin = (basis.kernel_size - made.shape[-1]) // 2
+            inside = slice(margin, margin + made.shape[-1])
+            functions[:, scale, inside, inside] = made
+        return with_functions(layer, functions)
+
+    return make
+
+
+def altered(before: Change = lambda x: x, after: Change = lambda y: y) -> Make:
+    """Modules with something done to their input or output."""
+    return lambda module: Altered(module, before, after)
 
 
 def bias_of(layer: SteerableConv) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +12,7 @@ from verification.broken_layers.broken_layer import (
     Altered,
     BrokenLayer,
     SteerableConv,
+    altered,
     with_functions,
 )
 
@@ -77,45 +80,20 @@ class _ListOfWeights(nn.Module):
         return y
 
 
-def _in_place(layer: SteerableConv) -> nn.Module:
-    def read(x: Tensor) -> Tensor:
-        # The answer is right; the image that the caller still holds is another.
-        kept = x.clone()
-        x.detach().clamp_(min=0.0)
-        return kept
-
-    return Altered(layer, before=read)
+def _in_place(x: Tensor) -> Tensor:
+    # The answer is right; the image that the caller still holds is another.
+    kept = x.clone()
+    x.detach().clamp_(min=0.0)
+    return kept
 
 
-def _noise(layer: SteerableConv) -> nn.Module:
-    return Altered(layer, after=lambda y: y + 1e-3 * torch.randn_like(y))
+def _in_memory_order(x: Tensor) -> Tensor:
+    # x.view(-1) refuses other layouts; as_strided, like a kernel of one's own, does not.
+    return torch.as_strided(x, x.shape, torch.empty(x.shape).stride(), x.storage_offset())
 
 
-def _batch_centred(layer: SteerableConv) -> nn.Module:
-    return Altered(layer, after=lambda y: y - y.mean(0, keepdim=True) + y.mean())
-
-
-def _in_memory_order(layer: SteerableConv) -> nn.Module:
-    def read(x: Tensor) -> Tensor:
-        # x.view(-1) refuses other layouts; as_strided, like a kernel of one's own, does not.
-        return torch.as_strided(x, x.shape, torch.empty(x.shape).stride(), x.storage_offset())
-
-    return Altered(layer, before=read)
-
-
-def _downcast(layer: SteerableConv) -> nn.Module:
-    return Altered(layer, after=lambda y: y.float())
-
-
-def _quantised(layer: SteerableConv) -> nn.Module:
-    return Altered(layer, after=lambda y: y.to(torch.bfloat16).to(y.dtype))
-
-
-def _position_dependent(layer: SteerableConv) -> nn.Module:
-    def fade(y: Tensor) -> Tensor:
-        return y * torch.linspace(0.9, 1.1, y.shape[-1], dtype=y.dtype) if y.shape[-1] > 1 else y
-
-    return Altered(layer, after=fade)
+def _position_dependent(y: Tensor) -> Tensor:
+    return y * torch.linspace(0.9, 1.1, y.shape[-1], dtype=y.dtype) if y.shape[-1] > 1 else y
 
 
 class _OtherBorder(nn.Module):
@@ -131,10 +109,6 @@ class _OtherBorder(nn.Module):
         """The answer to the image that was made larger."""
         y: Tensor = self.layer(F.pad(x, [self.margin] * 4, mode=self.mode))
         return y
-
-
-def _circular(layer: SteerableConv) -> nn.Module:
-    return _OtherBorder(layer, "circular")
 
 
 class _MixedBorder(nn.Module):
@@ -208,7 +182,7 @@ BROKEN_EXECUTION = (
         "An in-place operation on the input.",
         ("input_unchanged",),
         "input_unchanged",
-        _in_place,
+        altered(before=_in_place),
         _LIFTING,
     ),
     BrokenLayer(
@@ -216,7 +190,7 @@ BROKEN_EXECUTION = (
         "Noise for regularisation that is added in evaluation as well.",
         ("determinism",),
         "determinism",
-        _noise,
+        altered(after=lambda y: y + 1e-3 * torch.randn_like(y)),
         _LIFTING,
     ),
     BrokenLayer(
@@ -224,7 +198,7 @@ BROKEN_EXECUTION = (
         "The mean taken over the batch axis, too.",
         ("batch_independence",),
         "batch_independence",
-        _batch_centred,
+        altered(after=lambda y: y - y.mean(0, keepdim=True) + y.mean()),
         _LIFTING,
     ),
     BrokenLayer(
@@ -232,7 +206,7 @@ BROKEN_EXECUTION = (
         "A kernel of one's own that reads memory as if it were contiguous.",
         ("memory_format",),
         "memory_format",
-        _in_memory_order,
+        altered(before=_in_memory_order),
         _LIFTING,
     ),
     BrokenLayer(
@@ -240,7 +214,7 @@ BROKEN_EXECUTION = (
         "A `.float()` left over from debugging.",
         ("output_dtype", "response"),
         "output_dtype",
-        _downcast,
+        altered(after=lambda y: y.float()),
         _LIFTING,
     ),
     BrokenLayer(
@@ -248,7 +222,7 @@ BROKEN_EXECUTION = (
         "Autocast that is not switched off.",
         ("response",),
         "digits",
-        _quantised,
+        altered(after=lambda y: y.to(torch.bfloat16).to(y.dtype)),
         _LIFTING,
     ),
     BrokenLayer(
@@ -256,7 +230,7 @@ BROKEN_EXECUTION = (
         "A window or positional gain applied to the output.",
         ("integer_translation", "border"),
         "integer_translation",
-        _position_dependent,
+        altered(after=_position_dependent),
         _LIFTING,
     ),
     BrokenLayer(
@@ -264,7 +238,7 @@ BROKEN_EXECUTION = (
         "`padding_mode='circular'`.",
         ("zero_border",),
         "zero_border",
-        _circular,
+        partial(_OtherBorder, mode="circular"),
         _PADDED,
     ),
     BrokenLayer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from verification.broken_layers.broken_layer import Altered, BrokenLayer, SteerableConv
+from verification.broken_layers.broken_layer import Altered, BrokenLayer, SteerableConv, altered
 
 _LIFTING = ("lifting",)
 
@@ -46,11 +46,6 @@ class _BiasDetached(nn.Module):
         return y
 
 
-def _half_gradient(layer: SteerableConv) -> nn.Module:
-    # (x + x.detach())/2 is x, and half of its gradient.
-    return Altered(layer, before=lambda x: (x + x.detach()) / 2)
-
-
 BROKEN_GRADIENTS = (
     BrokenLayer(
         "gradient_of_other_scales",
@@ -65,7 +60,8 @@ BROKEN_GRADIENTS = (
         "A straight-through estimator that counts the input twice.",
         ("gradcheck",),
         "gradcheck",
-        _half_gradient,
+        # The value is x, and its gradient half.
+        altered(before=lambda x: (x + x.detach()) / 2),
         _LIFTING,
     ),
     BrokenLayer(

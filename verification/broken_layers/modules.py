@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.layers import ScaleConv1x1
-from verification.broken_layers.broken_layer import Altered, BrokenLayer
+from verification.broken_layers.broken_layer import Altered, BrokenLayer, Change, Make, altered
 
 _MIXING, _NORM, _BLOCK, _PROJECTION, _POOLING = (
     ("mixing",), ("norm",), ("block",), ("projection",), ("pooling",),
@@ -26,16 +28,8 @@ class _NeverAdded(nn.Module):
         return F.conv3d(x, self.weight[:, :, None, None, None])
 
 
-def _own_mixing(layer: ScaleConv1x1) -> nn.Module:
-    def weighed(x: Tensor) -> Tensor:
-        steps = torch.linspace(1.0, 1.5, x.shape[2], dtype=x.dtype)
-        return x * steps[:, None, None]
-
-    return Altered(layer, before=weighed)
-
-
-def _mixes_scales(layer: ScaleConv1x1) -> nn.Module:
-    return Altered(layer, before=lambda x: x.flatten(1, 2).view(*x.shape).cumsum(2))
+def _weighed(x: Tensor) -> Tensor:
+    return x * torch.linspace(1.0, 1.5, x.shape[2], dtype=x.dtype)[:, None, None]
 
 
 class _NormPerScale(nn.Module):
@@ -75,64 +69,25 @@ class _AlwaysTraining(nn.Module):
         return y
 
 
-def _norm_in_training(block: nn.Sequential) -> nn.Module:
-    return _AlwaysTraining(block, nn.BatchNorm3d)
-
-
-def _dropout_left_on(block: nn.Sequential) -> nn.Module:
-    return _AlwaysTraining(block, nn.Dropout)
-
-
-class _Instead(nn.Module):
+def _instead(change: Change) -> Make:
     """Something else in the place of a module without parameters."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """What it does, see the subclass."""
-        raise NotImplementedError
+    return lambda module: Altered(nn.Identity(), after=change)
 
 
-class _Mean(_Instead):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean(dim=2)
+def _next_to_largest(x: Tensor) -> Tensor:
+    index = (x.argmax(dim=2, keepdim=True) + 1).clamp(max=x.shape[2] - 1)
+    return x.gather(2, index).squeeze(2)
 
 
-class _LargestMagnitude(_Instead):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.gather(2, x.abs().argmax(dim=2, keepdim=True)).squeeze(2)
+def _one_scale_for_image(x: Tensor) -> Tensor:
+    # The winning scale found once for all the image: no longer local.
+    scale = x.mean((-1, -2), keepdim=True).argmax(dim=2, keepdim=True)
+    return x.gather(2, scale.expand(-1, -1, 1, *x.shape[3:])).squeeze(2)
 
 
-class _OverChannels(_Instead):
-    def forward(self, x: Tensor) -> Tensor:
-        # Where there are as many scales as channels, the shape is the right one.
-        return x.max(dim=1).values
-
-
-class _NextToLargest(_Instead):
-    def forward(self, x: Tensor) -> Tensor:
-        index = (x.argmax(dim=2, keepdim=True) + 1).clamp(max=x.shape[2] - 1)
-        return x.gather(2, index).squeeze(2)
-
-
-class _LargestScale(_Instead):
-    def forward(self, x: Tensor) -> Tensor:
-        return x[:, :, -1]
-
-
-class _OneScaleForImage(_Instead):
-    def forward(self, x: Tensor) -> Tensor:
-        # The winning scale found once for all the image: no longer local.
-        scale = x.mean((-1, -2), keepdim=True).argmax(dim=2, keepdim=True)
-        return x.gather(2, scale.expand(-1, -1, 1, *x.shape[3:])).squeeze(2)
-
-
-class _PoolsOverScales(_Instead):
-    def forward(self, x: Tensor) -> Tensor:
-        # kernel_size=2 in three dimensions, with the scale axis kept at its length by padding.
-        padded = F.pad(x, [0, 0, 0, 0, 0, 1])
-        return F.max_pool3d(padded, kernel_size=(2, 2, 2), stride=(1, 2, 2))
+def _pooled_over_scales(x: Tensor) -> Tensor:
+    # kernel_size=2 in three dimensions, with the scale axis kept at its length by padding.
+    return F.max_pool3d(F.pad(x, [0, 0, 0, 0, 0, 1]), kernel_size=(2, 2, 2), stride=(1, 2, 2))
 
 
 BROKEN_MODULES = (
@@ -149,7 +104,7 @@ BROKEN_MODULES = (
         "A gain learned for each scale before channels are mixed.",
         ("commutes_with_scale_shift",),
         "commutes_with_scale_shift",
-        _own_mixing,
+        altered(before=_weighed),
         _MIXING,
     ),
     BrokenLayer(
@@ -157,7 +112,7 @@ BROKEN_MODULES = (
         "Channels and scales flattened into one axis and mixed.",
         ("commutes_with_scale_shift",),
         "commutes_with_scale_shift",
-        _mixes_scales,
+        altered(before=lambda x: x.flatten(1, 2).view(*x.shape).cumsum(2)),
         _MIXING,
     ),
     BrokenLayer(
@@ -173,7 +128,7 @@ BROKEN_MODULES = (
         "A BatchNorm in a plain list, which `eval()` does not reach.",
         ("batch_independence",),
         "batch_independence",
-        _norm_in_training,
+        partial(_AlwaysTraining, kind=nn.BatchNorm3d),
         _BLOCK,
     ),
     BrokenLayer(
@@ -181,7 +136,7 @@ BROKEN_MODULES = (
         "`F.dropout(x, p)` without `training=self.training`.",
         ("determinism",),
         "determinism",
-        _dropout_left_on,
+        partial(_AlwaysTraining, kind=nn.Dropout),
         _BLOCK,
     ),
     BrokenLayer(
@@ -189,7 +144,7 @@ BROKEN_MODULES = (
         "`MaxPool3d(2)`, whose window reaches over two scales.",
         ("commutes_with_scale_shift",),
         "commutes_with_scale_shift",
-        _PoolsOverScales,
+        _instead(_pooled_over_scales),
         _POOLING,
     ),
     BrokenLayer(
@@ -197,7 +152,7 @@ BROKEN_MODULES = (
         "The mean over scales in place of the maximum.",
         ("max_projection",),
         "projection_mean",
-        _Mean,
+        _instead(lambda x: x.mean(dim=2)),
         _PROJECTION,
     ),
     BrokenLayer(
@@ -205,7 +160,7 @@ BROKEN_MODULES = (
         "The response of the largest magnitude, whatever its sign.",
         ("max_projection",),
         "projection_magnitude",
-        _LargestMagnitude,
+        _instead(lambda x: x.gather(2, x.abs().argmax(dim=2, keepdim=True)).squeeze(2)),
         _PROJECTION,
     ),
     BrokenLayer(
@@ -213,7 +168,8 @@ BROKEN_MODULES = (
         "`x.max(1)`: the axis counted without the batch; as many scales as channels hide it.",
         ("max_projection",),
         "projection_axis",
-        _OverChannels,
+        # Where there are as many scales as channels, the shape is the right one.
+        _instead(lambda x: x.max(dim=1).values),
         _PROJECTION,
     ),
     BrokenLayer(
@@ -221,7 +177,7 @@ BROKEN_MODULES = (
         "Values gathered with an index of scales that counts from 1.",
         ("max_projection",),
         "projection_beside",
-        _NextToLargest,
+        _instead(_next_to_largest),
         _PROJECTION,
     ),
     BrokenLayer(
@@ -229,7 +185,7 @@ BROKEN_MODULES = (
         "`x[:, :, -1]` left over from a network with one scale.",
         ("max_projection",),
         "projection_one_scale",
-        _LargestScale,
+        _instead(lambda x: x[:, :, -1]),
         _PROJECTION,
     ),
     BrokenLayer(
@@ -237,7 +193,7 @@ BROKEN_MODULES = (
         "The winning scale looked up once for an image, so that objects share it.",
         ("max_projection",),
         "projection_one_scale",
-        _OneScaleForImage,
+        _instead(_one_scale_for_image),
         _PROJECTION,
     ),
 )

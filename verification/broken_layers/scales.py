@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
+from sesn_impl.basis import SteerableBasis
 from verification.broken_layers.broken_layer import (
     Altered,
     BrokenLayer,
     SteerableConv,
+    altered,
     bias_of,
+    changed,
+    resampled,
     with_functions,
 )
+from verification.reference.analytic import FloatArray
 from verification.reference.continuum import sampled_filters
-
-
-def _normalised_by_scale(layer: SteerableConv) -> nn.Module:
-    functions = layer.basis.functions
-    norms = functions.square().sum(dim=(-1, -2), keepdim=True).sqrt()
-    return with_functions(layer, functions / norms)
 
 
 def _scaled_by_power(layer: SteerableConv, power: int) -> nn.Module:
@@ -27,32 +28,9 @@ def _scaled_by_power(layer: SteerableConv, power: int) -> nn.Module:
     return with_functions(layer, layer.basis.functions * factors)
 
 
-def _sigma_forgotten(layer: SteerableConv) -> nn.Module:
-    return _scaled_by_power(layer, 2)
-
-
-def _sigma_once(layer: SteerableConv) -> nn.Module:
-    return _scaled_by_power(layer, 1)
-
-
-def _scales_reversed(layer: SteerableConv) -> nn.Module:
-    return with_functions(layer, layer.basis.functions.flip(1))
-
-
-def _counted_from_largest(layer: SteerableConv) -> nn.Module:
-    return Altered(layer, after=lambda y: y.flip(2))
-
-
-def _scales_rounded(layer: SteerableConv) -> nn.Module:
-    basis = layer.basis
-    functions = torch.zeros_like(basis.functions)
-    for scale, (sigma, support) in enumerate(zip(basis.scales, basis.supports, strict=True)):
-        margin = (basis.kernel_size - support) // 2
-        inside = slice(margin, margin + support)
-        stretch = round(sigma) / sigma
-        filters = sampled_filters(basis, scale, support, (stretch, stretch))
-        functions[:, scale, inside, inside] = torch.from_numpy(filters)
-    return with_functions(layer, functions)
+def _scales_rounded(basis: SteerableBasis, scale: int, support: int) -> FloatArray:
+    stretch = round(basis.scales[scale]) / basis.scales[scale]
+    return sampled_filters(basis, scale, support, (stretch, stretch))
 
 
 class _OwnWeights(nn.Module):
@@ -88,14 +66,6 @@ class _OwnBias(nn.Module):
         return y
 
 
-def _bias_forgotten(layer: SteerableConv) -> nn.Module:
-    return Altered(layer, after=lambda y: y - bias_of(layer))
-
-
-def _bias_twice(layer: SteerableConv) -> nn.Module:
-    return Altered(layer, after=lambda y: y + bias_of(layer))
-
-
 def _bias_unscaled(layer: SteerableConv) -> nn.Module:
     sigmas = torch.tensor(layer.basis.scales, dtype=layer.weight.dtype)[:, None, None]
     return Altered(layer, after=lambda y: y - bias_of(layer) * (1 - sigmas**-2))
@@ -113,42 +83,42 @@ BROKEN_SCALES = (
         "Each scale divided by its own norm, 'so that all scales count alike'.",
         ("scale_equivariance", "response", "sigma_law"),
         "normalised",
-        _normalised_by_scale,
+        changed(lambda f: f / f.square().sum(dim=(-1, -2), keepdim=True).sqrt()),
     ),
     BrokenLayer(
         "sigma_forgotten",
         "The factor σ⁻² left out.",
         ("scale_equivariance", "response", "sigma_law"),
         "amplitude",
-        _sigma_forgotten,
+        partial(_scaled_by_power, power=2),
     ),
     BrokenLayer(
         "sigma_once",
         "σ⁻¹ in place of σ⁻², as in one dimension.",
         ("scale_equivariance", "response", "sigma_law"),
         "amplitude",
-        _sigma_once,
+        partial(_scaled_by_power, power=1),
     ),
     BrokenLayer(
         "scales_reversed",
         "Filters sorted from large to small, outputs labelled from small to large.",
         ("scale_equivariance", "response"),
         "order",
-        _scales_reversed,
+        changed(lambda f: f.flip(1)),
     ),
     BrokenLayer(
         "counted_from_largest",
         "The index on the scale axis counts from the largest scale.",
         ("scale_equivariance", "response"),
         "order",
-        _counted_from_largest,
+        altered(after=lambda y: y.flip(2)),
     ),
     BrokenLayer(
         "scales_rounded",
         "σ read from a configuration as an integer.",
         ("response", "closed_form"),
         "ratio",
-        _scales_rounded,
+        resampled(_scales_rounded),
     ),
     BrokenLayer(
         "weights_not_shared",
@@ -162,14 +132,14 @@ BROKEN_SCALES = (
         "The bias is created and never added.",
         ("response",),
         "bias_missing",
-        _bias_forgotten,
+        lambda layer: Altered(layer, after=lambda y: y - bias_of(layer)),
     ),
     BrokenLayer(
         "bias_twice",
         "The bias is given to the convolution and added again to its output.",
         ("response",),
         "bias_scaled",
-        _bias_twice,
+        lambda layer: Altered(layer, after=lambda y: y + bias_of(layer)),
     ),
     BrokenLayer(
         "bias_per_scale",

@@ -1,14 +1,13 @@
-"""What a check returns: a finding that can be printed, stored, raised, or counted.
+"""What a check returns: a finding that can be printed, stored or raised.
 
 `about` says on which case a result was measured, so that a failure can be understood.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from typing import TypedDict
 
 import torch
 
@@ -48,10 +47,6 @@ class CheckResult:
     passing: float | None = None
     pair: tuple[float, float] | None = None
     cause: str = ""
-
-    def __post_init__(self) -> None:
-        for listener in _listeners[-1:]:
-            listener.made(self)
 
     @property
     def passed(self) -> bool:
@@ -95,8 +90,6 @@ class CheckResult:
         """Raises AssertionError if the check passed; `reason` says why it must not."""
         if self.passed:
             raise AssertionError(f"{self}; it must fail: {reason}")
-        for listener in _listeners[-1:]:
-            listener.failed_as_expected(self, reason)
 
 
 def worst(results: Iterable[CheckResult]) -> CheckResult:
@@ -113,29 +106,6 @@ def _share(result: CheckResult) -> tuple[bool, bool, float]:
 
 class NotApplicableError(ValueError):
     """A check that cannot say anything of this layer, for the reason given."""
-
-
-class Listener(Protocol):
-    """Hears of every result while it listens."""
-
-    def made(self, result: CheckResult) -> None:
-        """A check was done."""
-
-    def failed_as_expected(self, result: CheckResult, reason: str) -> None:
-        """A check failed, as it must for the stated reason."""
-
-
-_listeners: list[Listener] = []
-
-
-@contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Tells a listener of every result that is made inside the block, and outside an inner one."""
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.pop()
 
 
 class Context(TypedDict):

@@ -19,14 +19,15 @@ import sys
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from verification.checks.result import CheckResult, listening
+from verification.checks.result import CheckResult
 from verification.tests.tools import profiles, replay
 
 FOLDER = Path(__file__).parents[2]
@@ -110,6 +111,30 @@ class Minimum:
         ]
 
 
+_MAKE, _REQUIRE_FAILURE = CheckResult.__init__, CheckResult.require_failure
+
+
+@contextmanager
+def counting(tally: Tally) -> Iterator[None]:
+    """Counts every result that is made inside the block, and outside an inner one.
+
+    Results know of no one that counts them: their class is instrumented while tests run.
+    """
+
+    def make(result: CheckResult, *arguments: Any, **fields: Any) -> None:
+        _MAKE(result, *arguments, **fields)
+        tally.made(result)
+
+    def require_failure(result: CheckResult, reason: str) -> None:
+        _REQUIRE_FAILURE(result, reason)
+        tally.failed_as_expected(result, reason)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CheckResult, "__init__", make)
+        patch.setattr(CheckResult, "require_failure", require_failure)
+        yield
+
+
 class Accounting:
     """The plugin's state: the figures of the test under way, and of all so far."""
 
@@ -131,7 +156,7 @@ class Accounting:
             # Hypothesis documents this attribute as the one that plugins may wrap.
             item.obj.hypothesis.inner_test = self._counting(test)  # type: ignore[attr-defined]
         self.item = item
-        with listening(self.current):
+        with counting(self.current):
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)

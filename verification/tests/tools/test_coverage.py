@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from verification.checks import CheckResult
-from verification.checks.result import listening
 from verification.tests.tools import coverage, profiles
-from verification.tests.tools.coverage import Minimum, Tally, is_complete, summary
+from verification.tests.tools.coverage import Minimum, Tally, counting, is_complete, summary
 
 SUITE = """
 import pytest
@@ -221,9 +220,9 @@ def test_a_failure_that_must_be_and_is_not_is_named():
 def test_the_innermost_block_listens():
     """So that a suite run inside a test is not counted twice."""
     outer, inner = Tally(), Tally()
-    with listening(outer):
+    with counting(outer):
         CheckResult("example", "layer", 0.5, 1.0, "")
-        with listening(inner):
+        with counting(inner):
             CheckResult("example", "other layer", 0.5, 1.0, "")
     CheckResult("example", "third layer", 0.5, 1.0, "")
     assert list(outer.results) == [("example", "layer")]
