@@ -1,15 +1,14 @@
-"""What the compared methods' layers share: fixed tensors at full precision, a maximum, a start."""
+"""What the compared methods' layers share: fixed tensors at full precision, a start."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from sesn_impl.fast import largest
 from sesn_impl.states import Configured
 
 
@@ -34,25 +33,14 @@ class FixedTensors(Configured):
     def fixed(self, name: str, like: Tensor) -> Tensor:
         """The tensor of that name, in the dtype and on the device of `like`."""
         kept = self.get_buffer(name)
-        return kept if _alike(kept, like) else self._originals[name].to(like)
+        alike = kept.device == like.device and kept.dtype == like.dtype
+        return kept if alike else self._originals[name].to(like)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, values in self._originals.items():
             setattr(self, name, values.to(self.get_buffer(name)))
         return self
-
-
-def _alike(a: Tensor, b: Tensor) -> bool:
-    return a.device == b.device and a.dtype == b.dtype
-
-
-def best_of(responses: Iterable[Tensor]) -> Tensor:
-    """Maximum over scales: S × [B, C, H, W] -> [B, C, H, W]; of equals, the first has the gradient.
-
-    No more than two responses are held at once.
-    """
-    return largest(responses)
 
 
 def uniform_by_fan_in(weight: Tensor, fan_in: int) -> None:

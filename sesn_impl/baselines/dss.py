@@ -22,7 +22,6 @@ by blur alone, and pooling and strides between the layers break L.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -144,7 +143,7 @@ class DilatedScaleConv2d(Configured):
         copies = scales_of(arranged(x))
         return stack_scales(self._respond(copies, k) for k in range(self.num_scales))
 
-    def _respond(self, copies: Sequence[Tensor], scale: int) -> Tensor:
+    def _respond(self, copies: list[Tensor], scale: int) -> Tensor:
         """Output at one scale: S_in × [B, C_in, H, W] -> [B, C_out, H', W']."""
         seen = copies[scale : scale + self.scale_extent]
         weight = self.weight[:, :, : len(seen)].transpose(1, 2).flatten(1, 2)

@@ -28,10 +28,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.arguments import check_at_least, check_shape
-from sesn_impl.baselines.common import FixedTensors, best_of, uniform_by_fan_in
+from sesn_impl.baselines.common import FixedTensors, uniform_by_fan_in
 from sesn_impl.baselines.resampling import linear_matrix
-from sesn_impl.fast import arranged, correlate, joined, largest_and_where, scales_of, stack_scales
-from sesn_impl.fast.constants import remembered
+from sesn_impl.fast import (
+    arranged,
+    correlate,
+    joined,
+    largest,
+    largest_and_where,
+    remembered,
+    scales_of,
+    stack_scales,
+)
 from sesn_impl.states import Configuration
 
 STEPS = (-4, -3, -2, -1, 0, 1, 2, 3)
@@ -82,10 +90,9 @@ class _PyramidConv2d(FixedTensors):
         if step == 0:
             return correlate(x, weight, self.stride, self.padding)
         options = (self.base**step, self.kernel_size, self.stride, self.padding)
-        rows_there, rows_back = axis_plan(x, x.shape[-2], *options)
-        columns_there, columns_back = axis_plan(x, x.shape[-1], *options)
-        resizing = ((rows_there, columns_there), (rows_back, columns_back))
-        return correlate(x, weight, self.stride, self.padding, resizing=resizing)
+        rows, columns = axis_plan(x, x.shape[-2], *options), axis_plan(x, x.shape[-1], *options)
+        there, back = zip(rows, columns, strict=True)
+        return correlate(x, weight, self.stride, self.padding, resizing=(there, back))
 
     def _vectors(self, responses: Iterable[Tensor]) -> Tensor:
         """The best of all responses: S × [B, C, H, W] -> field [B, C, 2, H, W]."""
@@ -160,7 +167,7 @@ class MagnitudeConv2d(VectorLiftingConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, H', W'], at least 0."""
-        return best_of(self._responses(x)).relu()
+        return largest(self._responses(x)).relu()
 
 
 class VectorConv2d(_PyramidConv2d):

@@ -21,10 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.arguments import check_at_least, check_scales, check_shape
-from sesn_impl.baselines.common import best_of, uniform_by_fan_in
+from sesn_impl.baselines.common import uniform_by_fan_in
 from sesn_impl.baselines.resampling import centred, linear_matrix
-from sesn_impl.fast import arranged, correlate, stack_scales
-from sesn_impl.fast.constants import remembered
+from sesn_impl.fast import arranged, correlate, largest, remembered, stack_scales
 from sesn_impl.states import Configuration, Configured
 
 
@@ -67,7 +66,7 @@ class ScaleInvariantConv2d(Configured):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, H', W']."""
-        return best_of(self._responses(x))
+        return largest(self._responses(x))
 
     def responses(self, x: Tensor) -> Tensor:
         """The response of every scale, before the maximum: [B, C_in, H, W] -> [.., S, H', W']."""
@@ -85,14 +84,12 @@ class ScaleInvariantConv2d(Configured):
             y = correlate(x, self.weight, self.stride, self.padding)
             return y if self.bias is None else y + self.bias[:, None, None]
         options = (scale, self.kernel_size, self.stride, self.padding)
-        rows_there, rows_back = axis_plan(x, x.shape[-2], *options)
-        columns_there, columns_back = axis_plan(x, x.shape[-1], *options)
-        # Of the frame, the part that is read.
-        resizing = ((rows_there, columns_there), (rows_back, columns_back))
-        y = correlate(x, self.weight, self.stride, resizing=resizing)
+        rows, columns = axis_plan(x, x.shape[-2], *options), axis_plan(x, x.shape[-1], *options)
+        there, back = zip(rows, columns, strict=True)  # of the frame, the part that is read
+        y = correlate(x, self.weight, self.stride, resizing=(there, back))
         if self.bias is None:
             return y
-        weights = rows_back.sum(1)[:, None] * columns_back.sum(1)  # of the bias, resized back
+        weights = back[0].sum(1)[:, None] * back[1].sum(1)  # of the bias, resized back
         return y + self.bias[:, None, None] * weights
 
     def _check_size(self, x: Tensor) -> None:

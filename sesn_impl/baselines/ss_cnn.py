@@ -31,8 +31,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sesn_impl.arguments import check_at_least, check_shape
-from sesn_impl.baselines.common import FixedTensors, best_of
-from sesn_impl.fast import arranged, correlate, stack_scales
+from sesn_impl.baselines.common import FixedTensors
+from sesn_impl.fast import arranged, correlate, largest, stack_scales
 from sesn_impl.states import Configuration
 
 ANGULAR_WIDTH = math.pi / 16
@@ -107,7 +107,7 @@ class LogRadialConv2d(FixedTensors):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, H', W']."""
-        return best_of(self._responses(x))
+        return largest(self._responses(x))
 
     def responses(self, x: Tensor) -> Tensor:
         """The response of every size, before the maximum: [B, C_in, H, W] -> [.., S, H', W']."""

@@ -1,7 +1,8 @@
 """The same numbers sooner: correlation, maximum over scales and pooling."""
 
+from sesn_impl.fast.constants import remembered
 from sesn_impl.fast.correlation import correlate, resample
-from sesn_impl.fast.maximum import larger, largest, largest_and_where, max_pool, stack_scales
+from sesn_impl.fast.maximum import largest, largest_and_where, max_pool
 from sesn_impl.fast.order import (
     arranged,
     batch_first,
@@ -9,6 +10,7 @@ from sesn_impl.fast.order import (
     joined,
     scales_of,
     space_first,
+    stack_scales,
 )
 
 __all__ = [
@@ -17,10 +19,10 @@ __all__ = [
     "correlate",
     "is_arranged",
     "joined",
-    "larger",
     "largest",
     "largest_and_where",
     "max_pool",
+    "remembered",
     "resample",
     "scales_of",
     "space_first",

@@ -29,16 +29,13 @@ def remembered(plan: Callable[..., Tensors]) -> Callable[..., Tensors]:
         return tuple(matrix.to(device, dtype) for matrix in plan(*sizes))
 
     @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-    def compiled(*key: object) -> list[Tensor]:
+    def constant(*key: object) -> list[Tensor]:
         return list(kept(*key))
 
     def call(like: Tensor, *sizes: object) -> Tensors:
-        key = [
-            int(n) if isinstance(n, Tensor) else n for n in sizes
-        ]  # sizes in a trace are tensors
-        if torch.compiler.is_dynamo_compiling():
-            return tuple(compiled(like.dtype, like.device, *key))
-        plain = type(like) in {Tensor, nn.Parameter}  # others, as those of a dry run, keep nothing
-        return (kept if plain else made)(like.dtype, like.device, *key)
+        # Sizes in a trace are tensors. Of tensors as those of a dry run nothing is kept.
+        key = [int(n) if isinstance(n, Tensor) else n for n in sizes]
+        make = constant if type(like) in {Tensor, nn.Parameter} else made
+        return tuple(make(like.dtype, like.device, *key))
 
     return call

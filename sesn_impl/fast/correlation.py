@@ -14,22 +14,19 @@ Under `torch.autograd.detect_anomaly` the second is an error instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from itertools import compress
-from typing import Any
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sesn_impl.fast.cost import becomes_a_graph, choose
-from sesn_impl.fast.geometry import Geometry, Pair, transforms
+from sesn_impl.arguments import Pixels
+from sesn_impl.fast.cost import Context, becomes_a_graph, choose
+from sesn_impl.fast.geometry import Geometry, transforms
 from sesn_impl.fast.order import arranged, batch_first, is_arranged, space_first
-
-_Context = Any  # torch types no attribute of it
-
 
 Matrices = tuple[Tensor, Tensor]
 
@@ -41,7 +38,7 @@ IN_CACHE = 2**20
 
 
 def correlate(
-    x: Tensor, filters: Tensor, stride: int | Pair = 1, padding: int | Pair = 0, dilation: int = 1,
+    x: Tensor, filters: Tensor, stride: Pixels = 1, padding: Pixels = 0, dilation: int = 1,
     resizing: tuple[Matrices, Matrices] | None = None,
 ) -> Tensor:  # fmt: skip
     """[B, C_in, H, W], [C_out, C_in, k, l] -> [B, C_out, H', W'], H' as of `F.conv2d`.
@@ -52,12 +49,10 @@ def correlate(
     The result may have any strides.
     """
     there, back = resizing or (None, None)
-    pair = (padding, padding) if isinstance(padding, int) else padding
     size = (len(there[0]), len(there[1])) if there else (x.shape[-2], x.shape[-1])
     taps = (filters.shape[-2], filters.shape[-1])
-    geometry = Geometry.of(size, taps, stride, pair, dilation)
-    algorithm = choose(geometry, x, filters.shape[0])
-    if algorithm == "spectral":
+    geometry = Geometry.of(size, taps, stride, padding, dilation)
+    if choose(geometry, x, filters.shape[0]) == "spectral":
         return spectral(x, filters, geometry, resizing)
     y = direct(resample(x, *there) if there else x, filters, geometry)
     return resample(y, *back) if back else y
@@ -68,26 +63,24 @@ def resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     if not is_arranged(x):
         return rows @ x @ columns.T
     y = space_first(x)  # [W, H, C, B]
-    along = (columns @ y.flatten(1)).view(-1, y.shape[1], y[0, 0].numel())
-    return batch_first((rows @ along).view(len(columns), len(rows), *y.shape[2:]))
+    return batch_first(_along_second(rows, _along_first(columns, y, len(columns))))
 
 
 def direct(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
     """Convolutions of the library, one unless the filters are wide."""
-    rows, across = geometry.rows, geometry.columns
+    rows, across = geometry
     stride, dilation = (rows.stride, across.stride), (rows.dilation, across.dilation)
     most = WIDEST if x.device.type == "cpu" and not becomes_a_graph() else across.taps
     count = -(-across.taps // most)
     if count == 1 and min(rows.padding, across.padding) >= 0:
         return F.conv2d(x, filters, None, stride, (rows.padding, across.padding), dilation)
     x = F.pad(x, [across.padding] * 2 + [rows.padding] * 2)
-    width, first = across.stride * (across.outputs - 1) + 1, 0
-    responses = []
+    width, responses = across.stride * (across.outputs - 1) + 1, []
     for part in filters.tensor_split(count, dim=3):
-        reach = width + across.dilation * (part.shape[3] - 1)
-        seen = x[..., across.dilation * first :][..., :reach]
+        reach = across.dilation * part.shape[3]
+        seen = x[..., : width + reach - across.dilation]
         responses.append(F.conv2d(seen, part, None, stride, 0, dilation))
-        first += part.shape[3]
+        x = x[..., reach:]
     return reduce(torch.add, responses)
 
 
@@ -104,10 +97,30 @@ def spectral(
         raise ValueError(
             f"x of shape {tuple(x.shape)}: must be finite; here one pixel spoils its whole image"
         )
-    (top, bottom), (left, right) = geometry.rows.seen, geometry.columns.seen
-    pairs = _resized(transforms(x, geometry), resizing)
-    y: Tensor = _Spectral.apply(arranged(x), filters[:, :, top:bottom, left:right], pairs)
-    return y
+    (top, bottom), (left, right) = (axis.seen for axis in geometry)
+    pairs = _Pairs(resizing, *transforms(x, geometry))
+    seen = filters[:, :, top:bottom, left:right]
+    return cast("Tensor", _Spectral.apply(arranged(x), seen, pairs))
+
+
+class _Pairs:
+    """Matrices into and out of the frequencies, as one constant that no transformation looks into.
+
+    Those of images and filters first act on the columns, those of responses on the rows.
+    """
+
+    def __init__(
+        self, resizing: tuple[Matrices, Matrices] | None, columns: Tensor, rows: Tensor,
+        filter_columns: Tensor, filter_rows: Tensor, rows_out: Tensor, columns_out: Tensor,
+    ) -> None:  # fmt: skip
+        if resizing is not None:
+            (rows_there, columns_there), (rows_back, columns_back) = resizing
+            columns = columns @ columns_there
+            rows = (torch.unflatten(rows, 1, (2, -1)) @ rows_there).flatten(1)
+            rows_out = (rows_back @ torch.unflatten(rows_out, 0, (2, -1))).flatten(0, 1)
+            columns_out = columns_back @ columns_out
+        self.image, self.filters = (columns, rows), (filter_columns, filter_rows)
+        self.response = (rows_out, columns_out)
 
 
 class _Spectral(torch.autograd.Function):
@@ -117,19 +130,18 @@ class _Spectral(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, filters: Tensor, pairs: _Pairs) -> Tensor:
-        image = (space_first(x), pairs.image)
-        weights = (filters.permute(3, 2, 0, 1), pairs.filters)
-        (y,) = _in_frequencies([weights, image], [(pairs.response, torch.bmm)])
+        operands = [(filters.permute(3, 2, 0, 1), pairs.filters), (space_first(x), pairs.image)]
+        (y,) = _in_frequencies(operands, [(torch.bmm, pairs.response)])
         return batch_first(y)
 
     @staticmethod
-    def setup_context(ctx: _Context, inputs: tuple[Tensor, Tensor, _Pairs], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[:2])
-        ctx.save_for_forward(*inputs[:2])
-        ctx.pairs = inputs[2]
+    def setup_context(ctx: Context, inputs: tuple[Tensor, Tensor, _Pairs], output: Tensor) -> None:
+        x, filters, ctx.pairs = inputs
+        ctx.save_for_backward(x, filters)
+        ctx.save_for_forward(x, filters)
 
     @staticmethod
-    def backward(ctx: _Context, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Context, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, filters = ctx.saved_tensors
         pairs: _Pairs = ctx.pairs
         operands = [
@@ -138,8 +150,8 @@ class _Spectral(torch.autograd.Function):
             (space_first(x), pairs.image),
         ]
         products = [
-            (_transposed(pairs.image), lambda grad, weights, _: torch.bmm(weights.mT, grad)),
-            (_transposed(pairs.filters), lambda grad, _, image: torch.bmm(grad, image.mT)),
+            (lambda grad, weights, _: torch.bmm(weights.mT, grad), _transposed(pairs.image)),
+            (lambda grad, _, image: torch.bmm(grad, image.mT), _transposed(pairs.filters)),
         ]
         wanted = ctx.needs_input_grad[:2]
         results = iter(_in_frequencies(operands, list(compress(products, wanted))))
@@ -148,80 +160,56 @@ class _Spectral(torch.autograd.Function):
         return to_image, to_filters, None
 
     @staticmethod
-    def jvp(ctx: _Context, x_slope: Tensor | None, filter_slope: Tensor | None, _: None) -> Tensor:
+    def jvp(ctx: Context, x_slope: Tensor | None, filter_slope: Tensor | None, _: None) -> Tensor:
         x, filters = ctx.saved_tensors
         pairs = [(x_slope, filters), (x, filter_slope)]
-        parts = [_Spectral.apply(*pair, ctx.pairs) for pair in pairs if None not in pair]
-        y: Tensor = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-        return y
+        parts = (_Spectral.apply(*pair, ctx.pairs) for pair in pairs if None not in pair)
+        return cast("Tensor", reduce(torch.add, parts))
 
 
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Matrices into and out of the frequencies, as one constant that no transformation looks into.
-
-    Those of images and filters first act on the columns, those of responses on the rows.
-    """
-
-    image: Matrices
-    filters: Matrices
-    response: Matrices
-
-
-def _resized(pairs: Sequence[Matrices], resizing: tuple[Matrices, Matrices] | None) -> _Pairs:
-    """The same with resizing before and after."""
-    (columns, rows), of_filters, (rows_out, columns_out) = pairs
-    if resizing is not None:
-        (rows_there, columns_there), (rows_back, columns_back) = resizing
-        columns = columns @ columns_there
-        rows = (torch.unflatten(rows, 1, (2, -1)) @ rows_there).flatten(1)
-        rows_out = (rows_back @ torch.unflatten(rows_out, 0, (2, -1))).flatten(0, 1)
-        columns_out = columns_back @ columns_out
-    return _Pairs((columns, rows), of_filters, (rows_out, columns_out))
-
-
-def _transposed(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def _transposed(pair: Matrices) -> Matrices:
     return pair[1].T, pair[0].T
 
 
 def _in_frequencies(
     operands: Sequence[tuple[Tensor, Matrices]],
-    products: Sequence[tuple[Matrices, Callable[..., Tensor]]],
+    products: Sequence[tuple[Callable[..., Tensor], Matrices]],
 ) -> list[Tensor]:
     """Products of spectra, transformed back: [W, H, a, b] each.
 
     operands: tensors [W, H, a, b], each with the matrices (columns, rows) of its transform.
     products: functions of all spectra, [F, a, b] each, and the matrices (rows, columns) back.
-    The spectra are made of a few columns' frequencies at a time, which stay in the cache; all
-    together they are several times as large as images and responses.
     """
-    halfway = [  # [M, 2·H, a·b]
-        (columns @ values.reshape(len(values), -1)).view(-1, 2 * values.shape[1], a * b)
-        for values, (columns, _) in operands
-        for a, b in [values.shape[2:]]
-    ]
-    size = sum(len(rows) * values[0, 0].numel() for values, (_, rows) in operands)
-    step = columns_at_a_time(size) if halfway[0].device.type == "cpu" else len(halfway[0])
-    parts: list[list[Tensor]] = [[] for _ in products]
-    shapes: list[torch.Size] = []
-    for start in range(0, len(halfway[0]), step):
-        spectra = [
-            (rows @ half[start : start + step]).view(-1, *values.shape[2:])
-            for half, (values, (_, rows)) in zip(halfway, operands, strict=True)
+    halfway = (
+        [
+            _along_second(rows, torch.unflatten(multiply(*spectra), 0, (-1, rows.shape[1])))
+            for multiply, (rows, _) in products
         ]
-        results = [multiply(*spectra) for _, multiply in products]
-        shapes = [result.shape[1:] for result in results]
-        for part, result, ((rows, _), _) in zip(parts, results, products, strict=True):
-            part.append(rows @ result.view(-1, rows.shape[1], result[0].numel()))
-    del halfway, spectra, results
-    transformed = []
-    for part, ((_, columns), _), shape in zip(parts, products, shapes, strict=True):
-        joined = torch.cat(part)
-        part.clear()
-        transformed.append(
-            (columns @ joined.view(columns.shape[1], -1)).view(len(columns), -1, *shape)
-        )
-    return transformed
+        for spectra in _spectra(operands)
+    )
+    parts = list(zip(*halfway, strict=True))  # products × [m, 2·H, a, b]
+    return [
+        _along_first(columns, torch.cat(parts.pop(0)), len(columns)) for _, (_, columns) in products
+    ]
+
+
+def _spectra(operands: Sequence[tuple[Tensor, Matrices]]) -> Iterator[list[Tensor]]:
+    """Of all operands, [m·3·N, a, b] each, at the frequencies of a few columns m at a time.
+
+    So many stay in the cache; all together are several times as large as images and responses.
+    """
+    halfway = [  # [M, 2·H, a, b]
+        _along_first(columns, y, len(columns) // 2) for y, (columns, _) in operands
+    ]
+    every_row = [rows for _, (_, rows) in operands]
+    size = sum(len(rows) * y[0, 0].numel() for rows, y in zip(every_row, halfway, strict=True))
+    all_columns = len(halfway[0])
+    step = columns_at_a_time(size) if halfway[0].device.type == "cpu" else all_columns
+    for start in range(0, all_columns, step):
+        yield [
+            _along_second(rows, y[start : start + step]).flatten(0, 1)
+            for rows, y in zip(every_row, halfway, strict=True)
+        ]
 
 
 def columns_at_a_time(size: int) -> int:
@@ -231,3 +219,13 @@ def columns_at_a_time(size: int) -> int:
     """
     threads = torch.get_num_threads()
     return max(1, IN_CACHE // max(1, size) // threads) * threads
+
+
+def _along_first(matrix: Tensor, y: Tensor, length: int) -> Tensor:
+    """[n', n], [N, H, a, b] -> [length, H', a, b], where n and n' may be multiples of N, length."""
+    return (matrix @ y.reshape(matrix.shape[1], -1)).view(length, -1, *y.shape[2:])
+
+
+def _along_second(matrix: Tensor, y: Tensor) -> Tensor:
+    """[n', n], [N, n, a, b] -> [N, n', a, b]."""
+    return torch.unflatten(matrix @ y.flatten(2), 2, y.shape[2:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -10,6 +10,8 @@ from torch import Tensor
 from sesn_impl.fast.geometry import Geometry
 
 Algorithm = Literal["direct", "spectral"]
+Context = Any
+"""Of an autograd function: torch types no attribute of it."""
 
 FEW_CHANNELS = 3
 """Images of so few channels stay in torch's order of memory: seldom does the spectral one pay."""
@@ -50,7 +52,7 @@ def choose(geometry: Geometry, x: Tensor, out_channels: int) -> Algorithm:
 
 def spectral_cost(geometry: Geometry, batch: int, in_channels: int, out_channels: int) -> float:
     """Time of the spectral algorithm, in products of a convolution."""
-    rows, columns = geometry.rows, geometry.columns
+    rows, columns = geometry
     half, three = columns.half_length, 3 * rows.length
 
     def transform(height: int, width: int) -> int:

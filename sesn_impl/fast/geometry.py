@@ -6,18 +6,18 @@ t = 0 … k − 1; pixels outside the image are 0.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sesn_impl.arguments import Pixels, pair
 from sesn_impl.fast.constants import remembered
 
-Array = NDArray[np.float64]
-Pair = tuple[int, int]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -56,27 +56,26 @@ class Axis:
         return self.length // 2 + 1
 
     @property
-    def origins(self) -> Array:
+    def origins(self) -> Places:
         """The pixel under tap 0 at each output: [outputs]."""
-        return self.stride * np.arange(self.outputs, dtype=np.float64) - self.padding
+        return self.stride * np.arange(self.outputs) - self.padding
 
     @property
-    def lags(self) -> Array:
+    def lags(self) -> Places:
         """Lags of the taps that are seen."""
-        return self.dilation * np.arange(*self.seen, dtype=np.float64)
+        return self.dilation * np.arange(*self.seen)
 
-    @property
-    def frequencies(self) -> Array:
-        """2πj/N in radians per pixel: [N]."""
-        return 2 * math.pi / self.length * np.arange(self.length, dtype=np.float64)
+    def waves(self, places: Places) -> NDArray[np.complex128]:
+        """exp(2πi·jn/N) of each frequency j at given places n, in pixels: [N, places]."""
+        turns = np.outer(np.arange(self.length), places) / self.length
+        return np.asarray(np.exp(2j * np.pi * turns))
 
-    def _distances(self) -> Pair:
+    def _distances(self) -> tuple[int, int]:
         """Least and greatest lag between an output's origin and a pixel."""
         return self.padding - self.stride * (self.outputs - 1), self.size - 1 + self.padding
 
 
-@dataclass(frozen=True)
-class Geometry:
+class Geometry(NamedTuple):
     """Rows (along the height) and columns (along the width) of a correlation."""
 
     rows: Axis
@@ -84,20 +83,21 @@ class Geometry:
 
     @classmethod
     def of(
-        cls, size: Pair, taps: Pair, stride: int | Pair, padding: Pair, dilation: int
-    ) -> Geometry:
+        cls, size: tuple[int, int], taps: tuple[int, int], stride: Pixels, padding: Pixels,
+        dilation: int,
+    ) -> Geometry:  # fmt: skip
         """From (height, width) of images and filters, (rows, columns) of stride and padding."""
-        steps = (stride, stride) if isinstance(stride, int) else stride
-        each = zip(size, taps, steps, padding, strict=True)
+        each = zip(size, taps, pair(stride), pair(padding), strict=True)
         return cls(*(Axis(*numbers, dilation) for numbers in each))
 
     @property
-    def output(self) -> Pair:
+    def output(self) -> tuple[int, int]:
         """H', W'."""
         return self.rows.outputs, self.columns.outputs
 
 
-def transforms(like: Tensor, geometry: Geometry) -> list[tuple[Tensor, Tensor]]:
+@remembered
+def transforms(geometry: Geometry) -> tuple[Tensor, ...]:
     """Matrices from images and filters into three real numbers a frequency, and back.
 
     With X the transform of an image and W that of a filter, the response has Y = X·conj(W), which
@@ -106,47 +106,33 @@ def transforms(like: Tensor, geometry: Geometry) -> list[tuple[Tensor, Tensor]]:
 
         k₁ = (Xr + Xi) W'r,  k₂ = Xr (W'i − W'r),  k₃ = Xi (W'r + W'i),  Y = (k₁ − k₃) + i (k₁ + k₂)
 
-    In the dtype and on the device of `like`. Three pairs, for images (columns [2·M, W], rows
-    [3·N, 2·H]), for filters (the same for their taps that are seen) and for responses (rows
-    [2·H', 3·N], columns [W', 2·M]); M = ⌊N_columns/2⌋ + 1.
+    For images (columns [2·M, W], rows [3·N, 2·H]), for filters (the same for their taps that are
+    seen) and for responses (rows [2·H', 3·N], columns [W', 2·M]); M = ⌊N_columns/2⌋ + 1.
     """
-    matrices = _matrices(like, geometry)
-    return list(zip(matrices[::2], matrices[1::2], strict=True))
+    rows, columns = geometry
 
+    def of_rows(places: Places, sums: list[list[int]]) -> NDArray[np.float64]:
+        """Of complex numbers, sums of real and imaginary parts: [sums·N, 2·places]."""
+        waves = rows.waves(places)
+        parts = np.block([[waves.real, -waves.imag], [waves.imag, waves.real]])
+        mixed: NDArray[np.float64] = np.dot(sums, parts.reshape(2, -1))
+        return mixed.reshape(-1, parts.shape[1])
 
-@remembered
-def _matrices(geometry: Geometry) -> tuple[Tensor, ...]:
-    rows, columns = geometry.rows, geometry.columns
-    at, half = rows.frequencies, columns.frequencies[: columns.half_length]
+    def of_columns(places: Places) -> NDArray[np.float64]:
+        """Of real numbers, (re, im) of each frequency: [M·2, places]."""
+        waves = columns.waves(places)[: columns.half_length]
+        return np.stack([waves.real, waves.imag], 1).reshape(-1, len(places))
+
     # Frequencies whose mirror images are left out count twice.
-    weight = np.full(len(half), 2 / columns.length)
-    weight[0] /= 2
-    if columns.length % 2 == 0:
-        weight[-1] /= 2
-
-    def from_real(angles: Array) -> Array:
-        """exp(iθ) times real numbers, as (re, im): [m, n] -> [m·2, n]."""
-        return np.stack([np.cos(angles), np.sin(angles)], 1).reshape(-1, angles.shape[1])
-
-    def turn(angles: Array) -> tuple[Array, Array]:
-        """exp(iθ) times complex numbers, real and imaginary part: [m, n] -> two [m, 2·n]."""
-        cosine, sine = np.cos(angles), np.sin(angles)
-        return np.hstack([cosine, -sine]), np.hstack([sine, cosine])
-
-    image_re, image_im = turn(-np.outer(at, np.arange(rows.size)))
-    filter_re, filter_im = turn(np.outer(at, rows.lags))
-    angles = np.outer(rows.origins, at)
-    cosine, sine = np.cos(angles) / rows.length, np.sin(angles) / rows.length
-    response_re = np.hstack([cosine - sine, -sine, -cosine])
-    response_im = np.hstack([cosine + sine, cosine, -sine])
-    back = from_real(np.outer(half, columns.origins)).reshape(len(half), 2, -1)
-    back = weight[:, None, None] * np.stack([back[:, 0], -back[:, 1]], 1)
+    mirrored = 2 * np.arange(columns.half_length) % columns.length > 0
+    weight = np.repeat(np.where(mirrored, 2, 1), 2)[:, None] / (columns.length * rows.length)
     matrices = (
-        from_real(-np.outer(half, np.arange(columns.size))),
-        np.vstack([image_re + image_im, image_re, image_im]),
-        from_real(np.outer(half, columns.lags)),
-        np.vstack([filter_re, filter_im - filter_re, filter_re + filter_im]),
-        np.vstack([response_re, response_im]),
-        back.reshape(2 * len(half), -1).T,
+        of_columns(-np.arange(columns.size)),
+        of_rows(-np.arange(rows.size), [[1, 1], [1, 0], [0, 1]]),
+        of_columns(columns.lags),
+        of_rows(rows.lags, [[1, 0], [-1, 1], [1, 1]]),
+        # The inverse of a transform is its adjoint.
+        of_rows(-rows.origins, [[1, 1], [0, 1], [-1, 0]]).T,
+        (weight * of_columns(-columns.origins)).T,
     )
     return tuple(torch.tensor(matrix, device="cpu") for matrix in matrices)

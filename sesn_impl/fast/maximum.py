@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sesn_impl.fast.cost import becomes_a_graph
-from sesn_impl.fast.order import batch_first, in_one_order, is_arranged, space_first
-
-_Context = Any  # torch types no attribute of it
+from sesn_impl.fast.cost import Context, becomes_a_graph
+from sesn_impl.fast.order import in_one_order
 
 
 class _Larger(torch.autograd.Function):
@@ -25,32 +22,29 @@ class _Larger(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.maximum(first, second), second > first
+    def forward(first: Tensor, second: Tensor) -> Tensor:
+        return torch.maximum(first, second)
 
     @staticmethod
-    def setup_context(
-        ctx: _Context, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]
-    ) -> None:
-        is_second = output[1]
-        ctx.mark_non_differentiable(is_second)
+    def setup_context(ctx: Context, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        is_second = inputs[1] > inputs[0]
         ctx.save_for_backward(is_second)
         ctx.save_for_forward(is_second)
 
     @staticmethod
-    def backward(ctx: _Context, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Context, grad: Tensor) -> tuple[Tensor, Tensor]:
         (is_second,) = ctx.saved_tensors
         to_second = grad * is_second.view(torch.uint8)
         return grad - to_second, to_second
 
     @staticmethod
-    def jvp(ctx: _Context, first: Tensor, second: Tensor) -> tuple[Tensor, None]:
+    def jvp(ctx: Context, first: Tensor, second: Tensor) -> Tensor:
         (is_second,) = ctx.saved_tensors
-        return torch.where(is_second, second, first), None
+        return torch.where(is_second, second, first)
 
 
 def larger(first: Tensor, second: Tensor) -> Tensor:
-    """The elementwise maximum of two tensors of one shape; where they are equal, of the first.
+    """The larger of two tensors of one shape; where they are equal, of the first.
 
     NaN if either is. The gradient goes to the one that is larger, and to the first of equals; one
     that is not finite makes both NaN.
@@ -59,7 +53,7 @@ def larger(first: Tensor, second: Tensor) -> Tensor:
         return torch.where((second > first) | second.isnan(), second, first)
     if not torch.is_grad_enabled():
         return torch.maximum(first, second)
-    y: Tensor = _Larger.apply(first, second)[0]
+    y: Tensor = _Larger.apply(first, second)
     return y
 
 
@@ -105,11 +99,3 @@ def max_pool(x: Tensor, size: int) -> Tensor:
         windows = torch.unflatten(y, dim, (whole, size))
         y = largest(windows.unbind(dim + 1))
     return y.permute([order.index(dim) for dim in range(x.ndim)])
-
-
-def stack_scales(responses: Iterable[Tensor]) -> Tensor:
-    """S × [B, C, H, W] -> [B, C, S, H, W], in the order in which the responses lie in memory."""
-    scales = in_one_order(list(responses))
-    if not is_arranged(scales[0]):
-        return torch.stack(scales, 2)
-    return batch_first(torch.stack([space_first(y) for y in scales]))

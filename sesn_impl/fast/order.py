@@ -7,16 +7,12 @@ changes it once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from sesn_impl.fast.cost import FEW_CHANNELS, becomes_a_graph
-
-_Context = Any  # torch types no attribute of it
-_BACK = {4: (3, 2, 1, 0), 5: (4, 3, 0, 2, 1)}
 
 
 def space_first(x: Tensor) -> Tensor:
@@ -26,7 +22,7 @@ def space_first(x: Tensor) -> Tensor:
 
 def batch_first(x: Tensor) -> Tensor:
     """The inverse of `space_first`: a view."""
-    return x.permute(_BACK[x.ndim])
+    return x.permute(3, 2, 1, 0) if x.ndim == 4 else x.permute(4, 3, 0, 2, 1)
 
 
 def is_arranged(x: Tensor) -> bool:
@@ -35,13 +31,20 @@ def is_arranged(x: Tensor) -> bool:
 
 
 def arranged(x: Tensor) -> Tensor:
-    """X in this order, if it has the channels for the spectral algorithm and torch's own order."""
+    """X in this order, if it has the channels for the spectral algorithm and torch's own order.
+
+    Two steps each way, a transposed matrix and moved rows: one step takes several times as long.
+    The gradient comes back in torch's own order, which is what stands before expects.
+    """
     if x.device.type != "cpu" or becomes_a_graph() or not x.is_contiguous():
         return x
     if x.shape[1] <= FEW_CHANNELS or not x.numel():
         return x
-    y: Tensor = _Arranged.apply(x)
-    return y
+    images = x.flatten(1)
+    if images.requires_grad:
+        images.register_hook(torch.Tensor.contiguous)  # type: ignore[no-untyped-call]
+    pixels = images.t().contiguous().view(*x.shape[1:], len(x))  # [C, (S,) H, W, B]
+    return batch_first(space_first(pixels.movedim(-1, 0)).contiguous())
 
 
 def in_one_order(tensors: list[Tensor]) -> list[Tensor]:
@@ -59,38 +62,21 @@ def scales_of(x: Tensor) -> list[Tensor]:
     return [batch_first(scale) for scale in space_first(x).unbind(0)]
 
 
-def joined(tensors: Sequence[Tensor]) -> Tensor:
+def stack_scales(responses: Iterable[Tensor]) -> Tensor:
+    """S × [B, C, H, W] -> [B, C, S, H, W], in the order in which the responses lie in memory."""
+    return _together(torch.stack, list(responses), 2, 0)
+
+
+def joined(tensors: list[Tensor]) -> Tensor:
     """The channels of several [B, C, H, W], behind one another, in one order of memory."""
-    if len(tensors) == 1:
-        return tensors[0]
-    tensors = in_one_order(list(tensors))
+    return tensors[0] if len(tensors) == 1 else _together(torch.cat, tensors, 1, 2)
+
+
+def _together(
+    join: Callable[[list[Tensor], int], Tensor], tensors: list[Tensor], dim: int,
+    dim_in_memory: int,
+) -> Tensor:  # fmt: skip
+    tensors = in_one_order(tensors)
     if not is_arranged(tensors[0]):
-        return torch.cat(list(tensors), 1)
-    return batch_first(torch.cat([space_first(x) for x in tensors], 2))
-
-
-class _Arranged(torch.autograd.Function):
-    """Two steps each way, a transposed matrix and moved rows: one step takes several times as long.
-
-    The gradient comes back in torch's own order, which is what stands before expects.
-    """
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor) -> Tensor:
-        rows = x.flatten(1).t().contiguous().view(*x.shape[1:], len(x))  # [C, (S,) H, W, B]
-        return batch_first(space_first(rows.movedim(-1, 0)).contiguous())
-
-    @staticmethod
-    def setup_context(ctx: _Context, inputs: tuple[Tensor], output: Tensor) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: _Context, grad: Tensor) -> Tensor:
-        return grad.movedim(0, -1).flatten(0, -2).t().contiguous().view(grad.shape)
-
-    @staticmethod
-    def jvp(ctx: _Context, slope: Tensor) -> Tensor:
-        y: Tensor = _Arranged.apply(slope)
-        return y
+        return join(tensors, dim)
+    return batch_first(join([space_first(x) for x in tensors], dim_in_memory))

@@ -15,13 +15,13 @@ from sesn_impl.fast import (
     arranged,
     is_arranged,
     joined,
-    larger,
     largest,
     largest_and_where,
     max_pool,
     scales_of,
     stack_scales,
 )
+from sesn_impl.fast.maximum import larger
 from sesn_impl.networks.plain import BatchNorm2d, BatchNorm3d
 
 FIRST = (1.0, 5.0, 2.0, -math.inf, math.nan, 1.0, math.inf, -0.5)
