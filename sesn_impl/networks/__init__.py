@@ -15,19 +15,14 @@ from sesn_impl.networks.released import load_released
 __all__ = ["create_model", "leaf_modules", "list_models", "load_released"]
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
-    "cnn_28": partial(mnist.cnn, 28),
-    "cnn_56": partial(mnist.cnn, 56),
+    **{f"cnn_{size}": partial(mnist.MnistNet, partial(mnist.cnn, size)) for size in (28, 56)},
     **{
-        name: partial(
-            mnist.sesn_scalar if "scalar" in name else mnist.sesn_vector,
-            name,
-            56 if "56" in name else 28,
-        )
+        name: partial(mnist.MnistNet, partial(mnist.sesn, name))
         for name in mnist.SESN_CONFIGURATIONS
     },
     **{
-        f"{build.__name__}_{size}": partial(build, size)
-        for build in mnist_baselines.BUILDERS
+        f"{name}_{size}": partial(mnist.MnistNet, partial(features, size), channels, head_bias)
+        for name, (features, channels, head_bias) in mnist_baselines.FEATURES.items()
         for size in (28, 56)
     },
     **{name: partial(stl10.wide_resnet, name) for name in stl10.METHODS},

@@ -10,7 +10,9 @@ Source: SESN, section 6.1 and the authors' released code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, fx, nn
 
@@ -27,12 +29,15 @@ from sesn_impl.networks.plain import (
 CHANNELS = (32, 63, 95)
 DROPOUT = 0.7
 NUM_CLASSES = 10
+LAST_POOL = {28: 4, 56: 8}
+"""Window of the pool that leaves a 2×2 map, by the size of images."""
 
 
 class MnistNet(nn.Module):
     """Features followed by a classifier: [B, 1, 28, 28] -> logits [B, 10].
 
-    features: any module [B, 1, 28, 28] -> [B, C, 2, 2].
+    features: makes the layers [B, 1, 28, 28] -> [B, C, 2, 2] for `in_channels` and `options`.
+    channels: C.
     head_bias: whether the first layer of the classifier has a bias, which the batch norm after it
     takes away again: some of the released networks count it.
 
@@ -40,11 +45,12 @@ class MnistNet(nn.Module):
     """
 
     def __init__(
-        self, features: nn.Module, channels: int, dropout: float, num_classes: int = NUM_CLASSES,
-        head_bias: bool = False,
+        self, features: Callable[..., list[nn.Module]], channels: int = CHANNELS[-1],
+        head_bias: bool = False, dropout: float = DROPOUT, in_channels: int = 1,
+        num_classes: int = NUM_CLASSES, **options: SteerableBasis,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.features = features
+        self.features = nn.Sequential(*features(in_channels=in_channels, **options))
         self.head = nn.Sequential(
             nn.Linear(4 * channels, 256, bias=head_bias),
             nn.BatchNorm1d(256),
@@ -102,59 +108,59 @@ def entry(size: int) -> list[nn.Module]:
 
 def last_pool(size: int) -> nn.MaxPool2d:
     """The pool that leaves a 2×2 map, for images of 28 or 56 pixels."""
-    return nn.MaxPool2d({28: 4, 56: 8}[size], padding=2)
+    return nn.MaxPool2d(LAST_POOL[size], padding=2)
 
 
-def cnn(
-    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
-) -> MnistNet:
-    """The plain network: [B, 1, 28, 28] -> logits [B, 10]."""
+def blocks(
+    size: int, channels: tuple[int, ...], convolve: Callable[[int, int], nn.Module]
+) -> list[nn.Module]:
+    """Blocks of `convolve(C_in, C_out)`, pool, ReLU and batch norm: -> [B, C, 2, 2].
+
+    channels: those of the image, and behind each of the three blocks.
+    """
     pools = (MaxPool2d(2), MaxPool2d(2), last_pool(size))
     layers = entry(size)
-    channels = (in_channels, *CHANNELS)
-    for before, after, pool in zip(channels, CHANNELS, pools, strict=False):
-        convolution = Conv2d(before, after, 7, padding=3)
-        layers += [convolution, pool, nn.ReLU(), BatchNorm2d(after)]
-    return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout, num_classes)
+    for (before, after), pool in zip(pairwise(channels), pools, strict=True):
+        layers += [convolve(before, after), pool, nn.ReLU(), BatchNorm2d(after)]
+    return layers
 
 
-def sesn_scalar(
-    name: str, size: int, dropout: float = DROPOUT, in_channels: int = 1,
-    num_classes: int = NUM_CLASSES, basis: SteerableBasis | None = None,
-) -> MnistNet:  # fmt: skip
-    """Lifting convolution and projection in every block: [B, 1, 28, 28] -> logits [B, 10]."""
+def cnn(size: int, in_channels: int) -> list[nn.Module]:
+    """The plain network."""
+    return blocks(size, (in_channels, *CHANNELS), lambda c, d: Conv2d(c, d, 7, padding=3))
+
+
+def sesn(name: str, in_channels: int, basis: SteerableBasis | None = None) -> list[nn.Module]:
+    """The scalar or the vector network of a name, with its own basis or another."""
+    features = sesn_scalar if "scalar" in name else sesn_vector
     basis = basis or SESN_CONFIGURATIONS[name].basis()
-    padding = basis.kernel_size // 2
-    pools = (MaxPool2d(2), MaxPool2d(2), last_pool(size))
-    layers = entry(size)
-    channels = (in_channels, *CHANNELS)
-    for before, after, pool in zip(channels, CHANNELS, pools, strict=False):
-        lift = LiftingConv2d(before, after, basis, padding=padding)
-        layers += [ProjectedConv2d(lift), pool, nn.ReLU(), BatchNorm2d(after)]
-    return MnistNet(nn.Sequential(*layers), CHANNELS[-1], dropout, num_classes)
+    return features(56 if "56" in name else 28, in_channels, basis)
 
 
-def sesn_vector(
-    name: str, size: int, dropout: float = DROPOUT, in_channels: int = 1,
-    num_classes: int = NUM_CLASSES, basis: SteerableBasis | None = None,
-) -> MnistNet:  # fmt: skip
-    """Lifts once and keeps the scale axis to the third block: [B, 1, 28, 28] -> logits [B, 10]."""
-    basis = basis or SESN_CONFIGURATIONS[name].basis()
-    padding = basis.kernel_size // 2
+def sesn_scalar(size: int, in_channels: int, basis: SteerableBasis) -> list[nn.Module]:
+    """Lifting convolution and projection in every block."""
+
+    def convolve(before: int, after: int) -> nn.Module:
+        return ProjectedConv2d(LiftingConv2d(before, after, basis, padding="same"))
+
+    return blocks(size, (in_channels, *CHANNELS), convolve)
+
+
+def sesn_vector(size: int, in_channels: int, basis: SteerableBasis) -> list[nn.Module]:
+    """Lifts once and keeps the scale axis to the third block."""
     first, second, third = CHANNELS
-    layers = [
+    return [
         *entry(size),
-        LiftingConv2d(in_channels, first, basis, padding=padding),  # [B, 32, S, H, W]
+        LiftingConv2d(in_channels, first, basis, padding="same"),  # [B, 32, S, H, W]
         ScaleMaxPool2d(2),
         nn.ReLU(),
         BatchNorm3d(first),
-        ScaleConv2d(first, second, basis, padding=padding),  # [B, 63, S, H/2, W/2]
+        ScaleConv2d(first, second, basis, padding="same"),  # [B, 63, S, H/2, W/2]
         ScaleMaxPool2d(2),
         nn.ReLU(),
         BatchNorm3d(second),
-        ProjectedConv2d(ScaleConv2d(second, third, basis, padding=padding)),  # [B, 95, H/4, W/4]
+        ProjectedConv2d(ScaleConv2d(second, third, basis, padding="same")),  # [B, 95, H/4, W/4]
         last_pool(size),
         nn.ReLU(),
         BatchNorm2d(third),
     ]
-    return MnistNet(nn.Sequential(*layers), third, dropout, num_classes)

@@ -1,8 +1,9 @@
 """The MNIST-scale networks of the compared methods, in the trunk of `sesn_impl.networks.mnist`.
 
-Each maps [B, 1, 28, 28] to logits [B, 10]. They differ from the plain network in the convolution,
-and where the published parameter counts tell: SiCNN and DSS have no biases in their convolutions,
-SEVF and SS-CNN neither, but one in the first layer of the classifier, and SEVF no third batch norm.
+Each is given as its layers, [B, C_in, 28, 28] -> [B, C, 2, 2]. They differ from the plain network
+in the convolution, and where the published parameter counts tell: SiCNN and DSS have no biases in
+their convolutions, SEVF and SS-CNN neither, but one in the first layer of the classifier, and SEVF
+no third batch norm.
 Source: the authors' released code.
 """
 
@@ -26,55 +27,31 @@ from sesn_impl.baselines.si_convnet import ScaleInvariantConv2d
 from sesn_impl.baselines.sicnn import ColumnBatchNorm2d, ColumnConv2d, ColumnLiftingConv2d
 from sesn_impl.baselines.ss_cnn import LogRadialConv2d
 from sesn_impl.layers import ScaleMaxProjection
-from sesn_impl.networks.mnist import CHANNELS, DROPOUT, NUM_CLASSES, MnistNet, entry, last_pool
-from sesn_impl.networks.plain import BatchNorm2d, BatchNorm3d, MaxPool2d, ScaleMaxPool2d
+from sesn_impl.networks.mnist import CHANNELS, LAST_POOL, blocks, entry
+from sesn_impl.networks.plain import BatchNorm3d, ScaleMaxPool2d
 
 SCALES = (0.3, 0.45, 0.67, 1.0, 1.49, 2.23, 3.33)
 VECTOR_CHANNELS = (23, 45, 68)
 HARMONIC_CHANNELS = (30, 60, 90)
 HARMONIC_SIZES = {28: (5, 7, 9, 11, 13), 56: (7, 9, 11, 13, 15, 17)}
 HARMONIC_REFERENCE = 11
-LAST_POOL = {28: 4, 56: 8}
-
-
-def scalar_features(
-    size: int, channels: tuple[int, ...], convolve: Callable[[int, int], nn.Module]
-) -> list[nn.Module]:
-    """Blocks of `convolve(C_in, C_out)`, ReLU, pool and batch norm: -> [B, C, 2, 2].
-
-    channels: those of the image, and behind each of the three blocks.
-    """
-    pools = (MaxPool2d(2), MaxPool2d(2), last_pool(size))
-    layers = entry(size)
-    for before, after, pool in zip(channels, channels[1:], pools, strict=False):
-        norm = BatchNorm2d(after)
-        layers += [convolve(before, after), pool, nn.ReLU(), norm]
-    return layers
 
 
 def stack_pool(size: int) -> ScaleMaxPool2d:
-    """`last_pool` for a map with a scale axis, each scale by itself."""
+    """The last pool for a map with a scale axis, each scale by itself."""
     return ScaleMaxPool2d(LAST_POOL[size], padding=2)
 
 
-def si_convnet(
-    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
-) -> MnistNet:
-    """Each convolution at the best of seven scales: [B, 1, 28, 28] -> logits [B, 10]."""
-    features = scalar_features(
-        size,
-        (in_channels, *CHANNELS),
-        lambda c, d: ScaleInvariantConv2d(c, d, 7, SCALES, padding=3),
-    )
-    return MnistNet(nn.Sequential(*features), CHANNELS[-1], dropout, num_classes)
+def si_convnet(size: int, in_channels: int) -> list[nn.Module]:
+    """Each convolution at the best of seven scales."""
+    channels = (in_channels, *CHANNELS)
+    return blocks(size, channels, lambda c, d: ScaleInvariantConv2d(c, d, 7, SCALES, padding=3))
 
 
-def sicnn(
-    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
-) -> MnistNet:
-    """Seven columns that meet in a maximum at the top: [B, 1, 28, 28] -> logits [B, 10]."""
+def sicnn(size: int, in_channels: int) -> list[nn.Module]:
+    """Seven columns that meet in a maximum at the top."""
     first, second, third = CHANNELS
-    features = nn.Sequential(
+    return [
         *entry(size),
         ColumnLiftingConv2d(in_channels, first, 7, SCALES),  # [B, 32, 7, H, W]
         ScaleMaxPool2d(2),
@@ -89,30 +66,22 @@ def sicnn(
         nn.ReLU(),
         ColumnBatchNorm2d(third, len(SCALES)),
         ScaleMaxProjection(),
-    )
-    return MnistNet(features, third, dropout, num_classes)
+    ]
 
 
-def sevf_scalar(
-    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
-) -> MnistNet:
-    """Keeps the magnitude of each vector field: [B, 1, 28, 28] -> logits [B, 10]."""
+def sevf_scalar(size: int, in_channels: int) -> list[nn.Module]:
+    """Keeps the magnitude of each vector field."""
     channels = (in_channels, *CHANNELS)
-    features = scalar_features(size, channels, lambda c, d: MagnitudeConv2d(c, d, 7, padding=3))
-    without_last_norm = nn.Sequential(*features[:-1])
-    return MnistNet(without_last_norm, CHANNELS[-1], dropout, num_classes, head_bias=True)
+    return blocks(size, channels, lambda c, d: MagnitudeConv2d(c, d, 7, padding=3))[:-1]
 
 
-def sevf_vector(
-    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES,
-    turn: int = 1,
-) -> MnistNet:  # fmt: skip
-    """Vector fields up to the classifier: [B, 1, 28, 28] -> logits [B, 10].
+def sevf_vector(size: int, in_channels: int, turn: int = 1) -> list[nn.Module]:
+    """Vector fields up to the classifier.
 
     turn: −1 for the sense in which the released code turns filters, see `VectorConv2d`.
     """
     first, second, third = VECTOR_CHANNELS
-    features = nn.Sequential(
+    return [
         *entry(size),
         VectorLiftingConv2d(in_channels, first, 7, padding=3),  # [B, 23, 2, H, W]
         VectorMaxPool2d(2),
@@ -123,14 +92,11 @@ def sevf_vector(
         VectorConv2d(second, third, 7, padding=3, turn=turn),  # [B, 68, 2, H/4, W/4]
         VectorMaxPool2d(LAST_POOL[size], padding=2),
         Magnitude(),
-    )
-    return MnistNet(features, third, dropout, num_classes, head_bias=True)
+    ]
 
 
-def dss_scalar(
-    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
-) -> MnistNet:
-    """Lifts, convolves and projects in every block: [B, 1, 28, 28] -> logits [B, 10]."""
+def dss_scalar(size: int, in_channels: int) -> list[nn.Module]:
+    """Lifts, convolves and projects in every block."""
 
     def block(before: int, after: int) -> nn.Module:
         return nn.Sequential(
@@ -139,16 +105,13 @@ def dss_scalar(
             ScaleMaxProjection(),
         )
 
-    features = scalar_features(size, (in_channels, *CHANNELS), block)
-    return MnistNet(nn.Sequential(*features), CHANNELS[-1], dropout, num_classes)
+    return blocks(size, (in_channels, *CHANNELS), block)
 
 
-def dss_vector(
-    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
-) -> MnistNet:
-    """Lifts once and projects at the top: [B, 1, 28, 28] -> logits [B, 10]."""
+def dss_vector(size: int, in_channels: int) -> list[nn.Module]:
+    """Lifts once and projects at the top."""
     first, second, third = CHANNELS
-    features = nn.Sequential(
+    return [
         *entry(size),
         GaussianScaleSpace(2, zero_scale=0.25),  # [B, C_in, 2, H, W]
         DilatedScaleConv2d(in_channels, first, 7, num_scales=2),
@@ -164,27 +127,21 @@ def dss_vector(
         nn.ReLU(),
         BatchNorm3d(third),
         ScaleMaxProjection(),
-    )
-    return MnistNet(features, third, dropout, num_classes)
+    ]
 
 
-def ss_cnn(
-    size: int, dropout: float = DROPOUT, in_channels: int = 1, num_classes: int = NUM_CLASSES
-) -> MnistNet:
-    """Scale-steered log-radial filters: [B, 1, 28, 28] -> logits [B, 10].
+def ss_cnn(size: int, in_channels: int) -> list[nn.Module]:
+    """Scale-steered log-radial filters.
 
     The published count holds a second batch norm of the third block, which the released network
     never applies. Its gain and shift follow the first one here, and change nothing at start.
     """
-    features = scalar_features(
+    features = blocks(
         size,
         (in_channels, *HARMONIC_CHANNELS),
         lambda c, d: LogRadialConv2d(c, d, HARMONIC_SIZES[size], HARMONIC_REFERENCE),
     )
-    features.append(GainAndShift(HARMONIC_CHANNELS[-1]))
-    return MnistNet(
-        nn.Sequential(*features), HARMONIC_CHANNELS[-1], dropout, num_classes, head_bias=True
-    )
+    return [*features, GainAndShift(HARMONIC_CHANNELS[-1])]
 
 
 class Magnitude(nn.Module):
@@ -208,4 +165,13 @@ class GainAndShift(nn.Module):
         return self.weight[:, None, None] * x + self.bias[:, None, None]
 
 
-BUILDERS = (sicnn, si_convnet, sevf_scalar, sevf_vector, dss_scalar, dss_vector, ss_cnn)
+FEATURES: dict[str, tuple[Callable[..., list[nn.Module]], int, bool]] = {
+    "sicnn": (sicnn, CHANNELS[-1], False),
+    "si_convnet": (si_convnet, CHANNELS[-1], False),
+    "sevf_scalar": (sevf_scalar, CHANNELS[-1], True),
+    "sevf_vector": (sevf_vector, VECTOR_CHANNELS[-1], True),
+    "dss_scalar": (dss_scalar, CHANNELS[-1], False),
+    "dss_vector": (dss_vector, CHANNELS[-1], False),
+    "ss_cnn": (ss_cnn, HARMONIC_CHANNELS[-1], True),
+}
+"""What each method's `MnistNet` is made of: layers, their last channels, `head_bias`."""

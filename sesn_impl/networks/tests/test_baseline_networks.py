@@ -95,8 +95,8 @@ def test_dropout(method: str) -> None:
 
 def test_sevf_vector_can_turn_as_the_released_code_does() -> None:
     for turn in (1, -1):
-        model = mnist_baselines.sevf_vector(28, turn=turn)
-        assert [m.turn for m in model.modules() if isinstance(m, VectorConv2d)] == [turn, turn]
+        layers = mnist_baselines.sevf_vector(28, 1, turn=turn)
+        assert [m.turn for m in layers if isinstance(m, VectorConv2d)] == [turn, turn]
 
 
 def test_ss_cnn_extra_gain_and_shift_change_nothing_at_start() -> None:
