@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeGuard
+from typing import Any, TypeGuard, TypeVar
+
+T = TypeVar("T")
 
 
 def is_integer(value: object) -> TypeGuard[int]:
@@ -15,18 +17,6 @@ def is_integer(value: object) -> TypeGuard[int]:
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a finite number and not a truth value."""
     return (is_integer(value) or isinstance(value, float)) and math.isfinite(value)
-
-
-def check_text(name: str, value: object) -> None:
-    """Raise ValueError unless `value` is text with something in it."""
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name} must be text that is not empty, got {value!r}")
-
-
-def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Raise ValueError unless `value` is one of `allowed`."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
 
 
 def check_mapping(name: str, value: object, item_type: type) -> None:
@@ -51,47 +41,38 @@ def check_names(
         raise ValueError(f"{what} has the unknown field {', '.join(unknown)}")
 
 
-def as_text(value: object) -> str:
-    """Return text that is not empty; raise ValueError otherwise."""
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"must be text that is not empty, got {value!r}")
-    return value
+def check(convert: Callable[[object], object], **values: object) -> None:
+    """Raise ValueError naming the first of the values that a converter refuses."""
+    for name, value in values.items():
+        try:
+            convert(value)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from error
 
 
-def as_number(value: object) -> float:
-    """Return a finite number as float; raise ValueError otherwise."""
-    if not is_number(value):
-        raise ValueError(f"must be a finite number, got {value!r}")
-    return float(value)
+def _converter(
+    allowed: str, accepts: Callable[[Any], object], convert: Callable[[Any], T]
+) -> Callable[[object], T]:
+    """Make a function that returns a value in its final type, or raises ValueError."""
 
+    def converted(value: object) -> T:
+        if not accepts(value):
+            raise ValueError(f"must be {allowed}, got {value!r}")
+        return convert(value)
 
-def as_positive(value: object) -> float:
-    """Return a finite number above 0 as float; raise ValueError otherwise."""
-    if not is_number(value) or value <= 0:
-        raise ValueError(f"must be a positive number, got {value!r}")
-    return float(value)
-
-
-def as_not_negative(value: object) -> float:
-    """Return a finite number from 0 on as float; raise ValueError otherwise."""
-    if not is_number(value) or value < 0:
-        raise ValueError(f"must be a number and not negative, got {value!r}")
-    return float(value)
-
-
-def as_positive_integer(value: object) -> int:
-    """Return an integer from 1 on; raise ValueError otherwise."""
-    if not is_integer(value) or value < 1:
-        raise ValueError(f"must be a positive integer, got {value!r}")
-    return value
+    return converted
 
 
 def one_of(*allowed: str) -> Callable[[object], str]:
-    """Make a converter that returns one of the allowed texts and raises ValueError for others."""
+    """Make a converter that accepts the given texts alone."""
+    return _converter(f"one of {', '.join(allowed)}", lambda value: value in allowed, str)
 
-    def convert(value: object) -> str:
-        if not isinstance(value, str) or value not in allowed:
-            raise ValueError(f"must be one of {', '.join(allowed)}, got {value!r}")
-        return value
 
-    return convert
+as_text = _converter(
+    "text that is not empty", lambda value: isinstance(value, str) and value.strip(), str
+)
+as_flag = _converter("true or false", lambda value: isinstance(value, bool), bool)
+as_number = _converter("a finite number", is_number, float)
+as_positive = _converter("a positive number", lambda n: is_number(n) and n > 0, float)
+as_not_negative = _converter("a number and not negative", lambda n: is_number(n) and n >= 0, float)
+as_positive_integer = _converter("a positive integer", lambda n: is_integer(n) and n >= 1, int)

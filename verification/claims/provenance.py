@@ -10,7 +10,13 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from verification.claims.fields import check_mapping, check_text, is_integer, is_number
+from verification.claims.fields import (
+    as_not_negative,
+    as_positive_integer,
+    as_text,
+    check,
+    check_mapping,
+)
 from verification.claims.sources import state_of
 
 PACKAGES = (
@@ -44,18 +50,15 @@ class Provenance:
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError naming the field that is not what it must be."""
         if self.commit is not None:
-            check_text("commit", self.commit)
+            check(as_text, commit=self.commit)
         if not (self.dirty is None or isinstance(self.dirty, bool)):
             raise TypeError(f"dirty must be true, false or null, got {self.dirty!r}")
         check_mapping("versions", self.versions, str)
-        check_text("device", self.device)
-        if not is_integer(self.threads) or self.threads < 1:
-            raise ValueError(f"threads must be a positive integer, got {self.threads!r}")
+        check(as_text, device=self.device)
+        check(as_positive_integer, threads=self.threads)
         if not isinstance(self.started, str) or not _STARTED.fullmatch(self.started):
             raise ValueError(f"started must be ISO 8601 in UTC to the second, got {self.started!r}")
-        seconds = self.wall_seconds
-        if not is_number(seconds) or seconds < 0:
-            raise ValueError(f"wall_seconds must be finite and not negative, got {seconds!r}")
+        check(as_not_negative, wall_seconds=self.wall_seconds)
 
 
 def current_provenance(device: str = "cpu", started: datetime | None = None) -> Provenance:

@@ -22,12 +22,13 @@ from verification.claims.claim import (
     Trend,
 )
 from verification.claims.fields import (
+    as_flag,
     as_not_negative,
     as_number,
     as_positive,
     as_positive_integer,
     as_text,
-    check_choice,
+    check,
     check_names,
     is_integer,
     one_of,
@@ -60,6 +61,9 @@ _PROTOCOLS = {
     "correlation": ("short", "paper"),
     "cost": ("timing",),
 }
+_SHARED_BY_READINGS = (
+    "protocol", "variable", "quantity", "direction", "start", "stop", "change", "lower", "upper",
+)  # fmt: skip
 _ID = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
 
 
@@ -132,9 +136,14 @@ def _claim(raw: Mapping[str, object]) -> Claim:
         for item in fields(model)
     }
     check_names(what, raw, [name for name, required in names.items() if required], names)
-    values = {name: _checked(what, name, value) for name, value in raw.items()}
-    check_choice(f"{what}: protocol", raw["protocol"], _PROTOCOLS[kind])
-    claim: Claim = model(**values)  # type: ignore[arg-type]  # each was checked by _checked
+    values = {}
+    for name, value in raw.items():
+        try:
+            values[name] = _CONVERTERS.get(name, as_text)(value)
+        except ValueError as error:
+            raise ClaimError(f"{what}: {name} {error}") from error
+    check(one_of(*_PROTOCOLS[kind]), **{f"{what}: protocol": raw["protocol"]})
+    claim: Claim = model(**values)  # type: ignore[arg-type]  # each was converted
     _check_together(what, claim)
     return claim
 
@@ -162,23 +171,12 @@ def _check_together(what: str, claim: Claim) -> None:
 def _check_readings(claims: Sequence[Claim]) -> None:
     """Raise ClaimError unless readings are trends that ask for the same numbers."""
     trends = {claim.id: claim for claim in claims if isinstance(claim, Trend)}
-    names = (
-        "protocol",
-        "variable",
-        "quantity",
-        "direction",
-        "start",
-        "stop",
-        "change",
-        "lower",
-        "upper",
-    )
     pairs = [(claim, name) for claim in trends.values() for name in claim.readings]
     for claim, name in pairs:
         what, reading = f"claim {claim.id!r}: reading {name!r}", trends.get(name)
         if reading is None or reading.readings:
             raise ClaimError(f"{what} must be a trend without readings of its own")
-        for item in names:
+        for item in _SHARED_BY_READINGS:
             if getattr(claim, item) != getattr(reading, item):
                 raise ClaimError(
                     f"{what} must have its {item} {getattr(claim, item)!r}, "
@@ -192,21 +190,6 @@ def _check_unique(identifiers: Iterable[str]) -> None:
         if identifier in seen:
             raise ClaimError(f"claim {identifier!r} is given twice")
         seen.add(identifier)
-
-
-def _checked(what: str, name: str, value: object) -> object:
-    """Return a field's value in its final type, or raise ClaimError."""
-    convert = _CONVERTERS.get(name, as_text)
-    try:
-        return convert(value)
-    except ValueError as error:
-        raise ClaimError(f"{what}: {name} {error}") from error
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"must be true or false, got {value!r}")
-    return value
 
 
 def _augmentation(value: object) -> bool | None:
@@ -275,7 +258,7 @@ def _rerun(value: object) -> Rerun:
 _CONVERTERS: dict[str, Callable[[object], object]] = {
     "transcription": one_of(*TRANSCRIPTIONS),
     "origin": one_of(*ORIGINS),
-    "published": _flag,
+    "published": as_flag,
     "read_at": _names,
     "direction": one_of("grows", "shrinks", "stays"),
     "bound": as_not_negative,

@@ -24,11 +24,12 @@ from typing import Any, NoReturn
 
 from verification.atomic_files import write_through
 from verification.claims.fields import (
-    check_choice,
+    as_text,
+    check,
     check_mapping,
     check_names,
-    check_text,
     is_integer,
+    one_of,
 )
 from verification.claims.provenance import Provenance, current_provenance
 
@@ -100,11 +101,10 @@ class Record:
 
     def __post_init__(self) -> None:
         """Check every field and detach the record from the caller's containers."""
-        check_choice("kind", self.kind, KINDS)
-        check_choice("protocol", self.protocol, PROTOCOLS)
-        check_choice("outcome", self.outcome, OUTCOMES)
-        check_text("subject", self.subject)
-        check_text("command", self.command)
+        check(one_of(*KINDS), kind=self.kind)
+        check(one_of(*PROTOCOLS), protocol=self.protocol)
+        check(one_of(*OUTCOMES), outcome=self.outcome)
+        check(as_text, subject=self.subject, command=self.command)
         if self.schema != SCHEMA:
             raise ValueError(f"schema must be {SCHEMA}, got {self.schema!r}")
         if not isinstance(self.provenance, Provenance):

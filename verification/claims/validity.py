@@ -195,9 +195,9 @@ def _errors(record: Record, _: Protocol) -> str:
 
 def _repeated(trainings: Sequence[Record]) -> Iterable[tuple[Record, str]]:
     """All but the newest record of one run."""
-    newest = {_run(record): record for record in trainings}
+    newest = {run_of(record): record for record in trainings}
     for record in trainings:
-        if (last := newest[_run(record)]) is not record:
+        if (last := newest[run_of(record)]) is not record:
             same = _weights(record) == _weights(last)
             how = "with the same" if same else "with other"
             yield record, f"recorded again later, {how} weights ({last.filename})"
@@ -208,7 +208,7 @@ def _copied(trainings: Sequence[Record]) -> Iterable[tuple[Record, str]]:
     owners: dict[str, set[Any]] = defaultdict(set)
     for record in trainings:
         if weights := _weights(record):
-            owners[weights].add(_run(record))
+            owners[weights].add(run_of(record))
     for record in trainings:
         if len(owners[_weights(record)]) > 1:
             yield record, "with the very weights of a run with other seeds or settings"
@@ -244,7 +244,8 @@ def _missing(accepted: Sequence[Record]) -> dict[Setting, list[tuple[int, int]]]
     return missing
 
 
-def _run(record: Record) -> tuple[Any, ...]:
+def run_of(record: Record) -> tuple[Any, ...]:
+    """What a training is a run of: records of the same repeat one another."""
     setting = record.configuration.get("model"), record.configuration.get("augmentation")
     seeds = record.seeds.get("realisation"), record.seeds.get("seed")
     return (*setting, *seeds, record.protocol, (record.data or {}).get("name"))

@@ -17,7 +17,7 @@ from typing import Any
 from verification.claims.claim import Claim, Cost
 from verification.claims.records import Record
 from verification.claims.rules.verdict import Findings, plural
-from verification.claims.validity import objections, shared_faults
+from verification.claims.validity import objections, run_of, shared_faults
 
 TRAINING_PROTOCOLS = ("smoke", "short", "paper")
 
@@ -59,16 +59,8 @@ def newest(records: Sequence[Record]) -> list[Record]:
     """Keep the newest of the records that are runs of the same thing, in a stable order."""
     latest: dict[tuple[Any, ...] | str, Record] = {}
     for record in sorted(records, key=lambda item: (item.provenance.started, item.digest)):
-        latest[_identity(record)] = record
+        latest[run_of(record) if record.kind == "training" else record.key] = record
     return sorted(latest.values(), key=lambda item: item.filename)
-
-
-def _identity(record: Record) -> tuple[Any, ...] | str:
-    if record.kind != "training":
-        return record.key
-    setting = record.configuration.get("model"), record.configuration.get("augmentation")
-    seeds = record.seeds.get("realisation"), record.seeds.get("seed")
-    return (*setting, *seeds, record.protocol, (record.data or {}).get("name"))
 
 
 def _objection(record: Record, claim: Claim) -> str:
