@@ -19,7 +19,7 @@ _COMMANDS = {
     "train": ("benchmarks.training.command", "train one network"),
     "time": ("benchmarks.timing.command", "time the networks, as ratios in one run"),
     "scaling": (
-        "benchmarks.timing.scaling_command",
+        "benchmarks.timing.scaling",
         "how the cost of a layer grows with its sizes",
     ),
     "choices": (

@@ -6,14 +6,15 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import re
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks import CommandError
+from verification.files import write_through
 
 RESULTS = "results.tar.gz"
 LARGEST = 15 * 2**20  # bytes of one archive; some machines give back files of 16 MB at most
@@ -40,7 +41,7 @@ def leave(
     archives that were there as they were.
     """
     # A run that ends meanwhile leaves a record in place of its checkpoint: read the latter first.
-    groups, rest = _grouped(_newest_first(checkpoints))
+    groups, rest = _grouped(checkpoints)
     packed = [_tar(_read("checkpoints", group)) for group in groups]
     results = [*_read("records", records), *_read("logs", logs)]
     _replace(out / RESULTS, gzip.compress(_tar(results), 6, mtime=0))
@@ -111,10 +112,8 @@ def _read(kind: str, paths: Iterable[Path]) -> list[tuple[str, bytes]]:
     """What is there at this moment: a finished run's checkpoint may go away under our hands."""
     found = []
     for path in paths:
-        try:
+        with suppress(FileNotFoundError):
             found.append((f"{kind}/{path.name}", path.read_bytes()))
-        except FileNotFoundError:
-            continue
     return found
 
 
@@ -129,46 +128,30 @@ def _tar(files: Sequence[tuple[str, bytes]]) -> bytes:
     return buffer.getvalue()
 
 
-def _newest_first(paths: Iterable[Path]) -> list[Path]:
-    ages = []
+def _grouped(paths: Iterable[Path]) -> tuple[list[list[Path]], list[Path]]:
+    """Share files out, newest first, each to the first archive that has room; and what has none."""
+    found = []
     for path in paths:
-        try:
-            ages.append((-path.stat().st_mtime_ns, path))
-        except FileNotFoundError:
-            continue
-    return [path for _, path in sorted(ages)]
-
-
-def _grouped(paths: Sequence[Path]) -> tuple[list[list[Path]], list[Path]]:
-    """Share files out among archives, each to the first that has room, and those without room."""
-    groups: list[list[Path]] = []
-    room: list[int] = []
-    rest = []
-    for path in paths:
-        try:
-            needed = -(-path.stat().st_size // _BLOCK) * _BLOCK + _BLOCK + 192
-        except FileNotFoundError:
-            continue
+        with suppress(FileNotFoundError):
+            found.append((-path.stat().st_mtime_ns, path, path.stat().st_size))
+    groups: list[list[Path]] = [[] for _ in range(CHECKPOINT_ARCHIVES)]
+    room, rest = [LARGEST - END] * CHECKPOINT_ARCHIVES, []
+    for _, path, size in sorted(found):
+        needed = -(-size // _BLOCK) * _BLOCK + _BLOCK + 192
         free = next((k for k, left in enumerate(room) if left >= needed), None)
-        if free is None and len(groups) < CHECKPOINT_ARCHIVES and needed <= LARGEST - END:
-            free = len(groups)
-            groups.append([])
-            room.append(LARGEST - END)
         if free is None:
             rest.append(path)
-            continue
-        groups[free].append(path)
-        room[free] -= needed
-    return groups, rest
+        else:
+            groups[free].append(path)
+            room[free] -= needed
+    return [group for group in groups if group], rest
 
 
 def _replace(path: Path, content: bytes) -> None:
     part = path.with_name(_PART)
+    part.unlink(missing_ok=True)
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_through(part, content)
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)

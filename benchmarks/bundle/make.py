@@ -17,7 +17,7 @@ from benchmarks.bundle.wheels import pure_distributions, write_wheel
 from benchmarks.data.locations import required_data_dir
 from benchmarks.data.mnist import PUBLISHED_FILES, read_mnist
 from verification.claims.records import read_record
-from verification.claims.sources import PACKED, pack, state_of, unpack
+from verification.claims.sources import PACKED, pack, state_of
 
 ROOT = Path(__file__).resolve().parents[2]
 _HERE = Path(__file__).parent
@@ -86,30 +86,9 @@ def make(
 
 def _sources(packed: bytes) -> bytes:
     """Every file of the commit, byte by byte as git keeps it, and the packed commit itself."""
-    _, files = unpack(packed)
-    hashes = "".join(f"{digest}\n" for _, digest in files.values())
-    output = subprocess.run(
-        ["git", "-C", str(ROOT), "cat-file", "--batch"],
-        input=hashes.encode(), capture_output=True, check=True,
-    ).stdout  # fmt: skip
-    buffer, place = io.BytesIO(), 0
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, (mode, _) in files.items():
-            end = output.index(b"\n", place)
-            size = int(output[place:end].split()[-1])
-            content = output[end + 1 : end + 1 + size]
-            place = end + size + 2
-            info = tarfile.TarInfo(path)
-            info.mode = int(mode[-3:], 8) or 0o644
-            if mode == "120000":
-                info.type, info.linkname, size, content = (
-                    tarfile.SYMTYPE,
-                    os.fsdecode(content),
-                    0,
-                    b"",
-                )
-            info.size = size
-            tar.addfile(info, io.BytesIO(content))
+    command = ["git", "-C", str(ROOT), "archive", "--format=tar", "HEAD"]
+    buffer = io.BytesIO(subprocess.run(command, capture_output=True, check=True).stdout)
+    with tarfile.open(fileobj=buffer, mode="a") as tar:
         _add(tar, PACKED, packed)
     return gzip.compress(buffer.getvalue(), 6, mtime=0)
 

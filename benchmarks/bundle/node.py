@@ -21,7 +21,6 @@ from typing import NoReturn
 import torch
 
 from benchmarks.bundle.archives import ArchiveError, archives, contents, leave
-from benchmarks.bundle.start import PARTS
 from benchmarks.campaign.pool import cores
 from benchmarks.training.checkpoint import CheckpointError, load_checkpoint, steps_of
 from verification.claims.provenance import current_provenance
@@ -140,17 +139,10 @@ class Node:
 
 
 def main() -> int:
-    """Do everything, and say at the end of each part how it ended."""
-    parser = argparse.ArgumentParser()
-    for name in ("scratch", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    for name in ("begin", "budget"):
-        parser.add_argument(f"--{name}", type=float, required=True)
-    parser.add_argument("--device")
-    parser.add_argument("--parts", nargs="+", default=PARTS)
-    parser.add_argument("--per-gpu", default="auto")
-    options = parser.parse_args()
-    manifest = json.loads((options.scratch / "unpacked").read_text())
+    """Do everything, by the options that `start` was given; say of each part how it ended."""
+    options = argparse.Namespace(**json.loads(sys.argv[1]))
+    scratch = Path(options.scratch)
+    manifest = json.loads((scratch / "unpacked").read_text())
     own = current_provenance()
     if (own.commit, own.dirty) != (manifest["commit"], False):
         print(f"error: the unpacked sources are not those of commit {manifest['commit']}")
@@ -162,7 +154,7 @@ def main() -> int:
         return 2
     print(f"commit {own.commit}, torch {torch.__version__}, {_name(device)}, {cores()} cores")
     signal.signal(signal.SIGTERM, _terminate)
-    node = Node(options.scratch, options.out, options.begin + options.budget, device)
+    node = Node(scratch, Path(options.out), options.end, device)
     node.restore()
     try:
         with node.leaving(), _sharing(node):

@@ -47,12 +47,14 @@ def main() -> None:
         "SESN_DATA_DIR": str(scratch / "data"),
         "SESN_CACHE_DIR": str(scratch / "cache"),
     }
-    arguments = ["--scratch", scratch, "--out", options.out.resolve(), "--begin", begin]
-    arguments += ["--budget", options.budget]
-    arguments += ["--device", options.device] if options.device else []
-    arguments += ["--per-gpu", options.per_gpu, "--parts", *options.parts]
+    options.scratch, options.out, options.end = (
+        scratch,
+        options.out.resolve(),
+        begin + options.budget,
+    )
     os.chdir(scratch / "source")
-    command = [sys.executable, "-u", "-m", "benchmarks.bundle.node", *map(str, arguments)]
+    given = json.dumps(vars(options), default=str)
+    command = [sys.executable, "-u", "-m", "benchmarks.bundle.node", given]
     os.execve(sys.executable, command, environment)
 
 

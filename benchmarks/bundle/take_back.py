@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import CommandError
-from benchmarks.bundle.archives import ArchiveError, archives, contents
+from benchmarks.bundle.archives import RESULTS, ArchiveError, archives, contents
 from benchmarks.campaign.ledger import FINAL, final, run_of
 from benchmarks.options import add_shared
 from benchmarks.training.checkpoint import is_uncommitted, load_checkpoint, steps_of
@@ -44,7 +44,7 @@ def take_back(out: Path, evidence: Path, checkpoints: Path) -> Taken:
     """
     found = archives(out)
     if not found:
-        raise ArchiveError(f"{out}: holds no archive of a bundle ({', '.join(_expected())})")
+        raise ArchiveError(f"{out}: holds no archive of a bundle ({RESULTS}, checkpoints-1.tar, …)")
     taken = Taken()
     present = read_records(evidence) if evidence.exists() else []
 
@@ -111,10 +111,6 @@ def _take_checkpoint(path: Path, checkpoints: Path) -> None:
         raise _RefusedError(f"not further than the checkpoint here ({new} and {old} steps)")
     checkpoints.mkdir(parents=True, exist_ok=True)
     write_atomically(target, path.read_bytes())
-
-
-def _expected() -> list[str]:
-    return ["results.tar.gz", "checkpoints-1.tar", "…"]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

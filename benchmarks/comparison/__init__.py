@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from benchmarks.comparison.costs import measure_costs
 from benchmarks.comparison.equivariance import FLOOR, measure_floor, measure_method
-from benchmarks.comparison.session import Session
+from benchmarks.comparison.session import Session, command_of, complete
 from benchmarks.comparison.settings import FACTORS, FULL, METHODS, QUICK, REFERENCE, Settings
 from verification.claims.records import Record
 
@@ -57,7 +57,8 @@ def measure(
             raise ValueError(f"methods={method!r}: must be some of {', '.join(METHODS)}")
     if only not in (None, *PARTS):
         raise ValueError(f"only={only!r}: must be one of {', '.join(PARTS)}")
-    session = Session(seed, settings, evidence, only)
+    protocol = "check" if complete(settings) else "smoke"
+    session = Session(command_of(seed, settings, only), seed, settings, evidence, protocol)
     names = [f"{method}_28" for method in methods]
     steps = len(names) * (settings.repetitions + settings.rounds + 2)
     # disable=None: no bar where standard error is not a terminal.

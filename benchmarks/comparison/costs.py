@@ -15,9 +15,8 @@ choose by batch and image size between convolutions and fewer products per frequ
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import ExitStack
 from functools import cache
 from typing import Any
 
@@ -26,9 +25,8 @@ from benchmarks.comparison.settings import REFERENCE, Settings
 from benchmarks.timing.memory import peak_memory
 from benchmarks.timing.rounds import TORCH, Timed, interleaved, ratio_of
 from verification.claims.claim import Cost
-from verification.claims.provenance import current_provenance
 from verification.claims.reading import load_claims
-from verification.claims.records import Record, write_record
+from verification.claims.records import Record
 
 OWN, BESIDE = "own", "beside"
 Times = dict[tuple[str, str, str], list[float]]
@@ -42,40 +40,30 @@ def measure_costs(
 
     `done` is called after each network's memory and rounds, warm-up included: 2 + rounds times.
     """
-    settings, begin = session.settings, time.perf_counter()
-    blank = current_provenance()
-    reference = Timed(REFERENCE, settings.batch, TORCH)
-    timed = {name: Timed(name, settings.batch) for name in names}
-    peaks = _peaks(names, settings, done)
-    times = time_rounds(timed, reference, settings.rounds, done)
-    provenance = replace(blank, wall_seconds=time.perf_counter() - begin)
-    records = []
-    for name in names:
-        numbers = {
-            "parameters": sum(p.numel() for p in timed[name].model.parameters()),
-            "multiply_adds": timed[name].multiply_adds() / settings.batch,
-            "peak_bytes": {which: peaks[which] for which in (REFERENCE, name)},
-            **_times(name, times),
-        }
-        records.append(
-            Record(
-                kind="timing",
-                subject=name,
-                numbers=numbers,
-                configuration={"model": name, "work": "comparison", **settings.of_costs},
-                protocol="timing",
-                data=None,
-                seeds={},
-                command=session.command,
-                outcome="finished",
-                provenance=provenance,
+    settings = session.settings
+    about = {"work": "comparison", **settings.of_costs}
+    with ExitStack() as stack:
+        # From the last to the first, since they end in the opposite order.
+        measurements = {
+            name: stack.enter_context(
+                session.measuring(
+                    "timing", name, {"model": name, **about}, protocol="timing", seeds={}
+                )
             )
-        )
-    for record in records:
-        if session.evidence is not None:
-            write_record(record, session.evidence)
-        session.records.append(record)
-    return records
+            for name in reversed(names)
+        }
+        reference = Timed(REFERENCE, settings.batch, TORCH)
+        timed = {name: Timed(name, settings.batch) for name in names}
+        peaks = _peaks(names, settings, done)
+        times = time_rounds(timed, reference, settings.rounds, done)
+        for name in names:
+            measurements[name].numbers.update(
+                parameters=sum(p.numel() for p in timed[name].model.parameters()),
+                multiply_adds=timed[name].multiply_adds() / settings.batch,
+                peak_bytes={which: peaks[which] for which in (REFERENCE, name)},
+                **_times(name, times),
+            )
+    return session.records[-len(names) :]
 
 
 def _peaks(

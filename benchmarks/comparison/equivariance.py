@@ -52,7 +52,7 @@ def measure_method(session: Session, name: str, done: Callable[[], object]) -> N
     steps: list[list[Errors]] = []
     predictions: list[list[Agreement]] = []
     configuration = {"model": name, "augmentation": False, **_configuration(session)}
-    with session.measuring(name, configuration) as measurement:
+    with session.equivariance(name, configuration) as measurement:
         for sample in session.samples:
             model = seeded_model(name, sample.weights_seed)
             first.append(_first_layer(sample, partial(_both, first_response(model)), FIRST))
@@ -80,7 +80,7 @@ def measure_method(session: Session, name: str, done: Callable[[], object]) -> N
 
 def measure_floor(session: Session) -> None:
     """The same record for the floor, which has a first layer only."""
-    with session.measuring(FLOOR, _configuration(session)) as measurement:
+    with session.equivariance(FLOOR, _configuration(session)) as measurement:
         measurement.numbers["responses"] = _described([
             _first_layer(sample, partial(floor_responses, i), WIDE)
             for i, sample in enumerate(session.samples)

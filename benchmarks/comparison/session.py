@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from benchmarks import session
 from benchmarks.comparison.scenes import (
     PATCH,
     choose,
@@ -18,9 +19,10 @@ from benchmarks.comparison.scenes import (
     small_digits,
 )
 from benchmarks.comparison.settings import FULL, QUICK, Settings
-from benchmarks.data import DataSet, digits
+from benchmarks.data import digits
 from benchmarks.theory.cases import random_rng
-from verification.claims.records import Measurement, Record, measuring
+from sesn_impl.arguments import check_at_least
+from verification.claims.records import Measurement
 from verification.reference.analytic import GaborImage
 from verification.reference.warps import random_patches
 
@@ -43,63 +45,30 @@ class Sample:
     calibration: Tensor
 
 
-@dataclass
-class Session:
-    """One run of `python -m benchmarks compare`, and the records it has made so far.
+class Session(session.Session):
+    """One run that compares responses to images: those of each repetition, and the records.
 
-    evidence: folder of the records; None: they are not written. only: the part measured, if one.
-    Raises ValueError for a negative seed.
+    protocol: of the records of equivariance. Raises ValueError for a negative seed.
     """
 
-    seed: int
-    settings: Settings = FULL
-    evidence: Path | None = None
-    only: str | None = None
-    records: list[Record] = field(default_factory=list)
-    data: DataSet = field(default_factory=digits.digits)
+    def __init__(
+        self, command: str, seed: int, settings: Settings = FULL, evidence: Path | None = None,
+        protocol: str = "check",
+    ) -> None:  # fmt: skip
+        check_at_least(0, seed=seed)
+        super().__init__(command, evidence, {"seed": seed})
+        self.seed, self.settings, self.protocol = seed, settings, protocol
+        self.data = digits.digits()
+        self.samples = [self._draw(i) for i in range(settings.repetitions)]
 
-    def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ValueError(f"seed={self.seed!r}: must be at least 0")
-        self.samples = [self._draw(i) for i in range(self.settings.repetitions)]
-
-    @property
-    def command(self) -> str:
-        """What repeats this run."""
-        base = QUICK if (quick := self.settings.of_errors == QUICK.of_errors) else FULL
-        parts = ["python -m benchmarks compare", f"--seed {self.seed}"]
-        parts += ["--quick"] if quick else []
-        parts += [f"--only {self.only}"] if self.only else []
-        for name, value in self.settings.of_costs.items():
-            parts += [f"--{name} {value}"] if value != getattr(base, name) else []
-        return " ".join(parts)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the errors are measured in full, so that they may decide claims."""
-        return self.settings.of_errors == FULL.of_errors
-
-    @property
-    def protocol(self) -> str:
-        """Of the records of errors."""
-        return "check" if self.complete else "smoke"
-
-    @contextmanager
-    def measuring(self, subject: str, configuration: Mapping[str, Any]) -> Iterator[Measurement]:
-        """One record of equivariance, made when the block ends, also if it fails."""
-        with measuring(
-            "equivariance",
-            subject,
-            command=self.command,
-            protocol=self.protocol,
-            configuration=configuration,
-            data=images_identity(self.data),
-            seeds={"seed": self.seed},
-            folder=self.evidence,
-        ) as measurement:
-            yield measurement
-        assert measurement.record is not None
-        self.records.append(measurement.record)
+    def equivariance(
+        self, subject: str, configuration: Mapping[str, Any]
+    ) -> AbstractContextManager[Measurement]:
+        """A record of equivariance."""
+        return self.measuring(
+            "equivariance", subject, configuration,
+            protocol=self.protocol, data=images_identity(self.data),
+        )  # fmt: skip
 
     def _draw(self, repetition: int) -> Sample:
         settings = self.settings
@@ -115,6 +84,22 @@ class Session:
             patches=random_patches(rng, settings.patches, PATCH).float(),
             calibration=self.data.normalisation(choose(rng, train, settings.calibration)),
         )
+
+
+def command_of(seed: int, settings: Settings, only: str | None = None) -> str:
+    """What repeats a run of `python -m benchmarks compare`; only: the part measured, if one."""
+    base = QUICK if (quick := settings.of_errors == QUICK.of_errors) else FULL
+    parts = ["python -m benchmarks compare", f"--seed {seed}"]
+    parts += ["--quick"] if quick else []
+    parts += [f"--only {only}"] if only else []
+    for name, value in settings.of_costs.items():
+        parts += [f"--{name} {value}"] if value != getattr(base, name) else []
+    return " ".join(parts)
+
+
+def complete(settings: Settings) -> bool:
+    """Whether errors are measured in full, so that they may decide claims."""
+    return settings.of_errors == FULL.of_errors
 
 
 def rows(values: list[list[Any]], name: str) -> list[list[float]]:

@@ -11,7 +11,8 @@ from benchmarks.data.mnist_scale import mnist_scale
 from benchmarks.data.mnist_scale_recipe import PUBLISHED, pixel_hash, png_hash
 from benchmarks.data.regeneration import regeneration
 from benchmarks.options import add_shared
-from verification.claims.records import Record, measuring
+from benchmarks.session import Session
+from verification.claims.records import Record
 
 COMMAND = "python -m benchmarks data"
 """The data directory is not part of it: set SESN_DATA_DIR."""
@@ -24,44 +25,22 @@ def measure_data(data_dir: Path | None, evidence: Path, *, download: bool = Fals
 
     Needs MNIST: raises DataError if it is missing or damaged. Takes about five minutes.
     """
-    records = []
+    session = Session(COMMAND, evidence)
     realisations = sorted(PUBLISHED.pixel_md5)
     for realisation in tqdm(realisations, desc="data", disable=None):
         made = mnist_scale(realisation, data_dir, download=download)
         for what, value in (("pixels", pixel_hash(made)), ("png", png_hash(made))):
-            with measuring(
-                "count",
-                f"mnist_scale_{realisation}",
-                command=COMMAND,
-                configuration={"hash": f"MD5 over the {what}"},
-                data=made.identity,
-                folder=evidence,
-            ) as measurement:
+            subject, about = f"mnist_scale_{realisation}", {"hash": f"MD5 over the {what}"}
+            with session.measuring("count", subject, about, data=made.identity) as measurement:
                 measurement.numbers["value"] = value
-            records.append(_written(measurement.record))
-    records.append(_data_script(data_dir, evidence))
-    return records
-
-
-def _data_script(data_dir: Path | None, evidence: Path) -> Record:
-    with measuring(
-        "count",
-        "authors_data_script",
-        command=COMMAND,
-        configuration={"ways": list(_AUTHORS_WAYS)},
-        folder=evidence,
-    ) as measurement:
-        found = [regeneration(realisation, data_dir) for realisation in sorted(PUBLISHED.pixel_md5)]
+    ways = {"ways": list(_AUTHORS_WAYS)}
+    with session.measuring("count", "authors_data_script", ways) as measurement:
+        found = [regeneration(realisation, data_dir) for realisation in realisations]
         measurement.numbers.update(
             value=sum(any(one["ways"][way]["matches"] for way in _AUTHORS_WAYS) for one in found),
             realisations=found,
         )
-    return _written(measurement.record)
-
-
-def _written(record: Record | None) -> Record:
-    assert record is not None
-    return record
+    return session.records
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,8 @@ from benchmarks.gallery.judging import counted, judged, wrong
 from benchmarks.gallery.power import KINDS
 from benchmarks.gallery.work import Kept, Plan, carried_out
 from benchmarks.options import add_shared
-from verification.claims.records import Record, measuring
+from benchmarks.session import Session
+from verification.claims.records import Record
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -61,17 +62,11 @@ def measure(plan: Plan, evidence: Path, kept: Kept, workers: int = 1) -> Record:
         "layers": len(plan.entries), "mistakes": len(plan.mistakes), "random": plan.random,
         "widths": list(plan.widths), "sizes": list(plan.sizes),
     }  # fmt: skip
-    with measuring(
-        "gallery",
-        "gallery",
-        command=f"python -m benchmarks gallery --seeds {plan.seeds} --random {plan.random}",
-        configuration=configuration,
-        seeds={"first": 0, "count": plan.seeds},
-        folder=evidence,
-    ) as measurement:
+    command = f"python -m benchmarks gallery --seeds {plan.seeds} --random {plan.random}"
+    session = Session(command, evidence, {"first": 0, "count": plan.seeds})
+    with session.measuring("gallery", "gallery", configuration) as measurement:
         measurement.numbers.update(numbers_of(**carried_out(plan, kept, workers)))
-    assert measurement.record is not None
-    return measurement.record
+    return session.records[0]
 
 
 def numbers_of(

@@ -13,6 +13,21 @@ from torch import Tensor
 
 Layer = Callable[[Any], Any]
 """A callable from an image, or a function of scale, to what `Entry.layout` says; or a module."""
+Make = Callable[[int, int], Any]
+"""(seed, fineness) -> `Layer` of a family."""
+
+LAYOUTS: dict[str, tuple[Callable[[Tensor], Any], Callable[[Any, int, int], Tensor]]] = {
+    "BCSHW": (lambda x: x, lambda y, c, s: y),
+    "BSCHW": (lambda x: x.transpose(1, 2), lambda y, c, s: y.transpose(1, 2)),
+    "B(CS)HW": (lambda x: x.flatten(1, 2), lambda y, c, s: y.unflatten(1, (c, s))),
+    "B(SC)HW": (
+        lambda x: x.transpose(1, 2).flatten(1, 2),
+        lambda y, c, s: y.unflatten(1, (s, c)).transpose(1, 2),
+    ),
+    "list": (lambda x: list(x.unbind(2)), lambda y, c, s: torch.stack(list(y), dim=2)),
+    "map": (lambda x: x, lambda y, c, s: y[:, :, None]),
+}
+"""From [B, C, S, H, W] to each layout, and back: C or S must be given, the other may be −1."""
 
 
 class Truth(enum.StrEnum):
@@ -46,7 +61,7 @@ class Entry:
     source: str
     truth: Truth
     derivation: str
-    make: Callable[[int, int], Layer]
+    make: Make
     scales: tuple[float, ...]
     reach: float
     unit: float = 1.0
@@ -79,27 +94,6 @@ class Entry:
 
 def centres(entry: Entry, layer: Layer, x: Tensor) -> Tensor:
     """The answer at the centre pixel to [B, C, (S,) H, W]: [B, C, S], or [B, C, 1] of a map."""
-    y = layer(_arranged(entry.layout, x) if x.ndim == 5 else x)
-    parts: list[Tensor] = y if entry.layout == "list" else [y]
-    found = [t[..., t.shape[-2] // 2, t.shape[-1] // 2] for t in parts]
-    if entry.layout == "list":
-        return torch.stack(found, dim=2)
-    if entry.layout == "map":
-        return found[0][..., None]
-    count = len(entry.scales)
-    if entry.layout == "B(CS)HW":
-        return found[0].reshape(len(x), -1, count)
-    if entry.layout == "B(SC)HW":
-        return found[0].reshape(len(x), count, -1).transpose(1, 2)
-    return found[0].transpose(1, 2) if entry.layout == "BSCHW" else found[0]
-
-
-def _arranged(layout: str, x: Tensor) -> object:
-    """[B, C, S, H, W] in the layout of the layer."""
-    if layout == "list":
-        return list(x.unbind(2))
-    if layout == "B(CS)HW":
-        return x.flatten(1, 2)
-    if layout == "B(SC)HW":
-        return x.transpose(1, 2).flatten(1, 2)
-    return x.transpose(1, 2) if layout == "BSCHW" else x
+    arranged, read = LAYOUTS[entry.layout]
+    y = read(layer(arranged(x) if x.ndim == 5 else x), -1, len(entry.scales))
+    return y[..., y.shape[-2] // 2, y.shape[-1] // 2]

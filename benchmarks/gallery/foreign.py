@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.gallery.entry import Entry, Layer, Truth
-from benchmarks.gallery.parts import bank_of, gabor, held
+from benchmarks.gallery.entry import Entry, Layer, Make, Truth
+from benchmarks.gallery.parts import gabor, held, then
 from verification.broken_layers.plain import (
     Bank,
     Profile,
@@ -21,6 +20,7 @@ from verification.broken_layers.plain import (
     blobs,
     edge,
     gaussian,
+    kernels_of,
     laplacian,
     sampled,
 )
@@ -34,14 +34,9 @@ def _side(sigma: float, cut: float = 4.0) -> int:
     return 2 * math.ceil(cut * sigma) + 1
 
 
-def by_scale(one: Callable[[Tensor, float], Tensor], scales: Sequence[float] = ROOT) -> Any:  # noqa: ANN401
+def by_scale(one: Callable[[Tensor, float], Tensor], scales: Sequence[float] = ROOT) -> Make:
     """Makes a layer that gives a list, one tensor for each σ."""
-
-    def make(seed: int, fineness: int) -> Layer:
-        del seed
-        return lambda x: [one(x, s * fineness) for s in scales]
-
-    return make
+    return lambda _, fineness: lambda x: [one(x, s * fineness) for s in scales]
 
 
 def kornia_blur(x: Tensor, sigma: float) -> Tensor:
@@ -75,17 +70,11 @@ def torchvision_blur(x: Tensor, sigma: float) -> Tensor:
     return blurred
 
 
-def torchvision_blur_of_one_size(side: int) -> Any:  # noqa: ANN401
+def torchvision_blur_of_5_pixels(_: int, fineness: int) -> Layer:
     """The same with one kernel size for all σ, as augmentations have it."""
+    from torchvision.transforms.functional import gaussian_blur  # noqa: PLC0415
 
-    def make(seed: int, fineness: int) -> Layer:
-        from torchvision.transforms.functional import gaussian_blur  # noqa: PLC0415
-
-        del seed
-        size = [side * fineness] * 2
-        return lambda x: [gaussian_blur(x, size, [s * fineness] * 2) for s in ROOT]
-
-    return make
+    return lambda x: [gaussian_blur(x, [5 * fineness] * 2, [s * fineness] * 2) for s in ROOT]
 
 
 def by_scipy(name: str, power: float) -> Callable[[Tensor, float], Tensor]:
@@ -113,14 +102,8 @@ def box(x: Tensor, sigma: float) -> Tensor:
     return F.avg_pool2d(x, round(sigma), stride=1, padding=round(sigma) // 2)
 
 
-def difference_of_gaussians(x: Tensor, sigma: float) -> Tensor:
-    """Blur of 1.6σ less that of σ."""
-    return kornia_blur(x, 1.6 * sigma) - kornia_blur(x, sigma)
-
-
-def fixed_surround(seed: int, fineness: int) -> Layer:
+def fixed_surround(_: int, fineness: int) -> Layer:
     """A difference of Gaussians whose surround is the same at all scales."""
-    del seed
     return lambda x: [kornia_blur(x, 4.0 * fineness) - kornia_blur(x, s * fineness) for s in ROOT]
 
 
@@ -142,31 +125,16 @@ class Octave(nn.Module):
 _PYRAMID = tuple(math.sqrt((1.6 * 2 ** (i / 3)) ** 2 - 0.25) for i in range(4))
 
 
-def octave(seed: int, fineness: int) -> nn.Module:
-    """Blurs from an image that it takes for blurred by half a pixel."""
-    del seed
-    return Octave(1.6 * fineness)
-
-
-def bank(
-    *profiles: Profile, power: float = 2.0, scales: Sequence[float] = ROOT, cut: float = 4.0
-) -> Any:  # noqa: ANN401
+def bank(*profiles: Profile) -> Make:
     """Makes a bank of these functions at all scales."""
-
-    def make(seed: int, fineness: int) -> nn.Module:
-        del seed
-        return bank_of(profiles, [s * fineness for s in scales], cut, power)
-
-    return make
+    return lambda _, fineness: Bank(kernels_of(profiles, [s * fineness for s in ROOT], 4.0))
 
 
-def random_bank(scales: Sequence[float], power: float = 2.0) -> Any:  # noqa: ANN401
+def random_bank(scales: Sequence[float] = ROOT, power: float = 2.0) -> Make:
     """Makes a bank of random smooth functions."""
-
-    def make(seed: int, fineness: int) -> nn.Module:
-        return bank_of([blobs(seed), blobs(seed + 50)], [s * fineness for s in scales], 3.0, power)
-
-    return make
+    return lambda seed, fineness: Bank(
+        kernels_of([blobs(seed), blobs(seed + 50)], [s * fineness for s in scales], power=power)
+    )
 
 
 def _modulus(y: Tensor) -> Tensor:
@@ -174,13 +142,9 @@ def _modulus(y: Tensor) -> Tensor:
     return torch.sqrt(real**2 + imaginary**2)
 
 
-def _waves() -> list[Any]:
-    return [gabor(a, 2.5, p) for a in (0.0, math.pi / 3) for p in (0.0, math.pi / 2)]
-
-
-def wavelet_modulus(seed: int, fineness: int) -> nn.Module:
-    """|x ∗ ψ_σ| of two directions."""
-    return Then(bank(*_waves())(seed, fineness), _modulus)
+waves = bank(
+    *(gabor(angle, 2.5, phase) for angle in (0.0, math.pi / 3) for phase in (0.0, math.pi / 2))
+)
 
 
 def scattering(seed: int, fineness: int) -> nn.Module:
@@ -192,22 +156,16 @@ def scattering(seed: int, fineness: int) -> nn.Module:
         z = F.conv2d(flat, blur.to(flat.dtype), padding=blur.shape[-1] // 2)
         return z.reshape(len(y), 2, 3, *z.shape[-2:])
 
-    return Then(bank(*_waves())(seed, fineness), averaged)
+    return Then(waves(seed, fineness), averaged)
 
 
-def kymatio(seed: int, fineness: int) -> Layer:
+def kymatio(_: int, fineness: int) -> Layer:
     """Kymatio's first order, one direction for each scale; images of one size."""
     Scattering2D = import_module("kymatio.torch").Scattering2D  # noqa: N806
 
-    del seed
     side = 2 * (32 * fineness) + 1
     transform = Scattering2D(J=3, shape=(side, side), L=1, max_order=1)
     return lambda x: transform(x)[:, :, 1:4]
-
-
-def energy(seed: int, fineness: int) -> nn.Module:
-    """Squared quadrature pairs of Gabors."""
-    return Then(bank(*_waves())(seed, fineness), lambda y: _modulus(y) ** 2)
 
 
 def dilated_kernel(seed: int, fineness: int) -> Layer:
@@ -229,7 +187,7 @@ def dilated_with_power(seed: int, fineness: int) -> Layer:
     return lambda x: run(x) * x.new_tensor([1.0, 0.25, 0.0625])[:, None, None]
 
 
-def resized_nearest(power: float) -> Any:  # noqa: ANN401
+def resized_nearest(power: float) -> Make:
     """A random 3×3 kernel resized to 3, 9 and 27 pixels, times k^power."""
 
     def make(seed: int, fineness: int) -> nn.Module:
@@ -257,19 +215,20 @@ ENTRIES = (
           by_scale(kornia_edge(1)), ROOT, 14,
           1.5, given={"tolerance": 5e-3}, layout="list"),
     Entry("kornia_scale_pyramid", "kornia", _E,
-          "blurs of widths √(σ² − ½²), which are the scales given", octave, _PYRAMID, 22, 1.6,
-          finest=1),
+          "blurs of widths √(σ² − ½²), which are the scales given",
+          lambda _, fineness: Octave(1.6 * fineness), _PYRAMID, 22, 1.6, finest=1),
     Entry("difference_of_gaussians", "kornia", _E, "blurs of 1.6σ and σ",
-          by_scale(difference_of_gaussians), ROOT, 20, 1.5, layout="list"),
+          by_scale(lambda x, s: kornia_blur(x, 1.6 * s) - kornia_blur(x, s)), ROOT, 20, 1.5,
+          layout="list"),
     Entry("gaussian_derivatives", "torch", _E, "σ⁻²ψ(t/σ) of derivatives up to order two",
           bank(gaussian, edge, laplacian), ROOT, 12, 1.5),
-    Entry("gabor_bank", "torch", _E, "σ⁻²ψ(t/σ) of Gabors", bank(*_waves()), ROOT, 12, 1.2),
-    Entry("random_filters", "torch", _E, "σ⁻²ψ(t/σ) of one random smooth ψ", random_bank(ROOT),
+    Entry("gabor_bank", "torch", _E, "σ⁻²ψ(t/σ) of Gabors", waves, ROOT, 12, 1.2),
+    Entry("random_filters", "torch", _E, "σ⁻²ψ(t/σ) of one random smooth ψ", random_bank(),
           ROOT, 10, 1.0),
     Entry("wavelet_modulus", "torch", _E, "the modulus of σ⁻²ψ(t/σ) ∗ f, pointwise",
-          wavelet_modulus, ROOT, 12, 1.2),
-    Entry("gabor_energy", "torch", _E, "the energy of σ⁻²ψ(t/σ) ∗ f, pointwise", energy, ROOT, 12,
-          1.2),
+          then(waves, _modulus), ROOT, 12, 1.2),
+    Entry("gabor_energy", "torch", _E, "the energy of σ⁻²ψ(t/σ) ∗ f, pointwise",
+          then(waves, lambda y: _modulus(y) ** 2), ROOT, 12, 1.2),
     Entry("dilated_kernel", "torch", _T, "taps at σ times the same places, with the same weights",
           dilated_kernel, OCTAVES, 4, 1.0),
     Entry("box_means", "torch", _E, "means over squares of sides in proportion to σ",

@@ -13,8 +13,6 @@ from verification import check_scale_equivariance
 from verification.broken_layers.user_layers import UserLayer
 from verification.runner.layer_verdict import Verdict
 
-ANSWERS = ("PASSED", "FAILED", "UNDECIDED")
-
 
 def judged(entry: Entry, seeds: Sequence[int]) -> dict[str, Any]:
     """What a record holds of an entry: its truth, the probe's errors, a verdict for each seed.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from verification.broken_layers.plain import Bank, Profile, gaussian, kernels_of
+from benchmarks.gallery.entry import Make
+from verification.broken_layers.plain import Profile, Then, gaussian, seeded
 from verification.reference.analytic import FloatArray
 
 
@@ -23,11 +25,21 @@ def gabor(angle: float, frequency: float = 2.0, phase: float = 0.0) -> Profile:
     return profile
 
 
-def bank_of(
-    profiles: Sequence[Profile], sigmas: Sequence[float], cut: float = 5.0, power: float = 2.0
-) -> Bank:
-    """All profiles at all scales."""
-    return Bank(kernels_of(profiles, sigmas, cut, power))
+def then(make: Make, after: Callable[[Tensor], Any]) -> Make:
+    """Makes the layers of `make`, with something done to their output."""
+    return lambda seed, fineness: Then(make(seed, fineness), after)
+
+
+def chain(*parts: Make | nn.Module) -> Make:
+    """Makes layers that follow one another, those without parameters as they are."""
+    return lambda seed, fineness: nn.Sequential(
+        *(part if isinstance(part, nn.Module) else part(seed, fineness) for part in parts)
+    )
+
+
+def by_seed(make: Callable[[int], nn.Module]) -> Make:
+    """Makes a module of a fineness, with the parameters of the seed."""
+    return lambda seed, fineness: seeded(lambda: make(fineness), seed)
 
 
 def held(kernel: Tensor, fineness: int) -> Tensor:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.gallery.entry import Entry, Layer, Truth
+from benchmarks.gallery.entry import Entry, Layer, Make, Truth
+from benchmarks.gallery.parts import by_seed, chain
 from sesn_impl import (
     LiftingConv2d,
     ScaleConv1x1,
@@ -56,52 +57,29 @@ def _times(scales: tuple[float, ...], factor: int) -> tuple[float, ...]:
     return tuple(s * factor for s in scales)
 
 
-def lifting(kind: str, out: int = 4) -> Any:  # noqa: ANN401
+def lifting(kind: str) -> Make:
     """Makes a lifting convolution."""
 
-    def make(seed: int, fineness: int) -> nn.Module:
+    def make(fineness: int) -> nn.Module:
         chosen = basis(kind, fineness)
-        return seeded(lambda: LiftingConv2d(1, out, chosen, padding=chosen.kernel_size // 2), seed)
+        return LiftingConv2d(1, 4, chosen, padding=chosen.kernel_size // 2)
 
-    return make
+    return by_seed(make)
 
 
-def scale_conv(extent: int) -> Any:  # noqa: ANN401
+def scale_conv(inner: int, extent: int = 1) -> Make:
     """Makes a scale convolution."""
 
-    def make(seed: int, fineness: int) -> nn.Module:
-        chosen, pad = basis("a", fineness), basis("a", fineness).kernel_size // 2
-        return seeded(lambda: ScaleConv2d(2, 3, chosen, extent, padding=pad), seed)
+    def make(fineness: int) -> nn.Module:
+        chosen = basis("a", fineness)
+        return ScaleConv2d(inner, 3, chosen, extent, padding=chosen.kernel_size // 2)
 
-    return make
-
-
-def block(seed: int, fineness: int) -> nn.Module:
-    """Lifting, batch norm, ReLU."""
-    first = lifting("a")(seed, fineness)
-    return nn.Sequential(first, seeded(lambda: nn.BatchNorm3d(4), seed), nn.ReLU())
+    return by_seed(make)
 
 
-def stack(seed: int, fineness: int) -> nn.Module:
-    """Lifting, ReLU, scale convolution."""
-    chosen = basis("a", fineness)
-    pad = chosen.kernel_size // 2
-    second = seeded(lambda: ScaleConv2d(4, 3, chosen, 1, padding=pad), seed + 1)
-    return nn.Sequential(lifting("a")(seed, fineness), nn.ReLU(), second)
-
-
-def linear_stack(seed: int, fineness: int) -> nn.Module:
-    """Lifting and scale convolution, nothing between them."""
-    parts = list(stack(seed, fineness).children())
-    return nn.Sequential(parts[0], parts[2])
-
-
-def norm_by_scale(seed: int, fineness: int) -> nn.Module:
-    """Lifting, BatchNorm2d over C·S, ReLU."""
-    norm = seeded(lambda: nn.BatchNorm2d(12), seed)
-    return nn.Sequential(
-        lifting("a")(seed, fineness), nn.Flatten(1, 2), norm, nn.Unflatten(1, (4, 3)), nn.ReLU()
-    )
+def second(seed: int, fineness: int) -> Any:  # noqa: ANN401
+    """The scale convolution behind `lifting`."""
+    return scale_conv(4)(seed + 1, fineness)
 
 
 def columns(seed: int, fineness: int) -> nn.Module:
@@ -165,27 +143,6 @@ def ss_cnn(seed: int, fineness: int) -> Layer:
     return respond
 
 
-def scale_space(seed: int, fineness: int) -> nn.Module:
-    """DSS's stack of blurs, which takes the image for blurred by z."""
-    del seed
-    return GaussianScaleSpace(3, zero_scale=0.75 * fineness).double()
-
-
-def dilated(extent: int) -> Any:  # noqa: ANN401
-    """DSS's convolution on a stack."""
-
-    def make(seed: int, fineness: int) -> nn.Module:
-        del fineness
-        return seeded(lambda: DilatedScaleConv2d(2, 3, 3, 3, extent), seed)
-
-    return make
-
-
-def projected(seed: int, fineness: int) -> nn.Module:
-    """Lifting and the maximum over scales."""
-    return nn.Sequential(lifting("a")(seed, fineness), ScaleMaxProjection())
-
-
 _RESAMPLES = dict.fromkeys(("integer_translation", "border"), "it resamples inside")
 ENTRIES = (
     Entry("sesn_lifting_mnist", "sesn_impl", Truth.EQUIVARIANT, _HERMITE, lifting("mnist"),
@@ -201,30 +158,34 @@ ENTRIES = (
     Entry("fourier_bessel_lifting", "sesn_impl", Truth.EQUIVARIANT,
           "modes of a disc of a radius in proportion to σ, times σ⁻²", lifting("bessel"), SMALL,
           8, 1.5),
-    Entry("sesn_scale_conv_1", "sesn_impl", Truth.EQUIVARIANT, _HERMITE, scale_conv(1), SMALL,
+    Entry("sesn_scale_conv_1", "sesn_impl", Truth.EQUIVARIANT, _HERMITE, scale_conv(2), SMALL,
           14, 1.5, lifts=False, channels=2),
     Entry("sesn_scale_conv_2", "sesn_impl", Truth.EQUIVARIANT,
-          _HERMITE + ", each output sums over two input scales", scale_conv(2), SMALL, 14, 1.5,
+          _HERMITE + ", each output sums over two input scales", scale_conv(2, 2), SMALL, 14, 1.5,
           lifts=False, channels=2, extent=2),
     Entry("scale_conv_1x1", "sesn_impl", Truth.EXACT, "one pixel, the same at all scales",
-          lambda seed, fineness: seeded(lambda: ScaleConv1x1(2, 3), seed), SMALL, 3, 1.5,
+          by_seed(lambda _: ScaleConv1x1(2, 3)), SMALL, 3, 1.5,
           lifts=False, channels=2),
     Entry("batch_norm_3d", "torch", Truth.EXACT, "one gain and shift per channel for all scales",
-          lambda seed, fineness: seeded(lambda: nn.BatchNorm3d(2), seed), SMALL, 3, 1.5,
+          by_seed(lambda _: nn.BatchNorm3d(2)), SMALL, 3, 1.5,
           lifts=False, channels=2),
     Entry("lifting_norm_relu", "sesn_impl", Truth.EQUIVARIANT,
           "an equivariant lifting, then pointwise functions that are the same at all scales",
-          block, SMALL, 14, 1.5),
+          chain(lifting("a"), by_seed(lambda _: nn.BatchNorm3d(4)), nn.ReLU()), SMALL, 14, 1.5),
     Entry("two_layers", "sesn_impl", Truth.EQUIVARIANT,
-          "a lifting and a scale convolution, each equivariant", linear_stack, SMALL, 28, 1.5),
+          "a lifting and a scale convolution, each equivariant", chain(lifting("a"), second), SMALL,
+          28, 1.5),
     Entry("two_layers_relu", "sesn_impl", Truth.EQUIVARIANT,
-          "a lifting, a ReLU and a scale convolution, each equivariant", stack, SMALL, 28, 1.5),
+          "a lifting, a ReLU and a scale convolution, each equivariant",
+          chain(lifting("a"), nn.ReLU(), second), SMALL, 28, 1.5),
     Entry("lifting_max_projection", "sesn_impl", Truth.NOT_EQUIVARIANT,
           "the maximum over three scales alone: an end of the range leaves and another enters",
-          projected, SMALL, 14, 1.5, layout="map", given={"tolerance": 0.01}),
+          chain(lifting("a"), ScaleMaxProjection()), SMALL, 14, 1.5, layout="map",
+          given={"tolerance": 0.01}),
     Entry("norm_per_scale_relu", "sesn_impl", Truth.NOT_EQUIVARIANT,
-          "BatchNorm2d on C·S channels gives each scale its own gain and shift", norm_by_scale,
-          SMALL, 14, 1.5),
+          "BatchNorm2d on C·S channels gives each scale its own gain and shift",
+          chain(lifting("a"), nn.Flatten(1, 2), by_seed(lambda _: nn.BatchNorm2d(12)),
+                nn.Unflatten(1, (4, 3)), nn.ReLU()), SMALL, 14, 1.5),
     Entry("sicnn_columns", "sesn_impl", Truth.EQUIVARIANT,
           "one filter resized, with one norm L1: σ⁻²ψ(t/σ), each up to half a pixel off its place",
           columns, (1.0, 2**0.5, 2.0), 9, 1.0, finest=27),
@@ -240,11 +201,14 @@ ENTRIES = (
           _SIZES, 9, 1.0),
     Entry("dss_scale_space", "sesn_impl", Truth.NOT_EQUIVARIANT,
           "blurs of z√(4ᵏ − 1): right for images already blurred by z, not for others",
-          scale_space, (1.0, 2.0, 4.0), 13, 0.75),
+          lambda _, fineness: GaussianScaleSpace(3, zero_scale=0.75 * fineness).double(),
+          (1.0, 2.0, 4.0), 13, 0.75),
     Entry("dss_dilated_1", "sesn_impl", Truth.EXACT,
           "taps 2ᵏ pixels apart: each is the copy of the last, on functions of scale without σ⁻²",
-          dilated(1), (1.0, 2.0, 4.0), 4, 1.0, lifts=False, channels=2),
+          by_seed(lambda _: DilatedScaleConv2d(2, 3, 3, 3, 1)), (1.0, 2.0, 4.0), 4, 1.0,
+          lifts=False, channels=2),
     Entry("dss_dilated_2", "sesn_impl", Truth.EXACT,
-          "taps 2ᵏ pixels apart, over two input scales", dilated(2), (1.0, 2.0, 4.0), 4, 1.0,
+          "taps 2ᵏ pixels apart, over two input scales",
+          by_seed(lambda _: DilatedScaleConv2d(2, 3, 3, 3, 2)), (1.0, 2.0, 4.0), 4, 1.0,
           lifts=False, channels=2, extent=2),
 )  # fmt: skip

@@ -21,6 +21,7 @@ from benchmarks.gallery.random_layers import random_layer
 from verification.atomic_files import write_through
 from verification.broken_layers.user_layers import USER_LAYERS, UserLayer
 from verification.claims.provenance import current_provenance
+from verification.atomic_files import write_atomically
 
 Task = Callable[[], Any]
 GROUPS = ("layer", "mistake", "random", "power")
@@ -73,9 +74,7 @@ class Kept:
         value = measure()
         if path is not None and "why" not in value:
             path.parent.mkdir(parents=True, exist_ok=True)
-            hidden = path.with_suffix(".part")
-            write_through(hidden, json.dumps(value).encode())
-            hidden.replace(path)
+            write_atomically(path, json.dumps(value).encode())
         return value
 
 

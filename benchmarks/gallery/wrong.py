@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.gallery.entry import Entry, Layer, Truth
+from benchmarks.gallery.entry import Entry, Make, Truth
 from benchmarks.gallery.foreign import (
     OCTAVES,
     ROOT,
@@ -23,36 +22,10 @@ from benchmarks.gallery.foreign import (
     random_bank,
     resized_nearest,
     scattering,
-    torchvision_blur_of_one_size,
+    torchvision_blur_of_5_pixels,
 )
-from benchmarks.gallery.parts import conv, held
+from benchmarks.gallery.parts import chain, conv, held, then
 from verification.broken_layers.plain import Bank, Then, blobs, kernels_of, sampled
-
-
-def copies(seed: int, fineness: int) -> nn.Module:
-    """One plain convolution, given out three times as if at three scales."""
-    return Then(conv(seed, fineness), lambda y: torch.stack([y] * 3, dim=2))
-
-
-def max_over_channels(seed: int, fineness: int) -> nn.Module:
-    """A plain convolution and the maximum of its channels."""
-    return Then(conv(seed, fineness), lambda y: y.amax(1, keepdim=True))
-
-
-def max_over_copies(seed: int, fineness: int) -> nn.Module:
-    """Four copies of one kernel and the maximum over them."""
-    return Then(conv(seed, fineness), lambda y: torch.stack([y] * 4, dim=2).amax(2))
-
-
-def pooled(seed: int, fineness: int) -> nn.Module:
-    """Convolution, ReLU, maximum of 3×3 pixels."""
-    side = 3 * fineness
-    return nn.Sequential(conv(seed, fineness), nn.ReLU(), nn.MaxPool2d(side, 1, side // 2))
-
-
-def plain_network(seed: int, fineness: int) -> nn.Module:
-    """Two plain convolutions with a ReLU between them."""
-    return nn.Sequential(conv(seed, fineness), nn.ReLU(), conv(seed + 1, fineness, 3, 4))
 
 
 def unshared(seed: int, fineness: int) -> nn.Module:
@@ -66,14 +39,7 @@ def one_size(seed: int, fineness: int) -> nn.Module:
     return Bank([held(weight, fineness)] * 3)
 
 
-def normalised(seed: int, fineness: int) -> nn.Module:
-    """Each scale's kernels divided by their own L2 norm."""
-    sigmas = [s * fineness for s in ROOT]
-    kernels = kernels_of([blobs(seed), blobs(seed + 50)], sigmas)
-    return Bank([k / k.square().sum((-1, -2), keepdim=True).sqrt() for k in kernels])
-
-
-def _changed(change: Callable[[int, Tensor, int], Tensor]) -> Any:  # noqa: ANN401
+def _changed(change: Callable[[int, Tensor, int], Tensor]) -> Make:
     """Makes a bank of random functions with something done to the kernels of each scale."""
 
     def make(seed: int, fineness: int) -> nn.Module:
@@ -84,26 +50,9 @@ def _changed(change: Callable[[int, Tensor, int], Tensor]) -> Any:  # noqa: ANN4
     return make
 
 
-transposed = _changed(lambda i, k, f: k.mT.contiguous() if i == 2 else k)
-shifted = _changed(lambda i, k, f: k.roll((f, f), (-2, -1)) if i == 1 else k)
-gained = _changed(lambda i, k, f: k * (1.0, 1.15, 0.9)[i])
-
-
-def biased(seed: int, fineness: int) -> nn.Module:
-    """A bias for each scale."""
-    size = torch.tensor([0.0, 0.2, 0.4], dtype=torch.float64)[:, None, None]
-    return Then(random_bank(ROOT)(seed, fineness), lambda y: (y + size.to(y.dtype)).relu())
-
-
-def thresholded(seed: int, fineness: int) -> nn.Module:
-    """A soft threshold that grows with σ."""
-    size = torch.tensor(ROOT, dtype=torch.float64)[:, None, None] / 3
-    return Then(random_bank(ROOT)(seed, fineness), lambda y: (y - size.to(y.dtype)).relu())
-
-
-def swapped(seed: int, fineness: int) -> nn.Module:
-    """The outputs from large to small."""
-    return Then(random_bank(ROOT)(seed, fineness), lambda y: y.flip(2))
+def _by_scale(y: Tensor, values: Sequence[float]) -> Tensor:
+    """A number for each scale, to be added to [B, C, S, H, W]."""
+    return y.new_tensor(values)[:, None, None]
 
 
 def contrast(seed: int, fineness: int) -> nn.Module:
@@ -115,20 +64,7 @@ def contrast(seed: int, fineness: int) -> nn.Module:
         local = F.avg_pool2d(flat.square(), side, 1, side // 2).sqrt().reshape(y.shape)
         return y / (local + 0.01)
 
-    return Then(random_bank(ROOT)(seed, fineness), after)
-
-
-def cumulated(seed: int, fineness: int) -> Layer:
-    """Sums along a reversed scale axis."""
-    del seed, fineness
-    return lambda x: x.flip(2).cumsum(2)
-
-
-def off_ratio(seed: int, fineness: int) -> nn.Module:
-    """Widths whose ratio is 2 % more than is said."""
-    scales = [1.5 * (1.02 * 2**0.5) ** i for i in range(3)]
-    made: nn.Module = random_bank(scales)(seed, fineness)
-    return made
+    return Then(random_bank()(seed, fineness), after)
 
 
 def cut_to_one_size(i: int, kernel: Tensor, fineness: int) -> Tensor:
@@ -143,18 +79,23 @@ _WITHIN = {"tolerance": 0.01}
 _CONV = "filters of one size in pixels, whatever the scale of the image"
 ENTRIES = (
     Entry("plain_convolution", "torch", _N, _CONV, conv, (1.0, 1.5), 2, 1.0, layout="map"),
-    Entry("pooled_convolution", "torch", _N, _CONV, pooled, (1.0, 1.5), 4, 1.0, layout="map",
-          given=_WITHIN),
-    Entry("plain_network", "torch", _N, _CONV, plain_network, (1.0, 1.5), 4, 1.0, layout="map",
-          given=_WITHIN),
-    Entry("max_over_channels", "torch", _N, _CONV, max_over_channels, (1.0, 1.5), 2, 1.0,
+    Entry("pooled_convolution", "torch", _N, _CONV,
+          chain(conv, nn.ReLU(), lambda _, f: nn.MaxPool2d(3 * f, 1, 3 * f // 2)), (1.0, 1.5), 4,
+          1.0, layout="map", given=_WITHIN),
+    Entry("plain_network", "torch", _N, _CONV,
+          chain(conv, nn.ReLU(), lambda seed, f: conv(seed + 1, f, 3, 4)), (1.0, 1.5), 4, 1.0,
           layout="map", given=_WITHIN),
-    Entry("max_over_copies", "torch", _N, _CONV, max_over_copies, (1.0, 1.5), 2, 1.0,
+    Entry("max_over_channels", "torch", _N, _CONV,
+          then(conv, lambda y: y.amax(1, keepdim=True)), (1.0, 1.5), 2, 1.0, layout="map",
+          given=_WITHIN),
+    Entry("max_over_copies", "torch", _N, _CONV,
+          then(conv, lambda y: torch.stack([y] * 4, dim=2).amax(2)), (1.0, 1.5), 2, 1.0,
           layout="map"),
-    Entry("copies_of_one_kernel", "torch", _N, _CONV, copies, ROOT, 2, 1.0),
+    Entry("copies_of_one_kernel", "torch", _N, _CONV,
+          then(conv, lambda y: torch.stack([y] * 3, dim=2)), ROOT, 2, 1.0),
     Entry("kernels_of_one_size", "torch", _N, _CONV, one_size, ROOT, 3, 1.0),
     Entry("torchvision_blur_of_5_pixels", "torchvision", _N,
-          "5×5 pixels at every σ cut the larger Gaussians off", torchvision_blur_of_one_size(5),
+          "5×5 pixels at every σ cut the larger Gaussians off", torchvision_blur_of_5_pixels,
           ROOT, 3, 1.5, package="torchvision", layout="list"),
     Entry("filters_of_7_pixels", "torch", _N, "7×7 pixels at every σ", _changed(cut_to_one_size),
           ROOT, 4, 1.0),
@@ -170,25 +111,30 @@ ENTRIES = (
           scattering, ROOT, 20, 1.2),
     Entry("kymatio_first_order", "kymatio", _N, "averaged by one φ at all scales", kymatio,
           OCTAVES, 32, 1.0, package="kymatio", given={"window": 65}, finest=1),
-    Entry("without_power", "torch", _N, "ψ(t/σ) without σ⁻²", random_bank(ROOT, 0.0), ROOT, 10,
+    Entry("without_power", "torch", _N, "ψ(t/σ) without σ⁻²", random_bank(power=0.0), ROOT, 10,
           1.0),
-    Entry("extra_power", "torch", _N, "σ⁻¹ψ(t/σ)", random_bank(ROOT, 1.0), ROOT, 10, 1.0),
+    Entry("extra_power", "torch", _N, "σ⁻¹ψ(t/σ)", random_bank(power=1.0), ROOT, 10, 1.0),
     Entry("normalised_per_scale", "torch", _N, "every filter has norm 1: σ⁻¹ in place of σ⁻²",
-          normalised, ROOT, 10, 1.0),
+          _changed(lambda i, k, f: k / k.square().sum((-1, -2), keepdim=True).sqrt()), ROOT, 10,
+          1.0),
     Entry("unshared_filters", "torch", _N, "a filter of its own at each scale", unshared, ROOT, 10,
           1.0),
-    Entry("swapped_scales", "torch", _N, "outputs from large to small", swapped, ROOT, 10, 1.0),
+    Entry("swapped_scales", "torch", _N, "outputs from large to small",
+          then(random_bank(), lambda y: y.flip(2)), ROOT, 10, 1.0),
     Entry("transposed_at_one_scale", "torch", _N, "rows and columns exchanged at the last scale",
-          transposed, ROOT, 10, 1.0),
-    Entry("shifted_at_one_scale", "torch", _N, "the second scale is off by a pixel", shifted, ROOT,
-          11, 1.0),
-    Entry("gain_per_scale", "torch", _N, "gains of 1, 1.15 and 0.9", gained, ROOT, 10, 1.0),
+          _changed(lambda i, k, f: k.mT.contiguous() if i == 2 else k), ROOT, 10, 1.0),
+    Entry("shifted_at_one_scale", "torch", _N, "the second scale is off by a pixel",
+          _changed(lambda i, k, f: k.roll((f, f), (-2, -1)) if i == 1 else k), ROOT, 11, 1.0),
+    Entry("gain_per_scale", "torch", _N, "gains of 1, 1.15 and 0.9",
+          _changed(lambda i, k, f: k * (1.0, 1.15, 0.9)[i]), ROOT, 10, 1.0),
     Entry("bias_per_scale_relu", "torch", _N, "a bias of its own at each scale, then a ReLU",
-          biased, ROOT, 10, 1.0),
-    Entry("threshold_with_sigma", "torch", _N, "a threshold that grows with σ", thresholded, ROOT,
-          10, 1.0),
-    Entry("ratio_off_by_2_percent", "torch", _N, "widths 1.5 (1.02 √2)ⁱ", off_ratio, ROOT, 10,
+          then(random_bank(), lambda y: (y + _by_scale(y, (0.0, 0.2, 0.4))).relu()), ROOT, 10,
           1.0),
+    Entry("threshold_with_sigma", "torch", _N, "a threshold that grows with σ",
+          then(random_bank(), lambda y: (y - _by_scale(y, [s / 3 for s in ROOT])).relu()), ROOT,
+          10, 1.0),
+    Entry("ratio_off_by_2_percent", "torch", _N, "widths 1.5 (1.02 √2)ⁱ",
+          random_bank([1.5 * (1.02 * 2**0.5) ** i for i in range(3)]), ROOT, 10, 1.0),
     Entry("contrast_in_one_window", "torch", _N, "divided by the energy in one window", contrast,
           ROOT, 15, 1.0),
     Entry("dilated_with_power", "torch", _N, "σ⁻² times taps that are exact without it",
@@ -196,5 +142,5 @@ ENTRIES = (
     Entry("nearest_without_factor", "torch", _N, "resized kernels without the factor k⁻²",
           resized_nearest(2), (1.0, 3.0, 9.0), 14, 1.0),
     Entry("flip_and_cumsum", "torch", _N, "sums over scales that the image's own scale decides",
-          cumulated, ROOT, 2, 1.5, lifts=False),
+          lambda *_: lambda x: x.flip(2).cumsum(2), ROOT, 2, 1.5, lifts=False),
 )  # fmt: skip

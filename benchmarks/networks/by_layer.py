@@ -11,11 +11,12 @@ from torch import nn
 
 from benchmarks.comparison.responses import calibrate
 from benchmarks.data import DataSet, digits
-from benchmarks.training.recipes import recipe_for
+from benchmarks.session import Session
+from benchmarks.training.recipes import Recipe, recipe_for
 from benchmarks.training.run import Run
 from sesn_impl import SteerableBasis, list_models
 from verification import profile_network
-from verification.claims.records import Record, measuring
+from verification.claims.records import Record
 
 CALIBRATION = 128
 """Training images for the statistics of batch norm before training."""
@@ -32,25 +33,23 @@ def measure_by_layer(
     for name in models:
         if name not in list_models() or "_28" not in name:
             raise ValueError(f"models={name!r}: must be networks for images of 28×28 pixels")
-    return [_measured(name, seed, evidence, protocol, digits.digits()) for name in models]
+    recipe, data, records = recipe_for(protocol, "digits"), digits.digits(), []
+    for name in models:
+        command = f"python -m benchmarks networks --by-layer --seed {seed} --models {name}"
+        session = Session(f"{command} --protocol {protocol}", evidence, {"seed": seed})
+        _measure(session, name, protocol, recipe, data)
+        records += session.records
+    return records
 
 
-def _measured(name: str, seed: int, evidence: Path | None, protocol: str, data: DataSet) -> Record:
-    recipe = recipe_for(protocol, "digits")
+def _measure(session: Session, name: str, protocol: str, recipe: Recipe, data: DataSet) -> None:
+    seed = session.seeds["seed"]
     configuration = {
         "model": name, "networks": "by layer", "augmentation": False, "images": IMAGES,
         "training": recipe.description(),
     }  # fmt: skip
-    command = f"python -m benchmarks networks --by-layer --seed {seed} --models {name}"
-    with measuring(
-        "equivariance",
-        name,
-        command=f"{command} --protocol {protocol}",
-        protocol=protocol,
-        configuration=configuration,
-        data=data.identity,
-        seeds={"seed": seed},
-        folder=evidence,
+    with session.measuring(
+        "equivariance", name, configuration, protocol=protocol, data=data.identity
     ) as measurement:
         run = Run(name, data, recipe, augmentation=False, seed=seed, device=torch.device("cpu"))
         start = {key: value.clone() for key, value in run.model.state_dict().items()}
@@ -63,8 +62,6 @@ def _measured(name: str, seed: int, evidence: Path | None, protocol: str, data: 
             test_error=run.numbers()["test_error"],
             profiles={"untrained": untrained, "trained": profiled(run.model.eval(), seed)},
         )
-    assert measurement.record is not None
-    return measurement.record
 
 
 def profiled(model: nn.Module, seed: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from benchmarks.comparison.session import Sample, Session, rows
 from benchmarks.comparison.settings import FACTORS, SIDES, Settings
 from benchmarks.comparison.steps import scale_axis, step_errors
 from benchmarks.theory.cases import random_rng
-from benchmarks.training.recipes import recipe_for
+from benchmarks.training.recipes import Recipe, recipe_for
 from benchmarks.training.run import Run
 from sesn_impl import list_models
 from verification.claims.records import Record
@@ -38,27 +38,6 @@ WINDOWS = {
 """Where each block's response is looked at, by the size of image that a network works on."""
 STATES = ("untrained", "trained")
 PROTOCOL = "smoke"
-
-
-@dataclass
-class NetworksSession(Session):
-    """A session of the comparison under another command."""
-
-    models: tuple[str, ...] = MODELS
-    training: str = PROTOCOL
-
-    @property
-    def command(self) -> str:
-        """What repeats this run."""
-        chosen = "" if self.models == MODELS else f" --models {' '.join(self.models)}"
-        chosen += "" if self.training == PROTOCOL else f" --protocol {self.training}"
-        repetitions = self.settings.repetitions
-        return f"python -m benchmarks networks --seed {self.seed} --trainings {repetitions}{chosen}"
-
-    @property
-    def protocol(self) -> str:
-        """Of the records: that of the trainings, of which `smoke` supports nothing by itself."""
-        return super().protocol if self.training == PROTOCOL else self.training
 
 
 def measure(
@@ -80,25 +59,36 @@ def measure(
     for name in models:
         if name not in list_models() or not name.endswith(("_28", "_28p", "_56", "_56p")):
             raise ValueError(f"models={name!r}: must be networks for images of 28×28 pixels")
-    recipe_for(protocol, "digits")
-    session = NetworksSession(seed, settings, evidence, models=tuple(models), training=protocol)
+    recipe = recipe_for(protocol, "digits")
+    session = Session(
+        command_of(seed, settings, models, protocol), seed, settings, evidence, protocol
+    )
     # disable=None: no bar where standard error is not a terminal.
     with tqdm(total=len(models) * settings.repetitions, unit="run", disable=None) as progress:
         for name in models:
             progress.set_postfix_str(name)
-            _measure_network(session, name, progress.update)
+            _measure_network(session, name, recipe, progress.update)
     return session.records
 
 
-def _measure_network(session: NetworksSession, name: str, done: Callable[[], object]) -> None:
-    recipe = recipe_for(session.training, session.data.name)
+def command_of(seed: int, settings: Settings, models: Sequence[str], protocol: str) -> str:
+    """What repeats a run."""
+    chosen = "" if tuple(models) == MODELS else f" --models {' '.join(models)}"
+    chosen += "" if protocol == PROTOCOL else f" --protocol {protocol}"
+    trainings = settings.repetitions
+    return f"python -m benchmarks networks --seed {seed} --trainings {trainings}{chosen}"
+
+
+def _measure_network(
+    session: Session, name: str, recipe: Recipe, done: Callable[[], object]
+) -> None:
     configuration = {
         "model": name, "networks": "before and after training", "augmentation": False,
         "training": recipe.description(), "sides": list(SIDES), "sizes": session.settings.of_errors,
     }  # fmt: skip
     found: dict[str, list[_Figures]] = {state: [] for state in STATES}
     test_errors = []
-    with session.measuring(name, configuration) as measurement:
+    with session.equivariance(name, configuration) as measurement:
         for i, sample in enumerate(session.samples):
             with torch.random.fork_rng(devices=[]):
                 run = Run(

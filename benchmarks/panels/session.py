@@ -3,89 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks import session
 from benchmarks.panels.settings import QUICK, WIDE_SUPPORT, Grid, Settings
 from benchmarks.theory.cases import random_rng
 from benchmarks.theory.photographs import photograph_data
-from verification.claims.records import Measurement, Record, measuring
+from sesn_impl.arguments import check_at_least
+from verification.claims.records import Measurement
 from verification.reference.warps import WARP
 
 Rows = dict[str, list[float]]
 """Curves of one network by name: a value per point of the panel."""
 
 
-@dataclass
-class Session:
-    """One run of `python -m benchmarks panels`, and the records it has written so far.
+class Session(session.Session):
+    """One run of `python -m benchmarks panels`.
 
     seeds: how many random networks, from seeds 0, 1, …; at least 1, else ValueError. panels: names
     of those that are measured, if not all are.
     """
 
-    seeds: int
-    evidence: Path
-    settings: Settings
-    panels: Sequence[str] = ()
-    records: list[Record] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"seeds={self.seeds!r}: must be at least 1")
-
-    @property
-    def command(self) -> str:
-        """What repeats this run."""
-        quick = " --quick" if self.settings == QUICK else ""
-        chosen = f" --panels {' '.join(self.panels)}" if self.panels else ""
-        return f"python -m benchmarks panels --seeds {self.seeds}{quick}{chosen}"
+    def __init__(
+        self, seeds: int, evidence: Path, settings: Settings, panels: Sequence[str] = ()
+    ) -> None:
+        check_at_least(1, seeds=seeds)
+        self.settings = settings
+        quick = " --quick" if settings == QUICK else ""
+        chosen = f" --panels {' '.join(panels)}" if panels else ""
+        command = f"python -m benchmarks panels --seeds {seeds}{quick}{chosen}"
+        super().__init__(command, evidence, {"first": 0, "count": seeds})
 
     def rngs(self, panel: str, grid: Grid) -> Iterator[np.random.Generator]:
         """A generator for each network of a panel on a grid."""
-        return (random_rng(seed, f"panel_{panel}_{grid.name}") for seed in range(self.seeds))
+        name, seeds = f"panel_{panel}_{grid.name}", range(self.seeds["count"])
+        return (random_rng(seed, name) for seed in seeds)
 
-    @contextmanager
     def raster(
         self, panel: str, grid: Grid, configuration: Mapping[str, Any]
-    ) -> Iterator[Measurement]:
+    ) -> AbstractContextManager[Measurement]:
         """The record of a panel on rescaled photographs, which claims select."""
         about = {
             **configuration, "padding": "zeros", "warp": WARP, "dtype": "float32",
             "wide_support_over_scale": WIDE_SUPPORT,
         }  # fmt: skip
-        with self._measuring(f"panel_{panel}_{grid.name}", about) as measurement:
-            yield measurement
+        subject = f"panel_{panel}_{grid.name}"
+        return self.measuring("equivariance", subject, about, data=photograph_data())
 
-    @contextmanager
     def probe(
         self, panel: str, grid: Grid, configuration: Mapping[str, Any]
-    ) -> Iterator[Measurement]:
+    ) -> AbstractContextManager[Measurement]:
         """The record of the same by exact probe; of the paper's panels it explains the others."""
         about = {**configuration, "padding": "periodic", "warp": "none: closed-form images"}
-        with self._measuring(f"panel_{panel}_{grid.name}_probe", about) as measurement:
-            yield measurement
-
-    @contextmanager
-    def _measuring(self, subject: str, configuration: Mapping[str, Any]) -> Iterator[Measurement]:
-        """One record, written when the block ends, also if it fails."""
-        with measuring(
-            "equivariance",
-            subject,
-            command=self.command,
-            configuration=configuration,
-            data=photograph_data(),
-            seeds={"first": 0, "count": self.seeds},
-            folder=self.evidence,
-        ) as measurement:
-            yield measurement
-        assert measurement.record is not None
-        self.records.append(measurement.record)
+        subject = f"panel_{panel}_{grid.name}_probe"
+        return self.measuring("equivariance", subject, about, data=photograph_data())
 
 
 def torch_generator(rng: np.random.Generator) -> torch.Generator:

@@ -137,4 +137,3 @@ QUICK = replace(
     FULL, depths=(1, 2, 5, 10), floors=1, large_side=224, sides=(112, 56, 28, 14, 7), channels=3,
 )  # fmt: skip
 """For a first look: shorter stacks and smaller images, which decide nothing about 50 layers."""
-SETTINGS = {False: FULL, True: QUICK}

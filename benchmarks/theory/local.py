@@ -46,7 +46,7 @@ def measure_local_objects(session: Session) -> None:
     }  # fmt: skip
     sources = [load_digits().images, *photographs()]
     data = describe_images("digits and photographs", sources)
-    with session.measuring("equivariance", "local_raster", configuration, data) as measurement:
+    with session.measuring("equivariance", "local_raster", configuration, data=data) as measurement:
         measurement.numbers["canvases"] = [
             {"objects": objects, "support": support, **_measure(session.seed, objects, support, i)}
             for objects in OBJECTS

@@ -44,7 +44,7 @@ def measure_raster_warps(session: Session) -> None:
             "effective_size": 4, "patches": PATCHES, "warp": WARP,
         }  # fmt: skip
         with session.measuring(
-            "equivariance", f"lifting_raster_{name}", configuration, photograph_data()
+            "equivariance", f"lifting_raster_{name}", configuration, data=photograph_data()
         ) as measurement:
             measurement.numbers["warps"] = [
                 {"kind": kind, **_measure(session.seed, warp, kernel_size)}

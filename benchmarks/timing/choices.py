@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,15 +19,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.options import add_shared
+from benchmarks.session import Session
+from benchmarks.timing.rounds import WORKS, interleaved
+from sesn_impl.arguments import check_at_least
 from sesn_impl.fast.correlation import direct, spectral
 from sesn_impl.fast.cost import FEW_CHANNELS, choose, spectral_cost
 from sesn_impl.fast.geometry import Geometry
-from verification.claims.records import Record, measuring
+from verification.claims.records import Record
 
-ALGORITHMS: dict[str, Callable[[Tensor, Tensor, Geometry], Tensor]] = {
-    "direct": direct,
-    "spectral": spectral,
-}
+Algorithm = Callable[[Tensor, Tensor, Geometry], Tensor]
+ALGORITHMS: dict[str, Algorithm] = {"direct": direct, "spectral": spectral}
 CLOSE = 1.1
 """A choice within 10 % of the faster algorithm counts as right."""
 HOPELESS = 5.0
@@ -77,21 +78,17 @@ def measure_choices(
 
     Raises ValueError for rounds out of range.
     """
-    if rounds < 1:
-        raise ValueError(f"rounds={rounds!r}: must be at least 1")
+    check_at_least(1, rounds=rounds)
     configuration = {"rounds": rounds, "threads": torch.get_num_threads(), "grid": len(grid)}
-    with measuring(
-        "timing", "choices", command=f"python -m benchmarks choices --rounds {rounds}",
-        configuration=configuration, protocol="timing", folder=evidence,
-    ) as measurement:  # fmt: skip
+    session = Session(f"python -m benchmarks choices --rounds {rounds}", evidence)
+    with session.measuring("timing", "choices", configuration, protocol="timing") as measurement:
         points = [_point(sizes, rounds) for sizes in tqdm(grid, desc="choices", disable=None)]
         measurement.numbers["points"] = points
-        for work in ("forward", "step"):
+        for work in WORKS:
             losses = [_loss(point, work) for point in points]
             right = sum(loss <= CLOSE for loss in losses) / len(losses)
             measurement.numbers[work] = {"right": right, "worst": max(losses)}
-    assert measurement.record is not None
-    return measurement.record
+    return session.records[0]
 
 
 def _point(sizes: Sizes, rounds: int) -> dict[str, Any]:
@@ -103,28 +100,26 @@ def _point(sizes: Sizes, rounds: int) -> dict[str, Any]:
     products = b * c * o * geometry.output[0] * geometry.output[1] * k * k
     hopeless = spectral_cost(geometry, b, c, o) > HOPELESS * max(products, 1e7)
     tried = ["direct"] if hopeless else list(ALGORITHMS)
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in tried}
-    for _ in range(rounds + 1):  # the first warms up
-        for name in tried:
-            seconds[name].append(_times_of(ALGORITHMS[name], x, filters, geometry))
-    least = {name: [min(each) for each in zip(*seconds[name][1:], strict=True)] for name in tried}
+    works = {
+        (name, work): partial(_do, ALGORITHMS[name], x, filters, geometry, gradients=work == "step")
+        for name in tried
+        for work in WORKS
+    }
+    seconds = interleaved(works, rounds)
     return {
         "sizes": list(sizes),
         "chosen": choose(geometry, x, o),
-        "seconds": {name: {"forward": one, "step": all_} for name, (one, all_) in least.items()},
+        "seconds": {name: {work: min(seconds[name, work]) for work in WORKS} for name in tried},
     }
 
 
-def _times_of(
-    algorithm: Callable[[Tensor, Tensor, Geometry], Tensor],
-    x: Tensor, filters: Tensor, geometry: Geometry,
-) -> tuple[float, float]:  # fmt: skip
-    begin = time.perf_counter()
+def _do(
+    algorithm: Algorithm, x: Tensor, filters: Tensor, geometry: Geometry, *, gradients: bool
+) -> None:
     y = algorithm(x, filters, geometry)
-    middle = time.perf_counter()
-    wanted = [tensor for tensor in (x, filters) if tensor.requires_grad]
-    torch.autograd.grad(y, wanted, torch.ones_like(y))
-    return middle - begin, time.perf_counter() - begin
+    if gradients:
+        wanted = [tensor for tensor in (x, filters) if tensor.requires_grad]
+        torch.autograd.grad(y, wanted, torch.ones_like(y))
 
 
 def _loss(point: dict[str, Any], work: str) -> float:
@@ -138,11 +133,11 @@ def summary(record: Record) -> str:
     numbers = record.numbers
     lines = [
         f"{work} {tuple(point['sizes'])}: {point['chosen']} takes {_loss(point, work):.2f}× as long"
-        for work in ("forward", "step")
+        for work in WORKS
         for point in numbers["points"]
         if _loss(point, work) > CLOSE
     ]
-    for work in ("forward", "step"):
+    for work in WORKS:
         right, worst = numbers[work]["right"], numbers[work]["worst"]
         typical = statistics.median(_loss(point, work) for point in numbers["points"])
         lines.append(f"{work}: {right:.0%} within 10 %, median {typical:.2f}, worst {worst:.2f}")

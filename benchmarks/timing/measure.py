@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from benchmarks.session import Session
 from benchmarks.timing import MATRIX, MATRIX_SIDE, MODELS, TEXTBOOK, references
 from benchmarks.timing.memory import peak_memory
 from benchmarks.timing.rounds import (
@@ -26,8 +26,8 @@ from benchmarks.timing.rounds import (
 )
 from benchmarks.training.devices import device_name
 from sesn_impl import list_models
-from verification.claims.provenance import current_provenance
-from verification.claims.records import Record, write_record
+from sesn_impl.arguments import check_at_least
+from verification.claims.records import Record
 
 AGREEMENT = 1e-5  # of the largest logit: both forms sum the same products in another order
 OWN = ""
@@ -56,47 +56,42 @@ def measure(
     Raises ValueError for a number or model out of range, or if a model differs from its textbook
     form.
     """
-    if rounds < 1:
-        raise ValueError(f"rounds={rounds!r}: must be at least 1")
+    check_at_least(1, rounds=rounds)
+    models = list(dict.fromkeys(models))
     if batch < 2:
         raise ValueError(f"batch={batch!r}: must be at least 2, for batch normalisation")
     for model in models:
         if not model.startswith(("cnn_", "sesn_")) or model not in list_models():
             raise ValueError(f"models={model!r}: must be plain or SESN networks of MNIST-scale")
-    blank, begin = current_provenance(device_name(device)), time.perf_counter()
     command = f"python -m benchmarks time --rounds {rounds} --batch {batch} --device {device}"
     command += f" --models {' '.join(models)}" if tuple(models) != MODELS else ""
     command += " --memory" if memory else ""
+    session, parts = Session(command, evidence), [(m, w) for m in models for w in WORKS]
     # disable=None: no bar where standard error is not a terminal.
-    with tqdm(total=len(models) * len(WORKS), desc="timing", disable=None) as progress:
-        measured: list[tuple[str, str, dict[str, Any]]] = []
+    with ExitStack() as stack, tqdm(total=len(parts), desc="timing", disable=None) as progress:
+        measurements = {
+            (model, work): stack.enter_context(
+                session.measuring(
+                    "timing",
+                    model,
+                    {"model": model, "work": work, "batch": batch, "rounds": rounds},
+                    protocol="timing",
+                    device=device_name(device),
+                )
+            )
+            for model, work in reversed(parts)  # they end in the opposite order
+        }
         for model in models:
             networks = beside(model, batch, device)
             for work in WORKS:
-                measured.append((model, work, _numbers(model, work, networks, rounds)))
+                numbers = _numbers(model, work, networks, rounds)
+                measurements[model, work].numbers.update(numbers)
                 progress.update()
-    if memory and device.type == "cpu":
-        _add_peaks(measured, batch)
-    provenance = replace(blank, wall_seconds=time.perf_counter() - begin)
-    records = [
-        Record(
-            kind="timing",
-            subject=model,
-            numbers=numbers,
-            configuration={"model": model, "work": work, "batch": batch, "rounds": rounds},
-            protocol="timing",
-            data=None,
-            seeds={},
-            command=command,
-            outcome="finished",
-            provenance=provenance,
-        )
-        for model, work, numbers in measured
-    ]
-    if evidence is not None:
-        for record in records:
-            write_record(record, evidence)
-    return records
+        if memory and device.type == "cpu":
+            peaks = cache(lambda name, textbook: peak_memory(name, batch, textbook=textbook))
+            for model in models:
+                _add_peaks(model, measurements[model, "step"].numbers, peaks)
+    return session.records
 
 
 def beside(model: str, batch: int, device: torch.device = CPU) -> dict[str, Timed]:
@@ -144,20 +139,18 @@ def _throughput(products: int, own: Sequence[float], matrix: Sequence[float]) ->
     return statistics.median(shares)
 
 
-def _add_peaks(measured: Sequence[tuple[str, str, dict[str, Any]]], batch: int) -> None:
-    """Adds the bytes of one step of each network, in each form that was timed, to its numbers."""
-    peaks = cache(lambda name, textbook: peak_memory(name, batch, textbook=textbook))
-    for model, work, numbers in measured:
-        if work != "step":
-            continue
-        forms = {
-            name: peaks(model if name == TEXTBOOK else name, name == TEXTBOOK)
-            for name in (model, *numbers["ratios"])
+def _add_peaks(
+    model: str, numbers: dict[str, Any], peaks: Callable[[str, bool], list[int] | None]
+) -> None:
+    """Adds the bytes of one step of a network, in each form that was timed, to its numbers."""
+    forms = {
+        name: peaks(model if name == TEXTBOOK else name, name == TEXTBOOK)
+        for name in (model, *numbers["ratios"])
+    }
+    if all(forms.values()):
+        numbers["peak_bytes"] = {
+            name: round(statistics.median(peak)) for name, peak in forms.items() if peak
         }
-        if all(forms.values()):
-            numbers["peak_bytes"] = {
-                name: round(statistics.median(peak)) for name, peak in forms.items() if peak
-            }
 
 
 def summary(records: Sequence[Record]) -> str:

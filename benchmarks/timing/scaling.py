@@ -8,9 +8,10 @@ fits time ∝ sizeᵖ.
 
 from __future__ import annotations
 
-import time
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,16 @@ from scipy import stats
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from benchmarks.options import add_shared, print_paths
+from benchmarks.session import Session
 from benchmarks.timing import TEXTBOOK
+from benchmarks.timing.rounds import interleaved
 from sesn_impl import LiftingConv2d, hermite_basis_b
+from sesn_impl.arguments import check_at_least
 from sesn_impl.fast.cost import choose
 from sesn_impl.fast.geometry import Geometry
 from sesn_impl.textbook import textbook_twin
-from verification.claims.records import Record, measuring
+from verification.claims.records import Record
 
 LAYER, PLAIN = "layer", "plain"
 EFFECTIVE_SIZE = 7
@@ -68,26 +73,21 @@ def measure_scaling(
 
     Raises ValueError for a number out of range.
     """
-    if rounds < 2:
-        raise ValueError(f"rounds={rounds!r}: must be at least 2")
+    check_at_least(2, rounds=rounds)
     around, chosen = base or Sizes(), curves or CURVES
-    command = f"python -m benchmarks scaling --rounds {rounds}"
-    records = []
+    session = Session(f"python -m benchmarks scaling --rounds {rounds}", evidence)
     with tqdm(total=sum(map(len, chosen.values())), desc="scaling", disable=None) as progress:
         for name, values in chosen.items():
             configuration = {**asdict(around), "varied": name, "rounds": rounds}
-            with measuring(
-                "timing", f"scaling_{name}", command=command, configuration=configuration,
-                protocol="timing", folder=evidence,
-            ) as measurement:  # fmt: skip
+            with session.measuring(
+                "timing", f"scaling_{name}", configuration, protocol="timing"
+            ) as measurement:
                 points = []
                 for value in values:
                     points.append(measure_point(replace(around, **{name: value}), rounds))
                     progress.update()
                 measurement.numbers.update(_numbers(values, points))
-            assert measurement.record is not None
-            records.append(measurement.record)
-    return records
+    return session.records
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,11 @@ def measure_point(sizes: Sizes, rounds: int) -> Point:
     with torch.no_grad():
         _assert_same(layer(x), forms[TEXTBOOK](x))
     x.requires_grad_()
-    seconds: dict[str, list[float]] = {form: [] for form in forms}
-    for _ in range(rounds + 1):
-        for form, module in forms.items():
-            seconds[form].append(_time_of(module, x))
+    seconds = interleaved({form: partial(_step, each, x) for form, each in forms.items()}, rounds)
     image = (sizes.image, sizes.image)
     geometries = [Geometry.of(image, (v, v), 1, (v // 2, v // 2), 1) for v in basis.supports]
     chosen = dict.fromkeys(choose(geometry, x, sizes.channels) for geometry in geometries)
-    return Point(" and ".join(chosen), {form: times[1:] for form, times in seconds.items()})
+    return Point(" and ".join(chosen), seconds)
 
 
 def fitted_exponent(sizes: Sequence[int], seconds: Sequence[float]) -> dict[str, float]:
@@ -173,11 +170,9 @@ def _numbers(values: Sequence[int], points: Sequence[Point]) -> dict[str, Any]:
     }
 
 
-def _time_of(module: nn.Module, x: Tensor) -> float:
-    begin = time.perf_counter()
+def _step(module: nn.Module, x: Tensor) -> None:
     y = module(x)
     torch.autograd.grad(y, [x, *module.parameters()], torch.ones_like(y))
-    return time.perf_counter() - begin
 
 
 def _assert_same(actual: Tensor, expected: Tensor) -> None:
@@ -186,3 +181,17 @@ def _assert_same(actual: Tensor, expected: Tensor) -> None:
         raise ValueError(
             f"layer differs from its textbook form by {error:.2g} of its largest value"
         )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m benchmarks scaling`: --rounds."""
+    parser.set_defaults(run=run)
+    add_shared(parser, "evidence")
+    parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default 5)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Times one layer at growing sizes, prints the exponents and where the records lie."""
+    records = measure_scaling(rounds=options.rounds, evidence=options.evidence)
+    print(summary(records))
+    print_paths(options.evidence, records)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import comparison
 from benchmarks.comparison import FLOOR, FULL, QUICK, Settings, command, costs, measure
 from benchmarks.comparison.equivariance import measure_method
-from benchmarks.comparison.session import Session
+from benchmarks.comparison.session import Session, command_of, complete
 from verification.claims.reading import load_claims
 from verification.claims.records import Record, read_records
 
@@ -79,9 +80,9 @@ def test_claims_are_decided_by_errors_measured_in_full_alone(
     records: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert {record.protocol for record in records if record.kind == "equivariance"} == {"smoke"}
-    assert Session(0, replace(FULL, rounds=1, batch=2)).complete
-    assert not Session(0, QUICK).complete
-    monkeypatch.setattr(Session, "complete", True)
+    assert complete(replace(FULL, rounds=1, batch=2))
+    assert not complete(QUICK)
+    monkeypatch.setattr(comparison, "complete", lambda _: True)
     monkeypatch.setattr(costs, "peak_memory", lambda *_: None)
     full = measure(7, None, TINY, METHODS)[:3]
     assert {record.protocol for record in full} == {"check"}
@@ -100,7 +101,7 @@ def test_claims_are_decided_by_errors_measured_in_full_alone(
 
 def test_the_same_seed_gives_the_same_errors_and_another_others(records: list[Record]) -> None:
     for seed, same in ((7, True), (8, False)):
-        session = Session(seed, TINY)
+        session = Session("", seed, TINY)
         measure_method(session, "cnn_28", lambda: None)
         assert (session.records[0].numbers == records[1].numbers) is same
 
@@ -152,8 +153,7 @@ def test_options_choose_the_settings(
     ],
 )
 def test_the_command_in_a_record_repeats_it(settings: Settings, text: str) -> None:
-    session = Session(3, replace(settings, repetitions=settings.repetitions))
-    assert session.command == text
+    assert command_of(3, settings) == text
     options = parsed(*text.split()[4:])
     base = QUICK if options.quick else FULL
     chosen = {"batch": options.batch or base.batch, "rounds": options.rounds or base.rounds}

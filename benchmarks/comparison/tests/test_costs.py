@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.comparison import QUICK, REFERENCE, command, costs
 from benchmarks.comparison.costs import measure_costs, time_rounds
-from benchmarks.comparison.session import Session
+from benchmarks.comparison.session import Session, command_of
 from benchmarks.timing import memory, rounds
 from benchmarks.timing.rounds import Timed
 from sesn_impl import create_model
@@ -93,7 +93,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def measured(names: Sequence[str], evidence: Path | None = None) -> list[Record]:
     calls: list[None] = []
-    records = measure_costs(Session(0, SETTINGS, evidence), names, lambda: calls.append(None))
+    session = Session(command_of(0, SETTINGS), 0, SETTINGS, evidence)
+    records = measure_costs(session, names, lambda: calls.append(None))
     assert len(calls) == len(names) * (2 + SETTINGS.rounds)
     return records
 

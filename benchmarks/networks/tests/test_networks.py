@@ -56,10 +56,10 @@ def test_the_error_before_and_after_is_a_curve_over_epochs(records: list[Record]
         assert [curve[row] for curve in numbers["y"]] == pytest.approx(means)
 
 
-def test_the_protocol_of_the_trainings_is_that_of_the_records(tmp_path: Path) -> None:
-    chosen = states.NetworksSession(0, TINY, tmp_path, models=("cnn_28",), training="paper")
-    assert chosen.protocol == "paper"
-    assert chosen.command.endswith("--models cnn_28 --protocol paper")
+def test_the_protocol_of_the_trainings_is_that_of_the_records(records: list[Record]) -> None:
+    assert records[0].protocol == "smoke"
+    command = states.command_of(0, TINY, ("cnn_28",), "paper")
+    assert command.endswith("--models cnn_28 --protocol paper")
     with pytest.raises(ValueError, match="protocol='long': must be one of"):
         measure(0, None, ("cnn_28",), TINY, "long")
 
