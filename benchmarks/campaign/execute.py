@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -14,18 +15,10 @@ from distributed.comm.core import CommClosedError
 
 from benchmarks import CommandError
 from benchmarks.campaign.plan import Task
-from benchmarks.campaign.work import (
-    ELSEWHERE,
-    FAILED,
-    FAILURES_IN_A_ROW,
-    POSTPONED,
-    Report,
-    Settings,
-    work,
-)
+from benchmarks.campaign.schedule import POLL, End, carry_out
+from benchmarks.campaign.work import FAILED, POSTPONED, Report, Settings, work
 
 PATIENCE = 60  # seconds to wait for a worker, where there is none
-_POLL = 1.0  # seconds; how long it takes to notice a new worker
 
 
 class SchedulerError(CommandError):
@@ -40,18 +33,16 @@ def execute(
     report: Report = lambda *_: None,
     run: Callable[[Task, Settings], str] = work,
 ) -> Counter[str]:
-    """Run all tasks in their order; return how many ended how.
+    """Run all tasks as `carry_out` does; return how many ended how.
 
-    A run whose worker died is begun again, where its checkpoint is, on another worker. One that
-    another campaign is at is asked for again until it is finished. At the deadline, runs under way
-    are left at their next step and no other is begun.
+    A run whose worker died is begun again, where its checkpoint is, on another worker.
     Raises SchedulerError where the scheduler cannot be reached or goes away, or no worker is left
     and none comes.
     """
     try:
         with Client(cluster) as client:
             client.wait_for_workers(1, timeout=PATIENCE)
-            return _Execution(client, tasks, settings, report, run).all()
+            return carry_out(tasks, settings, _DaskWorkers(client, settings, run), report)
     except (OSError, CancelledError, CommClosedError, TimeoutError) as error:
         raise SchedulerError(
             f"scheduler {cluster}: cannot be reached, or has no workers ({error}); finished runs "
@@ -59,40 +50,44 @@ def execute(
         ) from error
 
 
-class _Execution:
+class _DaskWorkers:
     def __init__(
-        self,
-        client: Client,
-        tasks: Iterable[Task],
-        settings: Settings,
-        report: Report,
-        run: Callable[[Task, Settings], str],
+        self, client: Client, settings: Settings, run: Callable[[Task, Settings], str]
     ) -> None:
-        self.client, self.settings, self.report, self.run = client, settings, report, run
-        self.waiting = deque(tasks)
+        self.client, self.settings, self.run = client, settings, run
         self.futures: dict[Future[Any], Task] = {}
-        self.outcomes: Counter[str] = Counter()
-        self.failures = 0
         self.last_seen = time.monotonic()
 
-    def all(self) -> Counter[str]:
-        while (self.waiting and not self._stopped) or self.futures:
-            workers = self._workers()
-            if self.settings.over and not workers:
-                self._postpone()
-                break
-            # At least one, so that a task waits at the scheduler for the next worker to come.
-            while self.waiting and len(self.futures) < max(1, workers) and not self._stopped:
-                self._submit(self.waiting.popleft())
-            for future in self._ended():
-                self._note(future, self.futures.pop(future))
-        return self.outcomes
-
     @property
-    def _stopped(self) -> bool:
-        return self.settings.over or self.failures >= FAILURES_IN_A_ROW
+    def running(self) -> Collection[Task]:
+        return self.futures.values()
 
-    def _workers(self) -> int:
+    def begin(self, waiting: deque[Task]) -> None:
+        # At least one, so that a task waits at the scheduler for the next worker to come.
+        room = max(1, self._count()) - len(self.futures)
+        for _ in range(min(room, len(waiting))):
+            task = waiting.popleft()
+            key = f"{task.name}-{uuid4().hex}"
+            future = self.client.submit(self.run, task, self.settings, key=key, pure=False)
+            self.futures[future] = task
+
+    def ended(self) -> list[End]:
+        self._count()
+        with suppress(TimeoutError):
+            wait(list(self.futures), timeout=POLL, return_when="FIRST_COMPLETED")
+        done = [future for future in self.futures if future.done()]
+        return [self._end(future, self.futures.pop(future)) for future in done]
+
+    def lost(self) -> list[End]:
+        """All, where there is no worker to whom it could be said that the time is up."""
+        if self._count():
+            return []
+        self.client.cancel(list(self.futures))
+        lost = [End(task, POSTPONED) for task in self.futures.values()]
+        self.futures.clear()
+        return lost
+
+    def _count(self) -> int:
         workers = len(self.client.nthreads())
         if workers:
             self.last_seen = time.monotonic()
@@ -100,34 +95,9 @@ class _Execution:
             raise TimeoutError(f"no worker for {PATIENCE} seconds")
         return workers
 
-    def _postpone(self) -> None:
-        """Nobody is there to tell that the time is up."""
-        self.client.cancel(list(self.futures))
-        for task in self.futures.values():
-            self.outcomes[POSTPONED] += 1
-            self.report(task, POSTPONED, "")
-
-    def _submit(self, task: Task) -> None:
-        key = f"{task.name}-{uuid4().hex}"
-        self.futures[self.client.submit(self.run, task, self.settings, key=key, pure=False)] = task
-
-    def _ended(self) -> list[Future[Any]]:
-        try:
-            wait(list(self.futures), timeout=_POLL, return_when="FIRST_COMPLETED")
-        except TimeoutError:
-            return []
-        return [future for future in self.futures if future.done()]
-
-    def _note(self, future: Future[Any], task: Task) -> None:
+    def _end(self, future: Future[Any], task: Task) -> End:
         if future.cancelled():
             raise CancelledError(f"{task.name} was cancelled")
-        error = future.exception()
-        outcome = FAILED if error else str(future.result())
-        if outcome == ELSEWHERE and not self._stopped:
-            self.waiting.append(task)
-            if not self.futures:
-                time.sleep(_POLL)
-            return
-        self.failures = self.failures + 1 if error else 0
-        self.outcomes[outcome] += 1
-        self.report(task, outcome, f"{type(error).__name__}: {error}" if error else "")
+        if error := future.exception():
+            return End(task, FAILED, f"{type(error).__name__}: {error}")
+        return End(task, str(future.result()))

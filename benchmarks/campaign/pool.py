@@ -16,24 +16,18 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from benchmarks.campaign import schedule
 from benchmarks.campaign import work as work_module
 from benchmarks.campaign.plan import Task
-from benchmarks.campaign.work import (
-    ELSEWHERE,
-    FAILED,
-    FAILURES_IN_A_ROW,
-    POSTPONED,
-    Report,
-    Settings,
-    work,
-)
+from benchmarks.campaign.schedule import AGAIN, End, carry_out
+from benchmarks.campaign.work import FAILED, POSTPONED, Report, Settings, work
 
 DEATHS = 20
 """So often may workers die of one run before it is given up: each goes on from its checkpoint."""
@@ -42,7 +36,6 @@ PRELOADED = ["benchmarks.campaign.preload", "benchmarks.campaign.work", "torch._
 GPU_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 GRACE = 60.0  # seconds from the end of the time until a worker that does not answer is killed
-POLL = 1.0  # seconds
 _SOCKET_PATH = 60  # bytes of a folder's name that leave room for a socket's name within 108
 
 
@@ -191,101 +184,78 @@ def execute(
 ) -> Counter[str]:
     """Run all tasks in their order on one worker for each set of variables; count how they ended.
 
-    A run whose worker died goes on, from its checkpoint, on another one. One that another campaign
-    is at is asked for again until it is finished. Where a run finds too little memory, one worker
-    less is at its GPU from then on; the last one that finds too little fails. At the deadline, runs
-    under way are left at their next step and no other is begun.
+    As `carry_out` does. A run whose worker died goes on, from its checkpoint, on another one. Where
+    a run finds too little memory, one worker less is at its GPU from then on; the last one that
+    finds too little fails.
     """
     with workers(variables) as started:
-        return _Execution(started, deque(tasks), settings, report, run).all()
+        return carry_out(tasks, settings, _Processes(started, settings, run), report)
 
 
-@dataclass
-class _Execution:
-    workers: list[Worker]
-    waiting: deque[Task]
-    settings: Settings
-    report: Report
-    run: Callable[[Task, Settings], str]
-    outcomes: Counter[str] = field(default_factory=Counter)
-    deaths: Counter[Task] = field(default_factory=Counter)
-    failures: int = 0
-
-    def all(self) -> Counter[str]:
-        while (self.waiting and not self._stopped) or self._busy:
-            for worker in self.workers:
-                if worker.task is None and self.waiting and not self._stopped:
-                    self._begin(worker, self.waiting.popleft())
-            ready = wait([worker.pipe for worker in self._busy], timeout=POLL)
-            for worker in [w for w in self._busy if w.pipe in ready]:
-                self._note(worker)
-            deadline = self.settings.deadline
-            if deadline is not None and time.time() > deadline + GRACE:
-                for worker in self._busy:
-                    self._end(worker, POSTPONED, "its worker did not answer")
-        return self.outcomes
+class _Processes:
+    def __init__(
+        self, workers: list[Worker], settings: Settings, run: Callable[[Task, Settings], str]
+    ) -> None:
+        self.workers, self.settings, self.run = workers, settings, run
+        self.deaths: Counter[Task] = Counter()
 
     @property
-    def _busy(self) -> list[Worker]:
-        return [worker for worker in self.workers if worker.task is not None]
+    def running(self) -> list[Task]:
+        return [worker.task for worker in self.workers if worker.task is not None]
 
-    @property
-    def _stopped(self) -> bool:
-        return self.settings.over or self.failures >= FAILURES_IN_A_ROW
+    def begin(self, waiting: deque[Task]) -> None:
+        for worker in self.workers:
+            if worker.task is None and waiting:
+                worker.task, worker.company = waiting.popleft(), self._alike(worker)
+                try:
+                    worker.call(self.run, worker.task, self.settings)
+                except OSError:  # it died while it had nothing to do
+                    worker.restart()
+                    worker.call(self.run, worker.task, self.settings)
 
-    def _begin(self, worker: Worker, task: Task) -> None:
-        worker.task, worker.company = task, self._alike(worker)
-        try:
-            worker.call(self.run, task, self.settings)
-        except OSError:  # it died while it had nothing to do
-            worker.restart()
-            worker.call(self.run, task, self.settings)
+    def ended(self) -> list[End]:
+        busy = [worker for worker in self.workers if worker.task is not None]
+        ready = wait([worker.pipe for worker in busy], timeout=schedule.POLL)
+        return [self._end(worker) for worker in busy if worker.pipe in ready]
 
-    def _note(self, worker: Worker) -> None:
+    def lost(self) -> list[End]:
+        deadline = self.settings.deadline
+        if deadline is None or time.time() <= deadline + GRACE:
+            return []
+        lost = [End(task, POSTPONED, "its worker did not answer") for task in self.running]
+        for worker in self.workers:
+            worker.task = None
+        return lost
+
+    def _end(self, worker: Worker) -> End:
         answer, task = worker.answer(), worker.task
         assert task is not None
+        worker.task = None
         if answer is None:
-            self._note_death(worker, task)
-        elif answer.memory and worker.company > 1:
-            self._begin_again_with_fewer(worker, task, answer.problem)
-        elif answer.result == ELSEWHERE and not self._stopped:
-            worker.task = None
-            self.waiting.append(task)
-            if not self._busy:
-                time.sleep(POLL)
-        else:
-            self._end(worker, FAILED if answer.problem else str(answer.result), answer.problem)
+            return self._death(worker, task)
+        if answer.memory and worker.company > 1:
+            return self._go_on_with_fewer(worker, task, answer.problem)
+        return End(task, FAILED if answer.problem else str(answer.result), answer.problem)
 
-    def _note_death(self, worker: Worker, task: Task) -> None:
+    def _death(self, worker: Worker, task: Task) -> End:
         self.deaths[task] += 1
         code = worker.process.exitcode
-        if self.deaths[task] > DEATHS:
-            self._end(worker, FAILED, f"{DEATHS} workers died of it, the last with code {code}")
-        else:
-            worker.task = None
-            self.waiting.appendleft(task)
         worker.restart()
+        if self.deaths[task] <= DEATHS:
+            return End(task, AGAIN)
+        return End(task, FAILED, f"{DEATHS} workers died of it, the last with code {code}")
 
-    def _begin_again_with_fewer(self, worker: Worker, task: Task, problem: str) -> None:
-        worker.task = None
+    def _go_on_with_fewer(self, worker: Worker, task: Task, problem: str) -> End:
         if self._alike(worker) > 1:  # as many as it shared the memory with may be gone by now
             worker.close()
             self.workers.remove(worker)
             worker.join(GRACE)
-        self.waiting.appendleft(task)
-        left = sum(other.group == worker.group for other in self.workers)
         place = f"GPU {worker.group}" if worker.group else "this machine"
-        self.report(task, "begun again", f"({problem}); {left} processes on {place} from now on")
+        left = f"{self._alike(worker)} processes on {place} from now on"
+        return End(task, AGAIN, f"({problem}); {left}")
 
     def _alike(self, worker: Worker) -> int:
         return sum(other.group == worker.group for other in self.workers)
-
-    def _end(self, worker: Worker, outcome: str, problem: str) -> None:
-        task, worker.task = worker.task, None
-        assert task is not None
-        self.failures = self.failures + 1 if outcome == FAILED else 0
-        self.outcomes[outcome] += 1
-        self.report(task, outcome, problem)
 
 
 def context_of_workers() -> BaseContext:

@@ -24,8 +24,6 @@ ALREADY = "already finished"
 ELSEWHERE = "under way elsewhere"
 POSTPONED = "postponed"
 FAILED = "failed"
-FAILURES_IN_A_ROW = 3
-"""After so many, something is wrong with more than a run: no other one is begun."""
 
 Report = Callable[[Task, str, str], None]
 """Told of every run that ends: task, outcome, and what went wrong, if anything did."""

@@ -29,6 +29,7 @@ from benchmarks.campaign.execute import SchedulerError, execute
 from benchmarks.campaign.ledger import finished
 from benchmarks.campaign.plan import Task
 from benchmarks.campaign.pool import cores, environments, threads_per_worker
+from benchmarks.campaign.schedule import FAILURES_IN_A_ROW
 from benchmarks.campaign.tests.conftest import TASK, make_provenance
 from benchmarks.campaign.tests.processes import (
     SERVER,
@@ -43,7 +44,7 @@ from benchmarks.campaign.tests.processes import (
     waiting_work,
 )
 from benchmarks.campaign.tests.test_faults import make_settings
-from benchmarks.campaign.work import FAILURES_IN_A_ROW, Settings
+from benchmarks.campaign.work import Settings
 from benchmarks.conftest import make_tiny
 from benchmarks.training.lock import underway
 from benchmarks.training.train import checkpoint_name, configuration_of

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.campaign import per_gpu, pool
+from benchmarks.campaign import per_gpu, pool, schedule
 from benchmarks.campaign import work as work_module
 from benchmarks.campaign.plan import Task
 from benchmarks.campaign.pool import Worker, start_method
+from benchmarks.campaign.schedule import FAILURES_IN_A_ROW
 from benchmarks.campaign.tests.conftest import TASK
 from benchmarks.campaign.tests.processes import (
     SERVER,
@@ -32,7 +33,7 @@ from benchmarks.campaign.tests.processes import (
     wait_for,
 )
 from benchmarks.campaign.tests.test_faults import make_settings
-from benchmarks.campaign.work import FAILURES_IN_A_ROW, Settings
+from benchmarks.campaign.work import Settings
 from verification.claims.records import read_records
 
 TASKS = [replace(TASK, realisation=k) for k in range(3)]
@@ -139,7 +140,7 @@ def test_a_worker_that_does_not_answer_ends_with_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "GRACE", 0.3)
-    monkeypatch.setattr(pool, "POLL", 0.1)
+    monkeypatch.setattr(schedule, "POLL", 0.1)
     over = replace(make_settings(tmp_path), deadline=time.time() + 0.3)
     outcomes, said = execute(TASKS, over, 1, hanging_work)
     assert outcomes == Counter(postponed=1)
