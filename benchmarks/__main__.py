@@ -43,8 +43,8 @@ _COMMANDS = {
 """Module and purpose of each command.
 
 A module is imported when its command is asked for: a training on a GPU node needs nothing of what
-plots, warps or distributes. Its `add_options(parser)` adds the options and sets `run` to the
-action, which returns an exit code or None.
+plots, warps or distributes. Its `add_options(parser)` adds the options; its `run(options)`, or what
+`add_options` sets in its place, is the action, which returns an exit code or None.
 """
 
 
@@ -76,7 +76,9 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     for name, (module, purpose) in _COMMANDS.items():
         added = commands.add_parser(name, help=purpose)
         if name == chosen:
-            _import(name, module).add_options(added)
+            chosen_module = _import(name, module)
+            added.set_defaults(run=getattr(chosen_module, "run", None))
+            chosen_module.add_options(added)
     return parser
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks import data, theory
@@ -24,17 +26,19 @@ BATCH = 128
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --data, --data-dir and --checkpoints."""
-    parser.set_defaults(run=_run)
     add_shared(parser, "evidence")
     parser.add_argument("--data", choices=data.NAMES[:2], default="digits")
     add_shared(parser, "data-dir", "checkpoints")
 
 
-def _run(options: argparse.Namespace) -> None:
-    run(options.data, options.data_dir, options.evidence, options.checkpoints)
+def run(options: argparse.Namespace) -> None:
+    """Measures everything."""
+    measure(options.data, options.data_dir, options.evidence, options.checkpoints)
 
 
-def run(data_name: str, data_dir: Path | None, evidence: Path, checkpoints: Path) -> list[Record]:
+def measure(
+    data_name: str, data_dir: Path | None, evidence: Path, checkpoints: Path
+) -> list[Record]:
     """Theory, broken layers, a smoke training of each of MODELS, timings; returns their records.
 
     With MNIST-scale also the hashes of all its realisations.
@@ -45,27 +49,31 @@ def run(data_name: str, data_dir: Path | None, evidence: Path, checkpoints: Path
     """
     device = find_device("cpu")
     images = data.load(data_name, 0, data_dir)
-    records = []
 
-    def done(part: str, made: list[Record], begin: float) -> None:
-        records.extend(made)
-        print(f"{part}: {len(made)} records in {time.perf_counter() - begin:.0f} s", flush=True)
-
-    begin = time.perf_counter()
-    done("theory", theory.measure(CASES, 0, evidence), begin)
-    begin = time.perf_counter()
-    done("broken layers", [measure_mutants(evidence)], begin)
-    if data_name == "mnist_scale":
-        begin = time.perf_counter()
-        done("six realisations of MNIST-scale", measure_data(data_dir, evidence), begin)
-    for model in MODELS:
-        begin = time.perf_counter()
+    def trained(model: str) -> list[Record]:
         with underway(evidence, run_name(model, False, data_name, "smoke", 0, 0)):
-            record = train(
-                model, images, "smoke", device=device, checkpoint_dir=checkpoints, evidence=evidence
-            )
-        done(f"training of {model} on {data_name}", [record], begin)
-    begin = time.perf_counter()
-    timings = measure_timing(rounds=ROUNDS, batch=BATCH, device=device, evidence=evidence)
-    done("timing", timings, begin)
+            return [
+                train(
+                    model, images, "smoke", device=device, checkpoint_dir=checkpoints,
+                    evidence=evidence,
+                )
+            ]  # fmt: skip
+
+    parts: dict[str, Callable[[], list[Record]]] = {
+        "theory": lambda: theory.measure(CASES, 0, evidence),
+        "broken layers": lambda: [measure_mutants(evidence)],
+    }
+    if data_name == "mnist_scale":
+        parts["six realisations of MNIST-scale"] = lambda: measure_data(data_dir, evidence)
+    for model in MODELS:
+        parts[f"training of {model} on {data_name}"] = partial(trained, model)
+    parts["timing"] = lambda: measure_timing(
+        rounds=ROUNDS, batch=BATCH, device=device, evidence=evidence
+    )
+    records = []
+    for part, measured in parts.items():
+        begin = time.perf_counter()
+        made = measured()
+        print(f"{part}: {len(made)} records in {time.perf_counter() - begin:.0f} s", flush=True)
+        records += made
     return records

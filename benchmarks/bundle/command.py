@@ -15,7 +15,6 @@ from benchmarks.training.recipes import PROTOCOLS
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the folder, the Python it is for, and what the campaign is of."""
-    parser.set_defaults(run=run)
     parser.add_argument("folder", type=Path, metavar="DIR", help="the bundle: a new folder")
     here = "{}.{}".format(*sys.version_info[:2])
     parser.add_argument("--python", default=here, help=f"version of the Python there ({here})")

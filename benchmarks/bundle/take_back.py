@@ -115,7 +115,6 @@ def _take_checkpoint(path: Path, checkpoints: Path) -> None:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m benchmarks unbundle`: the folder of archives, and where they go."""
-    parser.set_defaults(run=run)
     parser.add_argument("out", type=Path, metavar="OUT", help="what run.sh left")
     add_shared(parser, "evidence", "checkpoints")
 

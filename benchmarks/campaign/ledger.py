@@ -21,14 +21,7 @@ def finished(evidence: Path, tasks: Iterable[Task], *, clean: bool) -> dict[Task
     clean: whether only records of committed sources will do.
     Raises RecordError for a folder that holds anything but intact records.
     """
-    records = read_records(evidence) if evidence.exists() else []
-    wanted = {_identity_of_task(task): task for task in tasks}
-    found = {}
-    for record in sorted(records, key=lambda r: (r.provenance.started, r.digest)):
-        task = wanted.get(_identity(record))
-        if task and final(record, clean=clean):
-            found[task] = record
-    return found
+    return _newest(read_records(evidence) if evidence.exists() else [], tasks, clean)
 
 
 def finished_record(evidence: Path, task: Task, *, clean: bool) -> Record | None:
@@ -36,13 +29,17 @@ def finished_record(evidence: Path, task: Task, *, clean: bool) -> Record | None
 
     Raises RecordError for one that is damaged.
     """
-    paths = sorted(evidence.glob("training-*.json"))
-    found = [
-        record
-        for record in map(read_record, paths)
-        if _identity(record) == _identity_of_task(task) and final(record, clean=clean)
-    ]
-    return max(found, key=lambda r: (r.provenance.started, r.digest), default=None)
+    return _newest(map(read_record, evidence.glob("training-*.json")), [task], clean).get(task)
+
+
+def _newest(records: Iterable[Record], tasks: Iterable[Task], clean: bool) -> dict[Task, Record]:
+    wanted = {_identity_of_task(task): task for task in tasks}
+    found = {}
+    for record in sorted(records, key=lambda r: (r.provenance.started, r.digest)):
+        task = wanted.get(_identity(record))
+        if task and final(record, clean=clean):
+            found[task] = record
+    return found
 
 
 def final(record: Record, *, clean: bool) -> bool:

@@ -22,7 +22,6 @@ NOTHING = "-"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --seed, --batch, --rounds, --quick and --only."""
-    parser.set_defaults(run=run)
     add_shared(parser, "evidence")
     parser.add_argument("--seed", type=int, default=0, help="of images and weights (default 0)")
     for name in ("batch", "rounds"):

@@ -7,8 +7,6 @@ size. Photographs are larger patches, rescaled downwards, compared where no bord
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,6 +14,7 @@ from torch import Tensor
 
 from benchmarks.comparison.settings import FRAME
 from benchmarks.data import DataSet, unit_range
+from benchmarks.theory.photographs import describe_images
 from verification.reference.analytic import GaborImage, random_gabor_image
 from verification.reference.warps import photographs, rescale
 
@@ -66,10 +65,8 @@ def rescaled_in_frame(images: Tensor, side: int) -> Tensor:
 
 def images_identity(data: DataSet) -> dict[str, str]:
     """Names and hash of the real images, for a record."""
-    digest = hashlib.sha256(data.content_hash.encode())
-    for photograph in photographs():
-        digest.update(np.ascontiguousarray(photograph.numpy()).tobytes())
-    return {"name": f"{data.name} and photographs", "hash": digest.hexdigest()}
+    name, own = f"{data.name} and photographs", np.bytes_(data.content_hash)
+    return describe_images(name, [own, *(photograph.numpy() for photograph in photographs())])
 
 
 def choose(rng: np.random.Generator, images: Tensor, number: int) -> Tensor:

@@ -1,5 +1,7 @@
 """The one type of every data set here: three splits of images in memory, with their identity."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +53,11 @@ class Split:
 
     def __len__(self) -> int:
         return self.images.shape[0]
+
+    def part(self, chosen: Tensor | slice) -> Split:
+        """The images at these places, with their labels and scales."""
+        scales = None if self.scales is None else self.scales[chosen]
+        return Split(self.images[chosen], self.labels[chosen], scales)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from benchmarks.data.dataset import DataSet, Normalisation, Split, unit_range
 from benchmarks.data.generation import (
     HIGHEST_SCALE,
     LOWEST_SCALE,
-    Indices,
     resample,
     restricted,
     stratified_split,
@@ -57,7 +56,7 @@ def digits(
         torch.from_numpy(source.target.astype(np.int64)),
         torch.from_numpy(scales),
     )
-    train, validation, test = (_part(whole, chosen) for chosen in indices)
+    train, validation, test = (whole.part(torch.from_numpy(chosen)) for chosen in indices)
     return DataSet(name, realisation, train, validation, test, measured_normalisation(train))
 
 
@@ -77,9 +76,3 @@ def measured_normalisation(split: Split) -> Normalisation:
     """Mean and standard deviation of the pixels [N, 1, H, W] of a split, taken in float64."""
     pixels = unit_range(split.images).double()
     return Normalisation((round(pixels.mean().item(), 6),), (round(pixels.std().item(), 6),))
-
-
-def _part(whole: Split, indices: Indices) -> Split:
-    chosen = torch.from_numpy(indices)
-    scales = None if whole.scales is None else whole.scales[chosen]
-    return Split(whole.images[chosen], whole.labels[chosen], scales)

@@ -45,7 +45,6 @@ def measure_data(data_dir: Path | None, evidence: Path, *, download: bool = Fals
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m benchmarks data`: --data-dir and --download."""
-    parser.set_defaults(run=run)
     add_shared(parser, "evidence", "data-dir", "download")
 
 

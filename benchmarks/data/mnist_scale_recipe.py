@@ -167,17 +167,14 @@ def assemble(
     recipe: Recipe = PUBLISHED,
 ) -> DataSet:
     """Images [H, W], labels and scales in visiting order -> data set of images [N, 1, H, W]."""
-    pixels = torch.from_numpy(np.stack(images)).unsqueeze(1)  # [N, 1, H, W]
-    targets = torch.from_numpy(labels)
-    ratios = None if scales is None else torch.tensor(scales, dtype=torch.float64)
-
-    def part(start: int, length: int) -> Split:
-        span = slice(start, start + length)
-        return Split(pixels[span], targets[span], None if ratios is None else ratios[span])
-
-    train = part(0, recipe.train)
-    test = part(recipe.train, recipe.test)
-    validation = part(recipe.train + recipe.test, recipe.validation)
+    whole = Split(
+        torch.from_numpy(np.stack(images)).unsqueeze(1),  # [N, 1, H, W]
+        torch.from_numpy(labels),
+        None if scales is None else torch.tensor(scales, dtype=torch.float64),
+    )
+    train = whole.part(slice(recipe.train))
+    test = whole.part(slice(recipe.train, recipe.train + recipe.test))
+    validation = whole.part(slice(recipe.train + recipe.test, None))
     return DataSet(recipe.name, realisation, train, validation, test, NORMALISATION)
 
 

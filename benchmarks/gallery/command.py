@@ -18,7 +18,6 @@ from verification.claims.records import Record
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --seeds, --random, --workers, --only and --quick."""
-    parser.set_defaults(run=run)
     add_shared(parser, "evidence", "checkpoints")
     parser.add_argument("--seeds", type=int, help=f"verdicts on each ({SEEDS['full']}; quick: 1)")
     parser.add_argument(

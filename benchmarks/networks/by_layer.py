@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.comparison.responses import calibrate
 from benchmarks.data import DataSet, digits
+from benchmarks.networks.states import STATES, before_and_after
 from benchmarks.session import Session
 from benchmarks.training.recipes import Recipe, recipe_for
 from benchmarks.training.run import Run
@@ -52,15 +52,10 @@ def _measure(session: Session, name: str, protocol: str, recipe: Recipe, data: D
         "equivariance", name, configuration, protocol=protocol, data=data.identity
     ) as measurement:
         run = Run(name, data, recipe, augmentation=False, seed=seed, device=torch.device("cpu"))
-        start = {key: value.clone() for key, value in run.model.state_dict().items()}
-        calibrate(run.model, data.normalisation(data.train.images[:CALIBRATION]))
-        untrained = profiled(run.model.eval(), seed)
-        run.model.load_state_dict(start)
-        for _ in run.advance():
-            pass
+        images = data.normalisation(data.train.images[:CALIBRATION])
+        *profiles, error = before_and_after(run, images, lambda model: profiled(model, seed))
         measurement.numbers.update(
-            test_error=run.numbers()["test_error"],
-            profiles={"untrained": untrained, "trained": profiled(run.model.eval(), seed)},
+            test_error=error, profiles=dict(zip(STATES, profiles, strict=True))
         )
 
 

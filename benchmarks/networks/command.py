@@ -17,7 +17,6 @@ from verification.claims.records import Record
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --models, --seed, --trainings, --by-layer and --protocol."""
-    parser.set_defaults(run=run)
     add_shared(parser, "evidence")
     parser.add_argument(
         "--models", nargs="+", default=MODELS, help=f"networks (default {' '.join(MODELS)})"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from benchmarks.comparison.errors import FIRST, TRUNK, Errors, Window, probe_err
 from benchmarks.comparison.predictions import agreement, predict
 from benchmarks.comparison.responses import block_response, calibrate
 from benchmarks.comparison.scenes import choose, rescaled_in_frame, small_digit_labels, small_digits
-from benchmarks.comparison.session import Sample, Session, rows
+from benchmarks.comparison.session import Sample, Session
 from benchmarks.comparison.settings import FACTORS, SIDES, Settings
 from benchmarks.comparison.steps import scale_axis, step_errors
 from benchmarks.theory.cases import random_rng
@@ -38,6 +37,7 @@ WINDOWS = {
 """Where each block's response is looked at, by the size of image that a network works on."""
 STATES = ("untrained", "trained")
 PROTOCOL = "smoke"
+T = TypeVar("T")
 
 
 def measure(
@@ -86,7 +86,7 @@ def _measure_network(
         "model": name, "networks": "before and after training", "augmentation": False,
         "training": recipe.description(), "sides": list(SIDES), "sizes": session.settings.of_errors,
     }  # fmt: skip
-    found: dict[str, list[_Figures]] = {state: [] for state in STATES}
+    found: dict[str, list[dict[str, Any]]] = {state: [] for state in STATES}
     test_errors = []
     with session.equivariance(name, configuration) as measurement:
         for i, sample in enumerate(session.samples):
@@ -95,68 +95,69 @@ def _measure_network(
                     name, session.data, recipe, augmentation=False, seed=session.seed + i,
                     device=torch.device("cpu"),
                 )  # fmt: skip
-                images = _digits(session, i)
-                start = {key: value.clone() for key, value in run.model.state_dict().items()}
-                calibrate(run.model, sample.calibration)
-                found["untrained"].append(_figures(session, sample, run.model.eval(), images))
-                run.model.load_state_dict(start)
-                for _ in run.advance():
-                    pass
-                numbers = run.numbers()
-                if run.diverged:
-                    raise RuntimeError(f"training of {name}, seed {session.seed + i}: diverged")
-                test_errors.append(numbers["test_error"])
-                found["trained"].append(_figures(session, sample, run.model.eval(), images))
+                figures = partial(_figures, session, sample, digits=_digits(session, i))
+                untrained, trained, error = before_and_after(run, sample.calibration, figures)
+                found["untrained"].append(untrained)
+                found["trained"].append(trained)
+                test_errors.append(error)
             done()
         measurement.numbers.update(
             factors=list(FACTORS),
             test_error=test_errors,
-            states={state: _rows(figures) for state, figures in found.items()},
-            **_curve(found, recipe.epochs),
+            states=(states := {state: _stacked(figures) for state, figures in found.items()}),
+            **_curve(states, recipe.epochs),
         )
 
 
-def _curve(found: dict[str, list[_Figures]], epochs: int) -> dict[str, Any]:
+def before_and_after(
+    run: Run, images: Tensor, measure: Callable[[nn.Module], T]
+) -> tuple[T, T, float]:
+    """What is measured of a network as initialised and as trained, and its test error in percent.
+
+    images: [B, 1, H, W], normalised, for the statistics of batch norm before training.
+    Raises RuntimeError where the training diverges.
+    """
+    start = {key: value.clone() for key, value in run.model.state_dict().items()}
+    calibrate(run.model, images)
+    untrained = measure(run.model.eval())
+    run.model.load_state_dict(start)
+    for _ in run.advance():
+        pass
+    numbers = run.numbers()  # of the selected weights, which are the model's from now on
+    if run.diverged:
+        raise RuntimeError(f"training of {run.model_name}, seed {run.streams.seeds[1]}: diverged")
+    return untrained, measure(run.model.eval()), numbers["test_error"]
+
+
+def _curve(states: Mapping[str, Any], epochs: int) -> dict[str, Any]:
     """Mean Δ of the last block over the factors, before and after training: a row for each."""
-    last = {
-        state: [float(np.mean([e.error for e in f.blocks[-1]])) for f in figures]
-        for state, figures in found.items()
-    }
-    return {"x": [0, epochs], "y": [list(row) for row in zip(*last.values(), strict=True)]}
-
-
-@dataclass(frozen=True)
-class _Figures:
-    """Of one network in one state: errors by block and factor, by own step, shares by factor."""
-
-    blocks: list[list[Errors]]
-    own_steps: list[Errors]
-    unchanged: list[float]
-    chance: list[float]
-    wrong: list[float]
+    last = [np.mean(found["blocks"][-1]["error"], axis=1).tolist() for found in states.values()]
+    return {"x": [0, epochs], "y": [list(row) for row in zip(*last, strict=True)]}
 
 
 def _figures(
-    session: Session, sample: Sample, model: nn.Module, digits: tuple[Tensor, Tensor]
-) -> _Figures:
+    session: Session, sample: Sample, model: nn.Module, *, digits: tuple[Tensor, Tensor]
+) -> dict[str, Any]:
+    """Of one network in one state: errors by block and factor, by own step, shares by factor."""
     scenes = (sample.scenes, sample.scenes, sample.trunk_scenes)
     enlarges = any(isinstance(module, nn.Upsample) for module in model.modules())
     blocks = []
     for block, window in enumerate(WINDOWS[56 if enlarges else 28]):
         response = block_response(model, block).eval()
         errors = partial(probe_errors, (response, response), scenes[block], sample.point)
-        blocks.append([errors(factor, window) for factor in FACTORS])
+        blocks.append(_fields([errors(factor, window) for factor in FACTORS]))
     axis = scale_axis(model)
     normalise, (images, labels) = session.data.normalisation, digits
     before = predict(model, normalise(images))
     after = [predict(model, normalise(rescaled_in_frame(images, side))) for side in SIDES]
-    return _Figures(
-        blocks=blocks,
-        own_steps=step_errors(axis, sample.scenes, sample.point) if axis else [],
-        unchanged=[agreement(before, classes).unchanged for classes in after],
-        chance=[agreement(before, classes).chance for classes in after],
-        wrong=[float((classes != labels).double().mean()) for classes in (before, *after)],
-    )
+    agreements = [agreement(before, classes) for classes in after]
+    return {
+        "blocks": blocks,
+        "own_steps": _fields(step_errors(axis, sample.scenes, sample.point) if axis else []),
+        "unchanged": [each.unchanged for each in agreements],
+        "chance": [each.chance for each in agreements],
+        "wrong": [float((classes != labels).double().mean()) for classes in (before, *after)],
+    }
 
 
 def _digits(session: Session, repetition: int) -> tuple[Tensor, Tensor]:
@@ -167,18 +168,15 @@ def _digits(session: Session, repetition: int) -> tuple[Tensor, Tensor]:
     return images[index], labels[index]
 
 
-def _rows(figures: list[_Figures]) -> dict[str, Any]:
-    """What a record keeps of one state; errors are [repetitions][factors]."""
-    blocks = range(len(figures[0].blocks))
-    return {
-        "blocks": [
-            {name: rows([f.blocks[block] for f in figures], name) for name in ("error", "chance")}
-            for block in blocks
-        ],
-        "own_steps": {
-            name: rows([f.own_steps for f in figures], name) for name in ("error", "chance")
-        },
-        "unchanged": [f.unchanged for f in figures],
-        "chance": [f.chance for f in figures],
-        "wrong": [f.wrong for f in figures],
-    }
+def _fields(errors: Sequence[Errors]) -> dict[str, list[float]]:
+    return {name: [getattr(each, name) for each in errors] for name in ("error", "chance")}
+
+
+def _stacked(figures: Sequence[Any]) -> Any:  # noqa: ANN401
+    """Of what was measured in each repetition: lists of numbers become [repetitions][factors]."""
+    first = figures[0]
+    if isinstance(first, dict):
+        return {name: _stacked([each[name] for each in figures]) for name in first}
+    if first and isinstance(first[0], dict):
+        return [_stacked(same) for same in zip(*figures, strict=True)]
+    return list(figures)

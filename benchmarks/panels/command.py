@@ -10,7 +10,6 @@ from benchmarks.panels import FULL, PANELS, QUICK, SEEDS, measure
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --seeds, --quick and --panels."""
-    parser.set_defaults(run=run)
     add_shared(parser, "evidence")
     parser.add_argument(
         "--seeds", type=int, help=f"random networks ({SEEDS['full']}; quick: {SEEDS['quick']})"

@@ -16,6 +16,7 @@ So what it finds is of the filters and the pixel grid alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import numpy as np
 from torch import Tensor
@@ -23,7 +24,7 @@ from torch import Tensor
 from benchmarks.panels.comparing import fixed_scale, neighbours
 from benchmarks.panels.networks import Stack, wide_functions
 from benchmarks.panels.periodic import periodic_pair, probe_error
-from benchmarks.panels.session import Rows, Session, collect, torch_generator
+from benchmarks.panels.session import Rows, Session, torch_generator
 from benchmarks.panels.settings import Grid, Settings
 from verification.reference.warps import random_patches, rescale
 
@@ -38,13 +39,9 @@ def measure_depth(session: Session, grid: Grid) -> None:
         **grid.described(grid.sigmas(grid.scales)), "scale_extent": 1,
         "initialisation": "normal, mean square of each response 1 on the patch",
     }  # fmt: skip
-    x = list(settings.depths)
-    with session.raster(PANEL, grid, about) as measurement:
-        rows = collect([raster_curves(rng, grid, settings) for rng in session.rngs(PANEL, grid)])
-        measurement.numbers.update(x=x, **rows, **_floors(session, grid))
-    with session.probe(PANEL, grid, about) as measurement:
-        curves = [{"y": probe_curve(rng, grid, settings)} for rng in session.rngs(PANEL, grid)]
-        measurement.numbers.update(x=x, **collect(curves))
+    floors = partial(_floors, session, grid)
+    session.raster(PANEL, grid, about, settings.depths, raster_curves, floors)
+    session.probe(PANEL, grid, about, settings.depths, probe_curve)
 
 
 def raster_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> Rows:
@@ -68,13 +65,14 @@ def floor_curve(rng: np.random.Generator, grid: Grid, settings: Settings) -> lis
     return [neighbours(*pair).whole for pair in ideal]
 
 
-def probe_curve(rng: np.random.Generator, grid: Grid, settings: Settings) -> list[float]:
-    """One network: Δ after each of `settings.depths`, all scale pairs, without any border."""
+def probe_curve(rng: np.random.Generator, grid: Grid, settings: Settings) -> Rows:
+    """One network: y, Δ after each of `settings.depths`, all scale pairs, without any border."""
     patch = random_patches(rng, 1, grid.sides[0])
     large, small = periodic_pair(patch, grid.sides[1])
     stack = random_stack(rng, grid, settings)
     stack.calibrate(large, periodic=True)
-    return [probe_error(*pair) for pair in _read(stack, settings, large, small, periodic=True)]
+    pairs = _read(stack, settings, large, small, periodic=True)
+    return {"y": [probe_error(*pair) for pair in pairs]}
 
 
 def random_stack(

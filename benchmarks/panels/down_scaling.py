@@ -26,7 +26,7 @@ from torch import Tensor
 from benchmarks.panels.comparing import after_rescaling
 from benchmarks.panels.networks import wide_functions
 from benchmarks.panels.periodic import periodic_pair, shared_points
-from benchmarks.panels.session import Rows, Session, collect, torch_generator
+from benchmarks.panels.session import Rows, Session, torch_generator
 from benchmarks.panels.settings import Grid, Settings
 from verification.reference.correlation import correlate
 from verification.reference.errors import equivariance_error
@@ -42,13 +42,8 @@ def measure_down_scaling(session: Session, grid: Grid) -> None:
         **settings.described("large_side", "sides", "channels"),
         **grid.described(_sigmas(grid, settings)),
     }
-    x = list(factors(settings))
-    with session.raster(PANEL, grid, about) as measurement:
-        rows = [raster_curves(rng, grid, settings) for rng in session.rngs(PANEL, grid)]
-        measurement.numbers.update(x=x, **collect(rows))
-    with session.probe(PANEL, grid, about) as measurement:
-        rows = [{"y": probe_curve(rng, grid, settings)} for rng in session.rngs(PANEL, grid)]
-        measurement.numbers.update(x=x, **collect(rows))
+    session.raster(PANEL, grid, about, factors(settings), raster_curves)
+    session.probe(PANEL, grid, about, factors(settings), probe_curve)
 
 
 def factors(settings: Settings) -> tuple[float, ...]:
@@ -74,8 +69,8 @@ def raster_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> R
     return curves
 
 
-def probe_curve(rng: np.random.Generator, grid: Grid, settings: Settings) -> list[float]:
-    """One layer: Δ between the smallest filter and each wider copy, without any border."""
+def probe_curve(rng: np.random.Generator, grid: Grid, settings: Settings) -> Rows:
+    """One layer: y, Δ between the smallest filter and each wider copy, without any border."""
     patch = random_patches(rng, 1, settings.large_side)
     bank = _bank(grid, settings, _random_weight(rng, grid, settings))
     curve = []
@@ -85,7 +80,7 @@ def probe_curve(rng: np.random.Generator, grid: Grid, settings: Settings) -> lis
             correlate(large, bank[k], periodic=True), correlate(small, bank[0], periodic=True)
         )
         curve.append(equivariance_error(fine, coarse))
-    return curve
+    return {"y": curve}
 
 
 def _random_weight(rng: np.random.Generator, grid: Grid, settings: Settings) -> Tensor:

@@ -16,12 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from torch import Tensor
 
 from benchmarks.panels.comparing import fixed_scale, neighbours
 from benchmarks.panels.networks import Stack, wide_functions
 from benchmarks.panels.periodic import periodic_pair, probe_error
-from benchmarks.panels.session import Rows, Session, collect, torch_generator
+from benchmarks.panels.session import Rows, Session, torch_generator
 from benchmarks.panels.settings import Grid, Settings
 from verification.reference.warps import random_patches, rescale
 
@@ -37,13 +36,8 @@ def measure_inter_scale(session: Session, grid: Grid) -> None:
         **grid.described(grid.sigmas(settings.scales)),
         "complete_pairs": complete_pairs(settings), "layers": LAYERS,
     }  # fmt: skip
-    x = list(settings.extents)
-    with session.raster(PANEL, grid, about) as measurement:
-        rows = [raster_curves(rng, grid, settings) for rng in session.rngs(PANEL, grid)]
-        measurement.numbers.update(x=x, **collect(rows))
-    with session.probe(PANEL, grid, about) as measurement:
-        rows = [probe_curves(rng, grid, settings) for rng in session.rngs(PANEL, grid)]
-        measurement.numbers.update(x=x, **collect(rows))
+    session.raster(PANEL, grid, about, settings.extents, raster_curves)
+    session.probe(PANEL, grid, about, settings.extents, probe_curves)
 
 
 def complete_pairs(settings: Settings) -> int:
@@ -59,13 +53,13 @@ def raster_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> R
     names = ("y", "complete", "ceiling", *(["floor"] * grid.cuts_off))
     curves: Rows = {name: [] for name in names}
     for stack in _stacks(rng, grid, settings):
-        both = _last(stack, patch), _last(stack, small)
+        both = stack.last(patch), stack.last(small)
         curves["y"].append(neighbours(*both).whole)
         curves["complete"].append(neighbours(*both, pairs).whole)
         curves["ceiling"].append(fixed_scale(*both).whole)
         if grid.cuts_off:
             ideal = stack.not_cut_off()
-            found = neighbours(_last(ideal, patch), _last(ideal, small), pairs)
+            found = neighbours(ideal.last(patch), ideal.last(small), pairs)
             curves["floor"].append(found.whole)
     return curves
 
@@ -75,7 +69,7 @@ def probe_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> Ro
     large, small = periodic_pair(random_patches(rng, 1, grid.sides[0]), grid.sides[1])
     curves: Rows = {"y": [], "complete": []}
     for stack in _stacks(rng, grid, settings):
-        both = _last(stack, large, periodic=True), _last(stack, small, periodic=True)
+        both = stack.last(large, periodic=True), stack.last(small, periodic=True)
         curves["y"].append(probe_error(*both))
         curves["complete"].append(probe_error(*both, complete_pairs(settings)))
     return curves
@@ -90,8 +84,3 @@ def _stacks(rng: np.random.Generator, grid: Grid, settings: Settings) -> Iterato
     largest = settings.extents[-1]
     stack = Stack(basis, LAYERS, settings.channels, torch_generator(rng), largest, functions)
     return (stack.with_extent(extent) for extent in settings.extents)
-
-
-def _last(stack: Stack, images: Tensor, periodic: bool = False) -> Tensor:
-    *_, response = stack.responses(images, periodic)
-    return response

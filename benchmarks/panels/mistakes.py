@@ -41,7 +41,7 @@ def measure_mistakes(session: Session, grid: Grid) -> None:
     }  # fmt: skip
     errors = [mistake_errors(rng, grid, settings) for rng in session.rngs(PANEL, grid)]
     for name in VARIANTS:
-        with session.probe(f"{PANEL}_{name}", grid, {**about, "model": name}) as measurement:
+        with session.probing(f"{PANEL}_{name}", grid, {**about, "model": name}) as measurement:
             measurement.numbers["equivariance_error"] = [found[name] for found in errors]
 
 
@@ -58,9 +58,7 @@ def _pair(responses: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _as_published(stack: Stack, images: tuple[Tensor, Tensor]) -> Iterator[Tensor]:
-    for image in images:
-        *_, response = stack.responses(image, periodic=True)
-        yield response
+    return (stack.last(image, periodic=True) for image in images)
 
 
 def _fixed_kernel(stack: Stack, images: tuple[Tensor, Tensor]) -> Iterator[Tensor]:

@@ -95,6 +95,11 @@ class Stack:
             yield y
             x = y.relu()
 
+    def last(self, images: Tensor, periodic: bool = False) -> Tensor:
+        """Response of the last layer: [B, 1, H, H] -> [B, C, S, H, H] float32."""
+        *_, response = self.responses(images, periodic)
+        return response
+
     def respond(self, i: int, x: Tensor, periodic: bool = False) -> Tensor:
         """Response of layer number i to what reaches it, [B, (C,) S, H, W] float32."""
         with torch.no_grad():

@@ -20,7 +20,7 @@ from torch import Tensor
 from benchmarks.panels.comparing import neighbours
 from benchmarks.panels.depth import random_stack
 from benchmarks.panels.networks import Stack
-from benchmarks.panels.session import Rows, Session, collect
+from benchmarks.panels.session import Rows, Session
 from benchmarks.panels.settings import Grid, Settings
 from verification.reference.warps import random_patches, rescale
 
@@ -39,9 +39,7 @@ def measure_padding(session: Session, grid: Grid) -> None:
         **settings.described("depth_channels"), "sides": list(frame_sides(grid)), "layers": LAYERS,
         **grid.described(grid.sigmas(grid.scales)), "scale_extent": 1, "around": AROUND,
     }  # fmt: skip
-    with session.raster(PANEL, grid, about) as measurement:
-        rows = [padding_curves(rng, grid, settings) for rng in session.rngs(PANEL, grid)]
-        measurement.numbers.update(x=[0.0, 1.0], **collect(rows))
+    session.raster(PANEL, grid, about, (0.0, 1.0), padding_curves)
 
 
 def frame_sides(grid: Grid) -> tuple[int, int]:
@@ -63,14 +61,9 @@ def padding_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> 
 def _error(stack: Stack, images: Sequence[Tensor], sides: Sequence[int]) -> float:
     """Δ between what two images show in the middle, with these sides."""
     before, after = (
-        _middle(_last(stack, image), side) for image, side in zip(images, sides, strict=True)
+        _middle(stack.last(image), side) for image, side in zip(images, sides, strict=True)
     )
     return neighbours(before, after).whole
-
-
-def _last(stack: Stack, images: Tensor) -> Tensor:
-    *_, response = stack.responses(images)
-    return response
 
 
 def _middle(values: Tensor, side: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from verification.reference.warps import WARP
 
 Rows = dict[str, list[float]]
 """Curves of one network by name: a value per point of the panel."""
+Curves = Callable[[np.random.Generator, Grid, Settings], Rows]
+"""Makes one random network and measures it."""
 
 
 class Session(session.Session):
@@ -45,30 +47,42 @@ class Session(session.Session):
         return (random_rng(seed, name) for seed in seeds)
 
     def raster(
-        self, panel: str, grid: Grid, configuration: Mapping[str, Any]
-    ) -> AbstractContextManager[Measurement]:
+        self, panel: str, grid: Grid, configuration: Mapping[str, Any], x: Sequence[float],
+        curves: Curves, also: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:  # fmt: skip
         """The record of a panel on rescaled photographs, which claims select."""
         about = {
             **configuration, "padding": "zeros", "warp": WARP, "dtype": "float32",
             "wide_support_over_scale": WIDE_SUPPORT,
         }  # fmt: skip
-        subject = f"panel_{panel}_{grid.name}"
-        return self.measuring("equivariance", subject, about, data=photograph_data())
+        subject, data = f"panel_{panel}_{grid.name}", photograph_data()
+        with self.measuring("equivariance", subject, about, data=data) as measurement:
+            measurement.numbers.update(self._collected(panel, grid, x, curves), **also())
 
     def probe(
+        self, panel: str, grid: Grid, configuration: Mapping[str, Any], x: Sequence[float],
+        curves: Curves,
+    ) -> None:  # fmt: skip
+        """The record of the same by exact probe; of the paper's panels it explains the others."""
+        with self.probing(panel, grid, configuration) as measurement:
+            measurement.numbers.update(self._collected(panel, grid, x, curves))
+
+    def probing(
         self, panel: str, grid: Grid, configuration: Mapping[str, Any]
     ) -> AbstractContextManager[Measurement]:
-        """The record of the same by exact probe; of the paper's panels it explains the others."""
+        """A record by exact probe, of any numbers."""
         about = {**configuration, "padding": "periodic", "warp": "none: closed-form images"}
         subject = f"panel_{panel}_{grid.name}_probe"
         return self.measuring("equivariance", subject, about, data=photograph_data())
+
+    def _collected(
+        self, panel: str, grid: Grid, x: Sequence[float], curves: Curves
+    ) -> dict[str, Any]:
+        """x, and each curve of all networks: [networks][points]."""
+        found = [curves(rng, grid, self.settings) for rng in self.rngs(panel, grid)]
+        return {"x": list(x), **{name: [rows[name] for rows in found] for name in found[0]}}
 
 
 def torch_generator(rng: np.random.Generator) -> torch.Generator:
     """A generator of torch, seeded by the next number of `rng`."""
     return torch.Generator().manual_seed(int(rng.integers(2**31)))
-
-
-def collect(curves: Sequence[Rows]) -> dict[str, list[list[float]]]:
-    """Stacks what each network gave: name -> [networks][points]."""
-    return {name: [curve[name] for curve in curves] for name in curves[0]}

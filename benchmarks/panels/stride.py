@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.panels.depth import random_stack
 from benchmarks.panels.periodic import periodic_pair, probe_error
-from benchmarks.panels.session import Rows, Session, collect
+from benchmarks.panels.session import Rows, Session
 from benchmarks.panels.settings import Grid, Settings
 from verification.reference.warps import random_patches
 
@@ -31,9 +31,7 @@ def measure_stride(session: Session, grid: Grid) -> None:
         **settings.described("depth_channels"), "sides": list(even.sides), "layers": LAYERS,
         **even.described(even.sigmas(even.scales)), "scale_extent": 1,
     }  # fmt: skip
-    with session.probe(PANEL, grid, about) as measurement:
-        rows = [stride_curves(rng, even, settings) for rng in session.rngs(PANEL, grid)]
-        measurement.numbers.update(x=list(STRIDES), **collect(rows))
+    session.probe(PANEL, even, about, STRIDES, stride_curves)
 
 
 def stride_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> Rows:
@@ -42,7 +40,6 @@ def stride_curves(rng: np.random.Generator, grid: Grid, settings: Settings) -> R
     stack = random_stack(rng, grid, settings, LAYERS)
     curve = []
     for stack.stride in STRIDES:
-        *_, before = stack.responses(large, periodic=True)
-        *_, after = stack.responses(small, periodic=True)
-        curve.append(probe_error(before, after))
+        both = stack.last(large, periodic=True), stack.last(small, periodic=True)
+        curve.append(probe_error(*both))
     return {"y": curve}

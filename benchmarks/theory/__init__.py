@@ -54,7 +54,6 @@ def measure(cases: int, seed: int, evidence: Path, parts: Sequence[str] = ()) ->
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m benchmarks theory`: --cases, --seed and --parts."""
-    parser.set_defaults(run=run)
     add_shared(parser, "evidence")
     parser.add_argument("--cases", type=int, default=200, help="per theorem (200)")
     parser.add_argument("--seed", type=int, default=0, help="of all cases (0)")

@@ -2,8 +2,8 @@
 
 That CNN has torch's own convolutions (`by_torch`): as a model it has those of this project.
 
-`rounds` is the loop that all of it is timed by; `measure` makes records, and `test_cost` is the
-same for pytest-benchmark: `pytest benchmarks/timing --benchmark-enable`.
+`rounds` is the loop that all of it is timed by; `measure` makes records, and `tests/test_cost.py`
+is the same for pytest-benchmark: `pytest benchmarks/timing --benchmark-enable`.
 """
 
 REFERENCE = "cnn_28"

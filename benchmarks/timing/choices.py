@@ -146,7 +146,6 @@ def summary(record: Record) -> str:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --rounds."""
-    parser.set_defaults(run=run)
     add_shared(parser, "evidence")
     parser.add_argument("--rounds", type=int, default=3, help="timed rounds (default 3)")
 

@@ -12,7 +12,6 @@ from benchmarks.training.devices import find_device
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds --rounds, --batch, --models, --memory and --device."""
-    parser.set_defaults(run=run)
     add_shared(parser, "evidence")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default 5)")
     parser.add_argument("--batch", type=int, default=128, help="images per batch (default 128)")

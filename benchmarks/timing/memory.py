@@ -16,12 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from torch import nn
 
-from benchmarks.training.recipes import MNIST_SCALE
-from sesn_impl import create_model, list_models
-from sesn_impl.textbook import textbook_twin
+from benchmarks.timing import TEXTBOOK
+from benchmarks.timing.rounds import Timed
+from sesn_impl import list_models
 
 WARM_UP_BATCH = 2
 STEPS = 3
@@ -65,23 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--textbook", action="store_true")
     options = parser.parse_args(arguments)
-    model = create_model(options.model).train()
-    if options.textbook:
-        model = textbook_twin(model)
-    optimiser = torch.optim.Adam(model.parameters(), lr=MNIST_SCALE.optimiser.rate)
-    _step(model, optimiser, WARM_UP_BATCH)
+    timed = Timed(options.model, options.batch, TEXTBOOK if options.textbook else "")
+    images, labels = timed.images, timed.labels
+    timed.images, timed.labels = images[:WARM_UP_BATCH], labels[:WARM_UP_BATCH]
+    timed.step()
+    timed.images, timed.labels = images, labels
     for _ in range(STEPS):
         before = _held("VmRSS")
         (PROCESS / "clear_refs").write_text("5", encoding="ascii")  # lets the maximum start anew
-        _step(model, optimiser, options.batch)
+        timed.step()
         print(_held("VmHWM") - before)
-
-
-def _step(model: nn.Module, optimiser: torch.optim.Optimizer, batch: int) -> None:
-    optimiser.zero_grad()
-    loss = F.cross_entropy(model(torch.ones(batch, 1, 28, 28)), torch.zeros(batch).long())
-    torch.autograd.backward(loss)
-    optimiser.step()
 
 
 def _held(name: str) -> int:

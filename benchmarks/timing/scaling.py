@@ -185,7 +185,6 @@ def _assert_same(actual: Tensor, expected: Tensor) -> None:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m benchmarks scaling`: --rounds."""
-    parser.set_defaults(run=run)
     add_shared(parser, "evidence")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default 5)")
 

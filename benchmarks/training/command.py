@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from benchmarks import data
 from benchmarks.options import add_shared
@@ -17,7 +18,6 @@ from verification.claims.records import Record
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds what is trained, on which data and device, and the folders."""
-    parser.set_defaults(run=run)
     add_shared(parser, "evidence")
     parser.add_argument(
         "--model",
@@ -46,25 +46,20 @@ def run(options: argparse.Namespace) -> None:
     device = find_device(options.device)
     images = data.load(options.data, options.realisation, options.data_dir, options.download)
     check(options.model, options.data, options.seed)
+    chosen: dict[str, Any] = {
+        "augmentation": options.augmentation,
+        "seed": options.seed,
+        "device": device,
+    }
     if options.first_epoch:
-        begun = first_epoch(
-            options.model,
-            images,
-            options.protocol,
-            augmentation=options.augmentation,
-            seed=options.seed,
-            device=device,
-        )
-        print(json.dumps(begun))
+        print(json.dumps(first_epoch(options.model, images, options.protocol, **chosen)))
         return
     with underway(options.evidence, run_name(*what, options.realisation, options.seed)):
         record = train(
             options.model,
             images,
             options.protocol,
-            augmentation=options.augmentation,
-            seed=options.seed,
-            device=device,
+            **chosen,
             checkpoint_dir=options.checkpoints,
             evidence=options.evidence,
         )

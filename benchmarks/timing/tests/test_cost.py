@@ -41,9 +41,7 @@ def test_cost(model: str, work: str, benchmark: BenchmarkFixture) -> None:
         for name, (second,) in interleaved(works, rounds=1, warm_up=False).items():
             seconds[name].append(second)
 
-    result = benchmark.pedantic(  # type: ignore[no-untyped-call]
-        own, setup=time_others, rounds=rounds, warmup_rounds=1
-    )
+    result = benchmark.pedantic(own, setup=time_others, rounds=rounds, warmup_rounds=1)
     assert result.isfinite().all()
     benchmark.extra_info["threads"] = torch.get_num_threads()
     if benchmark.stats is not None:
