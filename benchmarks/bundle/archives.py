@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks import CommandError
-from verification.files import write_through
+from verification.atomic_files import write_through
 
 RESULTS = "results.tar.gz"
 LARGEST = 15 * 2**20  # bytes of one archive; some machines give back files of 16 MB at most

@@ -18,10 +18,9 @@ from benchmarks.gallery import ENTRIES, power
 from benchmarks.gallery.entry import Entry
 from benchmarks.gallery.judging import judged, mistaken
 from benchmarks.gallery.random_layers import random_layer
-from verification.atomic_files import write_through
+from verification.atomic_files import write_atomically
 from verification.broken_layers.user_layers import USER_LAYERS, UserLayer
 from verification.claims.provenance import current_provenance
-from verification.atomic_files import write_atomically
 
 Task = Callable[[], Any]
 GROUPS = ("layer", "mistake", "random", "power")
