@@ -11,6 +11,8 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -67,7 +69,8 @@ def render(name: str, draw: Callable[[Figure], None]) -> dict[str, bytes]:
         draw(figure)
         layout.execute(figure)
         figure.set_layout_engine("none")  # laid out once, for both files
-        return {f"{name}.svg": _encoded(figure, "svg"), f"{name}.png": _encoded(figure, "png")}
+        # By the canvases themselves: `savefig` draws each figure once more, for a layout it has.
+        return {f"{name}.svg": _svg(figure), f"{name}.png": _png(figure)}
 
 
 @contextmanager
@@ -95,10 +98,17 @@ def _power(value: float) -> str:
     return f"1{'0' * digits}" if digits >= 0 else f"0.{'0' * (-digits - 1)}1"
 
 
-def _encoded(figure: Figure, suffix: str) -> bytes:
+def _svg(figure: Figure) -> bytes:
+    stream = io.StringIO()
     # Without these two fields a figure says nothing of the clock and of the program's version.
-    unsaid = {"svg": ("Date", "Creator"), "png": ("Software",)}[suffix]
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(stream, metadata={"Date": None, "Creator": None})
+    return stream.getvalue().encode()
+
+
+def _png(figure: Figure) -> bytes:
     stream = io.BytesIO()
-    metadata = dict.fromkeys(unsaid)
-    figure.savefig(stream, format=suffix, dpi=DOTS_PER_INCH, metadata=metadata)
+    figure.dpi = DOTS_PER_INCH
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(stream, metadata={"Software": None})
     return stream.getvalue()
