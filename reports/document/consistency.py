@@ -26,12 +26,13 @@ ROUNDING = 1e-9
 
 def inconsistencies(material: Material) -> list[str]:
     """Say for each record what does not fit in it or beside the others, file name first."""
-    found = []
+    found, counts = [], material.select(Count, "count.mnist", "count.stl10")
     for record in material.records:
         parts = [*_command_problems(record)]
         if record.outcome == "finished" and record.kind in _RULES:
             try:
-                parts += _RULES[record.kind](record, material)
+                parts += _RULES[record.kind](record)
+                parts += _parameters(record, counts) if record.kind == "training" else ()
             except (KeyError, TypeError, IndexError, ValueError, ZeroDivisionError) as error:
                 parts.append(f"its numbers are not those of a {record.kind}: {error!r}")
         found += [f"{record.filename}: {part}" for part in parts]
@@ -81,12 +82,11 @@ def _command_problems(record: Record) -> Iterator[str]:
             yield "subject and model differ"
 
 
-def _training(record: Record, material: Material) -> Iterator[str]:
+def _training(record: Record) -> Iterator[str]:
     yield from contradictions(record)
     numbers, epochs = record.numbers, record.configuration["epochs"]
     if numbers["steps"] <= 0 or numbers["steps"] % epochs:
         yield f"{numbers['steps']} steps are no whole number in each of {epochs} epochs"
-    yield from _parameters(record, material)
     sessions = numbers["sessions"]
     if sessions[0]["first_step"] != 0:
         yield "its first session does not begin at step 0"
@@ -94,21 +94,19 @@ def _training(record: Record, material: Material) -> Iterator[str]:
         yield "its last session is longer than the whole run"
 
 
-def _parameters(record: Record, material: Material) -> Iterator[str]:
-    for claim in material.select(Count, "count.mnist", "count.stl10"):
+def _parameters(record: Record, counts: Sequence[Count]) -> Iterator[str]:
+    for claim in counts:
         expected = claim.expected.get(record.subject)
         if expected is not None and record.numbers["parameters"] != expected:
             yield f"{record.numbers['parameters']} parameters, where the model has {expected}"
 
 
-def _theorem(record: Record, material: Material) -> Iterator[str]:
-    del material
+def _theorem(record: Record) -> Iterator[str]:
     if record.numbers["cases"] != record.configuration.get("cases", record.numbers["cases"]):
         yield "cases tried and cases configured differ"
 
 
-def _budget(record: Record, material: Material) -> Iterator[str]:
-    del material
+def _budget(record: Record) -> Iterator[str]:
     numbers = record.numbers
     rows = record.configuration.get("repetitions", len(numbers["y"]))
     if len(numbers["y"]) != rows:
@@ -122,8 +120,7 @@ def _budget(record: Record, material: Material) -> Iterator[str]:
             yield f"total {pair['total']} of pair {pair['fine']} is not the sum of its parts"
 
 
-def _timing(record: Record, material: Material) -> Iterator[str]:
-    del material
+def _timing(record: Record) -> Iterator[str]:
     rounds = record.configuration.get("rounds")
     sizes = record.numbers.get("sizes")  # of a curve, whose times are [sizes][rounds]
     for name, measured in record.numbers["seconds"].items():
@@ -141,15 +138,13 @@ def _timing(record: Record, material: Material) -> Iterator[str]:
             yield f"ratio {ratio['median']} is not that of its times, {median}"
 
 
-def _equivariance(record: Record, material: Material) -> Iterator[str]:
-    del material
+def _equivariance(record: Record) -> Iterator[str]:
     rows, count = record.numbers.get("y"), record.seeds.get("count")
     if rows is not None and count is not None and len(rows) != count:
         yield f"{plural(len(rows), 'row')} for {plural(count, 'seed')}"
 
 
-def _simulation(record: Record, material: Material) -> Iterator[str]:
-    del material
+def _simulation(record: Record) -> Iterator[str]:
     for conditions in record.numbers.values():
         for condition in conditions:
             verdicts = [condition[name] for name in ("supported", "refuted", "inconclusive")]
@@ -157,7 +152,7 @@ def _simulation(record: Record, material: Material) -> Iterator[str]:
                 yield f"verdicts do not add up to the repetitions in {condition}"
 
 
-_RULES: dict[str, Callable[[Record, Material], Iterable[str]]] = {
+_RULES: dict[str, Callable[[Record], Iterable[str]]] = {
     "training": _training,
     "theorem": _theorem,
     "budget": _budget,

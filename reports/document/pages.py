@@ -12,8 +12,6 @@ from reports.sections import (
     broken_layers,
     claims,
     cost,
-    facts,
-    findings,
     gallery,
     panels,
     raster,
@@ -22,7 +20,7 @@ from reports.sections import (
     theory,
 )
 from reports.sections.accuracy import cells as accuracy
-from reports.sections.accuracy import rankings, rejects, trainings
+from reports.sections.accuracy import rankings, trainings
 from reports.sections.budget import filters as budget
 from reports.sections.front import leads
 from reports.sections.front import page as front
@@ -73,14 +71,14 @@ PAGES = (
             panels.write,
             networks.write,
             by_layer.write,
-            facts.write,
+            theory.facts,
         ),
     ),
     Page(
         f"{FOLDER}/accuracy.md",
         "Accuracy",
         leads.accuracy,
-        (accuracy.write, rankings.write, trainings.write, rejects.write),
+        (accuracy.write, rankings.write, trainings.write, trainings.rejects),
     ),
     Page(f"{FOLDER}/bases.md", "Error against accuracy", leads.bases, (beyond.bases,)),
     Page(f"{FOLDER}/unseen.md", "Unseen scales", leads.unseen, (beyond.unseen,)),
@@ -93,9 +91,9 @@ PAGES = (
         f"{FOLDER}/findings.md",
         "Findings about the published code and data",
         leads.findings,
-        (findings.on_code,),
+        (claims.on_code,),
     ),
-    Page(f"{FOLDER}/later.md", "Later measurements by others", leads.later, (findings.by_others,)),
+    Page(f"{FOLDER}/later.md", "Later measurements by others", leads.later, (claims.by_others,)),
     Page(f"{FOLDER}/rules.md", "How verdicts are made", leads.rules, (rules.write,)),
     Page(f"{FOLDER}/claims.md", "Every claim", leads.claims, (claims.write,)),
     Page(f"{FOLDER}/records.md", "Records", leads.records, records.SECTIONS),

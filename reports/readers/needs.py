@@ -1,14 +1,20 @@
-"""How many runs an open cell or ranking still needs, by what is known of its spread."""
+"""What open claims still need: runs, by their spread, and hours, by what was timed so far."""
 
 from __future__ import annotations
 
 import math
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from scipy import stats
 
+from reports.readers.comparison import REFERENCE, read_comparison
 from reports.readers.material import OPEN, Material
 from verification.claims.claim import Cell, Ranking
+from verification.claims.records import Record
 from verification.claims.rules.planning import pairs_for_ranking, runs_for_cell
 from verification.claims.rules.verdict import LEVEL
 
@@ -78,3 +84,112 @@ def _published(mine: Cell | None, rival: Cell | None, family: int) -> int | None
     if mine is None or rival is None or mine.std is None or rival.std is None:
         return None
     return pairs_for_ranking(rival.value - mine.value, math.hypot(mine.std, rival.std), family)
+
+
+EPOCHS, REALISATIONS = 60, 6
+"""Of one training on MNIST-scale under the published recipe."""
+PIXELS = 4
+"""Images of 56 pixels have four times as many pixels: without a timing, as many times the cost."""
+CORES = 2
+
+
+PAUSE = 600.0
+"""Seconds without a start or an end that separate two campaigns on a GPU."""
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """Runs missing under the published recipe, and hours for those whose time is known.
+
+    gpu_hours: on one H100, at the rate of `gpu_runs`, the trainings made there so far, `gpu_rate`
+    a minute; None where there are none. untimed: runs with no timing at all.
+    """
+
+    runs: int
+    trained: int
+    hours: float
+    gpu_hours: float | None
+    gpu_runs: int
+    gpu_rate: float
+    untimed: int
+
+
+def remaining(material: Material) -> Remaining:
+    """Count the missing trainings of the MNIST-scale table and add up what they would take."""
+    cells = material.select(Cell, "cell.mnist")
+    missing: dict[str, int] = defaultdict(int)
+    trained = 0
+    for cell in cells:
+        there = min(REALISATIONS, int(material.verdict(cell).measured.get("units", 0)))
+        missing[cell.model] += REALISATIONS - there
+        trained += there
+    epoch = _by_model(material, list(missing), _seconds_per_epoch(material))
+    known = {model: runs for model, runs in missing.items() if model in epoch}
+    on_gpu = [r for r in trainings_on_gpu(material) if r.protocol == "paper"]
+    busy = sum(record.provenance.wall_seconds for record in on_gpu)
+    span = _span(on_gpu)
+    gpu_hours = None
+    if busy:
+        times = defaultdict(list)
+        for record in on_gpu:
+            times[record.subject].append(record.provenance.wall_seconds)
+        run = _by_model(
+            material, list(missing), {m: statistics.median(t) for m, t in times.items()}
+        )
+        # Runs go side by side: each takes its share of the time that all took together.
+        gpu_hours = sum(missing[m] * seconds for m, seconds in run.items()) * span / busy / 3600
+    return Remaining(
+        runs=sum(missing.values()),
+        trained=trained,
+        hours=sum(n * EPOCHS * epoch[model] for model, n in known.items()) / 3600 / CORES,
+        gpu_hours=gpu_hours,
+        gpu_runs=len(on_gpu),
+        gpu_rate=60 * len(on_gpu) / span if on_gpu else 0.0,
+        untimed=sum(missing.values()) - sum(known.values()),
+    )
+
+
+def trainings_on_gpu(material: Material) -> list[Record]:
+    """The newest trainings that an H100 made."""
+    return [r for r in material.latest("training") if "H100" in r.provenance.device]
+
+
+def _span(records: Sequence[Record]) -> float:
+    """Seconds from the first start to the last end of each campaign, together."""
+    total, end = 0.0, -math.inf
+    for record in sorted(records, key=lambda r: r.provenance.started):
+        begin = datetime.fromisoformat(record.provenance.started).timestamp()
+        stop = begin + record.provenance.wall_seconds
+        total += max(0.0, stop - (begin if begin > end + PAUSE else end))
+        end = max(end, stop)
+    return total
+
+
+def _seconds_per_epoch(material: Material) -> dict[str, float]:
+    """Median over own trainings on one core, of each model."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for record in material.latest("training"):
+        on_scale = (record.data or {}).get("name") == "mnist_scale"
+        if on_scale and record.protocol != "smoke" and record.provenance.device == "cpu":
+            spent = sum(session.get("seconds", 0.0) for session in record.numbers["sessions"])
+            if spent:
+                found[record.subject].append(spent / record.configuration["epochs"])
+    return {model: statistics.median(times) for model, times in found.items()}
+
+
+def _by_model(
+    material: Material, models: Sequence[str], own: Mapping[str, float]
+) -> dict[str, float]:
+    """Times of models: own ones, else by pixels, else the plain CNN's times the ratio of a step."""
+    ratios = read_comparison(material).prices
+    result: dict[str, float] = {}
+    for model in models:
+        small = model.replace("_56", "_28")
+        plain, factor = small.removesuffix("p"), PIXELS if small != model else 1
+        if model in own:
+            result[model] = own[model]
+        elif small in own or plain in own:
+            result[model] = factor * own.get(small, own.get(plain, 0.0))
+        elif plain in ratios and REFERENCE in own:
+            result[model] = factor * own[REFERENCE] * ratios[plain].step.median
+    return result

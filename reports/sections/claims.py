@@ -1,8 +1,9 @@
-"""Every claim with its verdict and reason: where all links to claims lead."""
+"""Every claim with its verdict and reason, and those on the published code or of others since."""
 
 from __future__ import annotations
 
 from reports.readers.material import FOOTNOTE, Material, claim_anchor, mark
+from reports.sections.claim_table import claim_table
 from reports.writing.markdown import bullets, code, plain
 from reports.writing.section import Section, section
 from reports.writing.wording import verdict_text
@@ -55,3 +56,23 @@ def _item(material: Material, claim: Claim) -> str:
     if verdict.records:
         parts.append(f"*Evidence:* {material.cite(claim)}.")
     return " ".join(parts)
+
+
+ABOUT_CODE = (
+    "“By reading” means: nothing was run; the statement can be read at the files and lines "
+    "named, in the released code (github.com/ISosnovik/sesn)."
+)
+ABOUT_LATER = "They are quoted to be tested; most need data or models that are not part of this."
+
+
+def on_code(material: Material) -> Section:
+    """Findings about the published code, data and bases."""
+    prefixes = ("count.finding", "trend.finding", "count.basis.rank", "count.data")
+    claims = material.select(Claim, *prefixes)
+    return section(ABOUT_CODE, claim_table(material, claims), FOOTNOTE)
+
+
+def by_others(material: Material) -> Section:
+    """What others measured later."""
+    claims = [claim for claim in material.claims if claim.origin == "later"]
+    return section(ABOUT_LATER, claim_table(material, claims), FOOTNOTE)

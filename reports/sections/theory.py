@@ -1,13 +1,13 @@
-"""Section on the theory: statements that hold for every input."""
+"""Sections on the theory, on how the error behaves, and on exact facts about networks and bases."""
 
 from __future__ import annotations
 
 from reports.readers.material import FOOTNOTE, Material, mark
-from reports.sections.claim_table import LONGEST
-from reports.writing.markdown import clipped, plain, table
+from reports.sections.claim_table import LONGEST, claim_table
+from reports.writing.markdown import clipped, code, plain, table
 from reports.writing.section import Section, section
-from reports.writing.wording import known, small
-from verification.claims.claim import Theorem
+from reports.writing.wording import NOTHING, known, small
+from verification.claims.claim import Count, Exact, Theorem, Trend
 
 INTRODUCTION = (
     "Scaling acts as f(t) → f(t/s). A layer is equivariant if it makes no difference whether the "
@@ -46,3 +46,51 @@ def _theorems(material: Material) -> str:
         )
     header = "Statement | Cases tried: | Worst error: | Bound: | Verdict | Evidence"
     return table(header, rows)
+
+
+def facts(material: Material) -> Section:
+    """Tables of the trends of the equivariance error, and of exact counts."""
+    trends = [c for c in material.select(Trend) if c.origin != "later" and not c.trained]
+    return section(
+        "## How the error behaves",
+        "Statements about medians over random draws: a trend is supported where tests meet it "
+        "at every point, all together at 95 %, and refuted where one is surely not met.",
+        claim_table(material, trends),
+        "## Exact facts",
+        "Trainable parameters of every network, and what follows from the published bases.",
+        _counts(material),
+        FOOTNOTE,
+    )
+
+
+def _counts(material: Material) -> str:
+    groups = ("count.mnist", "count.stl10", "count.basis", "count.scale_axis")
+    rows = []
+    for claim in material.select(Count, *groups):
+        verdict = material.verdict(claim)
+        subjects = ", ".join(map(code, claim.expected))
+        rows.append(
+            [
+                plain(claim.quantity) + mark(claim),
+                subjects,
+                _values([claim.expected[name] for name in claim.expected]),
+                _values([verdict.measured.get(name) for name in claim.expected]),
+                material.judged(claim),
+                material.cite(claim),
+            ]
+        )
+    return table("Quantity | Of | Stated: | Measured: | Verdict | Evidence", rows)
+
+
+def _values(values: list[Exact | None]) -> str:
+    """Write values of several subjects, once where they are all the same."""
+    texts = [_value(value) for value in values]
+    return texts[0] if len(set(texts)) == 1 else "; ".join(texts)
+
+
+def _value(value: Exact | None) -> str:
+    if value is None:
+        return NOTHING
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else plain(value)

@@ -15,16 +15,18 @@ from reports.document.audit import (
     FAILED,
     SAME,
     SKIPPED,
+    TOLERANCES,
     Result,
     arguments_of,
     audit,
     candidates,
+    deviations,
+    loss_deviations,
     sample,
     start,
     within,
 )
 from reports.document.audit import report as table_of
-from reports.document.remeasure import TOLERANCES, deviations, loss_deviations
 from reports.readers.material import Material
 from reports.tests.synthetic import (
     CLAIMS,

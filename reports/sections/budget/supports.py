@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from reports.drawings import supports as budget_supports_plot
+from reports.drawings import budget as budget_plot
 from reports.readers.budgets import Budget, Choice, Supports
 from reports.sections.budget.findings import support_and_cost, wanted_error, wanted_errors
 from reports.writing.markdown import code, table
@@ -42,7 +42,7 @@ def write(published: Sequence[Budget]) -> Section:
             "Error of the worst pair of scales for every odd support. It falls in steps and not "
             "always: supports are rounded to odd numbers, so that neighbouring scales are cut at "
             "multiples of σ that differ by chance.",
-            partial(budget_supports_plot.draw, panels),
+            partial(budget_plot.draw_supports, panels),
         ),
         _table([item for item in published if item.supports is not None]),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.readers.material import OPEN, Material, claim_link
-from reports.readers.remaining import remaining
+from reports.readers.needs import remaining
 from reports.writing.markdown import bullets, paragraphs, plain, table
 from reports.writing.wording import MARKS, NOTHING, plural, verdict_text
 from verification.claims.claim import Trend

@@ -11,7 +11,7 @@ from reports.readers.budgets import budget
 from reports.readers.material import Material
 from reports.readers.measurements import read, training
 from reports.readers.trainings import by_scale
-from reports.sections.accuracy import rejects
+from reports.sections.accuracy.trainings import rejects
 from reports.sections.accuracy.trainings import write as write_trainings
 from reports.sections.budget.findings import findings
 from reports.sections.front.answers import on_experiments, on_theory
@@ -177,14 +177,14 @@ def test_tables_by_scale_have_a_row_for_each_method_and_none_of_smoke_runs(full:
 
 
 def test_rejected_trainings_and_missing_seeds_are_listed() -> None:
-    assert rejects.write(_gather(theorems())).text == ""
+    assert rejects(_gather(theorems())).text == ""
     fine = [trained("cnn_28", 2.5, k) for k in range(6)]
-    text = rejects.write(_gather(fine)).text
+    text = rejects(_gather(fine)).text
     assert "None of 6 finished trainings is rejected." in text
     assert "Missing" not in text
     wrong = dataclasses.replace(fine[3], data={"name": "mnist_scale", "hash": "00"})
     again = trained("cnn_28", 2.4, 2, provenance=provenance(started="2025-02-01T00:00:00Z"))
-    text = rejects.write(_gather([*fine[:3], wrong, *fine[4:], again])).text
+    text = rejects(_gather([*fine[:3], wrong, *fine[4:], again])).text
     assert "2 of 7 finished trainings are rejected." in text
     assert "| `cnn_28` | mnist_scale |  | 3 | 0 | paper | on data with a wrong hash |" in text
     assert "| 2 | 0 | paper | recorded again later, with other weights" in text
