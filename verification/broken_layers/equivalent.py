@@ -22,6 +22,7 @@ from verification.broken_layers.broken_layer import (
     with_functions,
 )
 from verification.broken_layers.filters import BROKEN_FILTERS
+from verification.broken_layers.intact_layers import seeded
 from verification.broken_layers.inter_scale import BROKEN_NEIGHBOURS
 
 
@@ -47,23 +48,13 @@ def _broken(name: str) -> Callable[[Any], nn.Module]:
     return next(m.make for m in (*BROKEN_FILTERS, *BROKEN_NEIGHBOURS) if m.name == name)
 
 
-def _seeded(make: Callable[[], SteerableConv], seed: int) -> SteerableConv:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        layer = make().double()
-        with torch.no_grad():
-            for parameter in layer.parameters():
-                parameter.uniform_(-0.5, 0.5)
-    return layer
-
-
 def _lifting(seed: int) -> SteerableConv:
-    return _seeded(lambda: LiftingConv2d(2, 3, _BASIS, padding=4), seed)
+    return seeded(lambda: LiftingConv2d(2, 3, _BASIS, padding=4))(seed)
 
 
 def _even_lifting(name: str) -> Callable[[int], tuple[nn.Module, nn.Module, tuple[int, ...]]]:
     def build(seed: int) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
-        layer = _seeded(lambda: LiftingConv2d(2, 3, _EVEN, padding=4), seed)
+        layer = seeded(lambda: LiftingConv2d(2, 3, _EVEN, padding=4))(seed)
         return layer, _broken(name)(layer), _IMAGE
 
     return build
@@ -71,7 +62,7 @@ def _even_lifting(name: str) -> Callable[[int], tuple[nn.Module, nn.Module, tupl
 
 def _single_extent(name: str) -> Callable[[int], tuple[nn.Module, nn.Module, tuple[int, ...]]]:
     def build(seed: int) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
-        layer = _seeded(lambda: ScaleConv2d(2, 3, _BASIS, padding=4), seed)
+        layer = seeded(lambda: ScaleConv2d(2, 3, _BASIS, padding=4))(seed)
         return layer, _broken(name)(layer), _STACK
 
     return build

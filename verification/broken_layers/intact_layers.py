@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from verification.broken_layers.broken_layer import BrokenLayer, SteerableConv
 from verification.checks.registry import CHECKS
 from verification.layer.targets import Target, describe
 
+Module = TypeVar("Module", bound=nn.Module)
 BASIS = hermite_basis_b(21, (1.5, 2.25, 3.0), 3, max_order=2)
 """Small, with two widths; ratios of whole numbers, and supports of 7 σ so that truncation is small
 beside any mistake."""
@@ -47,10 +49,10 @@ class Specimen:
         return tuple(c.name for c in CHECKS if not c.optional or c.name in self.besides)
 
 
-def _seeded(make: Callable[[], nn.Module]) -> Callable[[int], nn.Module]:
+def seeded(make: Callable[[], Module]) -> Callable[[int], Module]:
     """Builds a float64 module in eval mode whose parameters and statistics are random."""
 
-    def build(seed: int) -> nn.Module:
+    def build(seed: int) -> Module:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module = make().double().eval()
@@ -87,18 +89,16 @@ def _without_filters(channels: int, **rest: object) -> Callable[[nn.Module], Tar
 
 
 SPECIMENS: Mapping[str, Specimen] = {
-    "lifting": Specimen(_seeded(lambda: LiftingConv2d(2, 3, BASIS)), _convolution),
+    "lifting": Specimen(seeded(lambda: LiftingConv2d(2, 3, BASIS)), _convolution),
     "padded": Specimen(
-        _seeded(lambda: LiftingConv2d(2, 3, BASIS, stride=2, padding=10)),
+        seeded(lambda: LiftingConv2d(2, 3, BASIS, stride=2, padding=10)),
         _convolution,
         ("zero_border",),
     ),
-    "scale": Specimen(_seeded(lambda: ScaleConv2d(2, 3, BASIS, 2)), _convolution),
-    "mixing": Specimen(_seeded(lambda: ScaleConv1x1(2, 3)), _without_filters(2)),
-    "norm": Specimen(_seeded(lambda: nn.BatchNorm3d(2)), _without_filters(2)),
-    "block": Specimen(
-        _seeded(_block), _without_filters(2, window=21, scale_extent=2, output="map")
-    ),
+    "scale": Specimen(seeded(lambda: ScaleConv2d(2, 3, BASIS, 2)), _convolution),
+    "mixing": Specimen(seeded(lambda: ScaleConv1x1(2, 3)), _without_filters(2)),
+    "norm": Specimen(seeded(lambda: nn.BatchNorm3d(2)), _without_filters(2)),
+    "block": Specimen(seeded(_block), _without_filters(2, window=21, scale_extent=2, output="map")),
     "pooling": Specimen(
         lambda seed: nn.MaxPool3d((1, 2, 2)), _without_filters(2, window=2, stride=2)
     ),

@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from torch import nn
 
-from verification.checks.diagnosis import diagnose
+from verification.checks.diagnosis import causes_of
 from verification.checks.diagnosis.between_scales import one_kernel
 from verification.checks.diagnosis.copies import copy_of
 from verification.checks.diagnosis.pairs import pairs_of
@@ -70,15 +70,13 @@ def scaled_copies(target: Target, seed: int) -> CheckResult:
             # A wrong formula that is met exactly needs no threshold.
             results.append(replace(result, threshold=_VISIBLE, cause="resized"))
         else:
-            results.append(_unless_named(result, target, filters, (1 - 1 / pair.ratio) ** 2))
+            results.append(_unless_named(result, target, (1 - 1 / pair.ratio) ** 2))
     if not results:
         raise NotApplicableError("filters of three pixels a side or fewer resolve no scale")
     return worst(results)
 
 
-def _unless_named(
-    result: CheckResult, target: Target, filters: ReadFilters, ignoring: float
-) -> CheckResult:
+def _unless_named(result: CheckResult, target: Target, ignoring: float) -> CheckResult:
     """An error beyond what the filters explain is a mistake if it has a name, or if it is large.
 
     A layer that is made of several cuts off filters inside, where nobody sees them: of that the
@@ -86,7 +84,7 @@ def _unless_named(
     """
     if result.passed or result.cause:
         return result
-    causes = diagnose(filters, target.scales, complete_pairs(target))
+    causes = causes_of(target, result.seed or 0, between_scales=True)
     first = causes[0] if causes else None
     composed = is_composed(target.layer)
     # Against ratios that were estimated a small error is none of the layer's.
@@ -178,7 +176,7 @@ def scale_equivariance(target: Target, seed: int) -> CheckResult:
             result = replace(result, threshold=_SEEN, cause="one_kernel")
         elif _up_to_gains(target, seed, result, pair.fine, pair.coarse):
             result = replace(result, threshold=_VISIBLE, cause="amplitude")
-        results.append(_unless_named(result, target, filters, result.ignoring or 0.0))
+        results.append(_unless_named(result, target, result.ignoring or 0.0))
     return worst(results)
 
 

@@ -12,7 +12,7 @@ import torch
 
 from verification.budget import basis_ranks
 from verification.budget.layers import expected_precision, layer_budget, predict_pair
-from verification.checks.diagnosis import explain
+from verification.checks.diagnosis import Cause, causes_of
 from verification.checks.result import CheckResult, about
 from verification.layer.layouts import pixels
 from verification.layer.probe import (
@@ -111,9 +111,10 @@ def check_response(target: Target, probe: Probe) -> CheckResult:
     from_layer = responses(target, probe).numpy()
     error = equivariance_error(reference_responses(target, probe), from_layer)
     threshold = tolerance("response", target.dtype)
-    finding, causes = "response against the documented filters", []
+    finding = "response against the documented filters"
+    causes: tuple[Cause, ...] = ()
     if error > threshold:
-        causes = explain(target, probe)
+        causes = causes_of(target, probe.seed or 0)
         found = "; ".join(map(str, causes)) or "filters and bias are the documented ones"
         finding = f"{finding}; {found}"
     return CheckResult(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from verification.checks.result import CheckResult
+from verification.checks.result import CheckResult, described
 from verification.reference.errors import equivariance_error
 from verification.tolerances import tolerance
 
@@ -90,7 +90,7 @@ def check_gradcheck(module: nn.Module, x: Tensor, name: str) -> CheckResult:
         0.0,
         f"gradients of the input, {', '.join(names)} against central differences of step {_STEP:g} "
         f"within {allowed:.3g}; a failure means a backward pass of another function",
-        configuration=f"x {tuple(x.shape)}, {x.dtype}",
+        configuration=described(x),
     )
 
 
@@ -147,7 +147,7 @@ def check_batch_independence(module: Module, x: Tensor, name: str) -> CheckResul
         tolerance("batch_independence", x.dtype),
         "outputs of a batch against those of each image alone, and of the batch in reverse; a "
         "larger error means that images are mixed, or normalised by what else is in the batch",
-        configuration=_described(x),
+        configuration=described(x),
     )
 
 
@@ -166,7 +166,7 @@ def check_memory_format(module: Module, x: Tensor, name: str) -> CheckResult:
         tolerance("memory_format", x.dtype),
         "outputs for channels-last, transposed and strided memory against contiguous memory; a "
         "larger error means that values are read in the order of memory",
-        configuration=_described(x),
+        configuration=described(x),
     )
 
 
@@ -188,7 +188,7 @@ def check_compiled(
         tolerance("compiled", x.dtype),
         f"output and gradient of the module compiled by {label} against the module itself; a "
         "larger error means that the graph froze something that changes, or was changed",
-        configuration=_described(x),
+        configuration=described(x),
     )
 
 
@@ -208,7 +208,7 @@ def check_exported(module: nn.Module, x: Tensor, name: str) -> CheckResult:
         tolerance("exported", x.dtype),
         "output of the exported program against the module itself, for the traced and for another "
         "input; a larger error means that the trace froze what depends on the input",
-        configuration=_described(x),
+        configuration=described(x),
     )
 
 
@@ -234,7 +234,3 @@ def _with_gradient(module: Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def _difference(expected: Tensor, found: Tensor) -> float:
     return equivariance_error(expected.detach().double(), found.detach().double())
-
-
-def _described(x: Tensor) -> str:
-    return f"x {tuple(x.shape)}, {x.dtype}"

@@ -133,3 +133,8 @@ def about(
         "configuration": target.configuration,
         "seed": seed,
     }
+
+
+def described(x: torch.Tensor) -> str:
+    """An input, as the configuration of a result has it."""
+    return f"x {tuple(x.shape)}, {x.dtype}"

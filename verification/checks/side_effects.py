@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from verification.checks.result import CheckResult
+from verification.checks.result import CheckResult, described
 from verification.reference.errors import relative_change
 
 Module = Callable[[Tensor], Tensor]
@@ -38,7 +38,7 @@ def check_determinism(module: Module, x: Tensor, name: str, allowed: float = 0.0
         error,
         allowed,
         reason,
-        configuration=_described(x),
+        configuration=described(x),
     )
 
 
@@ -55,7 +55,7 @@ def check_input_unchanged(module: Module, x: Tensor, name: str) -> CheckResult:
         0.0,
         f"{differing} values of the input are changed in place by the call: it works on its "
         "argument, not on a copy",
-        configuration=_described(x),
+        configuration=described(x),
     )
 
 
@@ -69,7 +69,7 @@ def check_output_dtype(module: Module, x: Tensor, name: str) -> CheckResult:
         float(found != x.dtype),
         0.0,
         f"output of dtype {found} for an input of {x.dtype}: the dtype has to be kept",
-        configuration=_described(x),
+        configuration=described(x),
     )
 
 
@@ -108,7 +108,7 @@ def check_follows_weights(module: nn.Module, x: Tensor, name: str) -> CheckResul
         0.0,
         f"changes of the weights after which outputs are still of the older weights: {told}; "
         "something made of the weights is kept too long",
-        configuration=_described(x),
+        configuration=described(x),
     )
 
 
@@ -150,7 +150,7 @@ def check_state_complete(
         0.0,
         f"{differing} output values of a module built anew differ after it has loaded the state: "
         "something that the answers depend on is not in the state",
-        configuration=_described(x),
+        configuration=described(x),
     )
 
 
@@ -224,7 +224,3 @@ def _differing(expected: Tensor, found: Tensor) -> int:
     if expected.shape != found.shape:
         return max(expected.numel(), found.numel())
     return int((expected != found).sum())
-
-
-def _described(x: Tensor) -> str:
-    return f"x {tuple(x.shape)}, {x.dtype}"

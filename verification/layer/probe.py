@@ -170,7 +170,7 @@ def random_probe(
     widths: tuple[float, float] = (2.0, 8.0),
     max_frequency: float = 0.5,
 ) -> Probe:
-    """A probe that fits the target, from a seed; ranges as in `signals.random_gabor_image`.
+    """A probe that fits the target, from a seed; ranges as in `analytic.random_gabor_image`.
 
     All images share the ranges: at scale i they are what would be seen there.
     """

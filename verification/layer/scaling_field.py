@@ -14,7 +14,8 @@ that of the unwarped image at σ. With F(u) = f(p + u), the response of filters 
 u² the complex square, by Taylor's theorem with bounds L₁ and L₂ on the first and second derivative
 of f: first order in γσ, and known beforehand up to second order.
 
-Convention: as in `signals`; the warped image is sampled as a function, nothing is interpolated.
+Convention: as in `reference.analytic`; the warped image is sampled as a function, without
+interpolation.
 """
 
 from __future__ import annotations

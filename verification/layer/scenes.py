@@ -110,7 +110,7 @@ def random_scene(
     """A scene that fits the target, one object for each of `steps`, too far apart to touch.
 
     widths, max_frequency: of each object at the smaller of its two appearances, as in
-    `signals.random_gabor_image`, so that neither is sampled more coarsely than asked for.
+    `analytic.random_gabor_image`, so that neither is sampled more coarsely than asked for.
 
     Raises ValueError for no object, steps that leave the scale range altogether, a target that
     does not lift, or scales that are not a geometric grid.

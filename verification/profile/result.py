@@ -31,11 +31,6 @@ class Change:
         """Share of the change between unrelated images; NaN where those are the same."""
         return self.error / self.unrelated if self.unrelated else math.nan
 
-    @property
-    def relative_floor(self) -> float:
-        """The floor's share of the same."""
-        return self.floor / self.unrelated if self.unrelated else math.nan
-
 
 @dataclass(frozen=True)
 class Contribution:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import shlex
 import warnings
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,13 +17,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from verification.checks.diagnosis import CAUSES, Cause, diagnose, explain
+from verification.checks.diagnosis import CAUSES, Cause, causes_of
 from verification.checks.registry import CHECKS, Check, named
 from verification.checks.result import CheckResult, NotApplicableError
 from verification.layer.options import checked_seed
-from verification.layer.probe import complete_pairs, random_probe
-from verification.layer.reading import NotAffineError, read_filters
-from verification.layer.targets import OptionError, Target
+from verification.layer.reading import NotAffineError
+from verification.layer.targets import Target
 from verification.reference.errors import NothingToCompareError
 from verification.runner.layer_verdict import Outcome, Status, Verdict
 
@@ -40,27 +39,20 @@ def judge(
     checks: Iterable[str] | None = None,
     expected_failures: Mapping[str, str] | None = None,
     seed: int = 0,
-    tolerance: float | None = None,
     origin: str = "",
-    on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Verdict:
     """Puts a target through the checks; see `verification.check_scale_equivariance`.
 
     checks: names; by default all that are not optional. expected_failures: reason by check.
-    tolerance: of the relative squared equivariance error, in place of the derived threshold.
     origin: "package.module:factory" and options, from which replay lines are made.
-    on_outcome: called after each check.
 
-    Raises ValueError for an unknown check, or a tolerance that is not positive; warns of
-    expectations that match none.
+    Raises ValueError for an unknown check; warns of expectations that match none.
     """
     seed = checked_seed(seed)
-    if tolerance is not None and not tolerance > 0:
-        raise OptionError(f"tolerance={tolerance!r}: must be positive")
     expected = dict(expected_failures or {})
     warn_unmatched(expected)
     outcomes: list[Outcome] = []
-    target = replace(target, tolerance=tolerance or target.tolerance)
+    target = replace(target)  # with nothing read off it before, since it may have changed
     for check in named(checks, CHECKS):
         if any(o.check == "output" and not o.status.accepted for o in outcomes):
             # One mistake in the layout would be told once by every check.
@@ -68,10 +60,7 @@ def judge(
             outcome = Outcome(check.name, target.name, Status.NOT_APPLICABLE, reason, seed)
         else:
             outcome = run_check(check, target, seed, expected.get(check.name))
-        outcome = replace(outcome, replay=replay_line(check, origin, seed))
-        outcomes.append(outcome)
-        if on_outcome is not None:
-            on_outcome(outcome)
+        outcomes.append(replace(outcome, replay=replay_line(check, origin, seed)))
     return conclude(target, outcomes, seed)
 
 
@@ -102,18 +91,12 @@ def _reservations(target: Target) -> tuple[str, ...]:
 
 
 def likely_causes(target: Target, failed: Collection[str], seed: int) -> tuple[Cause, ...]:
-    """What failed checks of filters point at, likeliest first: see `verification.checks.diagnosis`.
-
-    Documented filters are compared with their documentation, others with those of other scales.
-    """
-    pairs = complete_pairs(target)
+    """What failed checks of filters point at, likeliest first: see `checks.diagnosis`."""
     if not set(failed) & _EXPLAINED or target.output != "scales":
         return ()
     with undisturbed(target.layer, seed):
         try:
-            if target.filters is not None:
-                return tuple(explain(target, random_probe(target, seed)))
-            return tuple(diagnose(read_filters(target, seed), target.scales, pairs))
+            return causes_of(target, seed)
         except Exception:  # a foreign layer raises anything; its checks have reported that
             return ()
 

@@ -39,7 +39,6 @@ def check_scale_equivariance(
     seed: int = 0,
     raise_on_failure: bool = False,
     origin: str = "",
-    on_outcome: Callable[[Outcome], None] | None = None,
     **options: Any,  # noqa: ANN401  (as Options has them)
 ) -> Verdict:
     """Judges a layer: an outcome for every check, and sentences on what is wrong.
@@ -65,9 +64,7 @@ def check_scale_equivariance(
     except Exception as error:
         verdict = _unusable(str(label), error, known[0] if known else "output", seed)
     else:
-        verdict = judge(
-            target, known, expected_failures, seed, origin=origin, on_outcome=on_outcome
-        )
+        verdict = judge(target, known, expected_failures, seed, origin)
         verdict = replace(verdict, notes=(*notes, *mode_notes(layer)))
     if raise_on_failure:
         verdict.require()
