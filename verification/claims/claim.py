@@ -8,7 +8,7 @@ claims select records, and a record says only what was measured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from verification.claims.records import Record
@@ -116,7 +116,7 @@ class Cell(Claim):
 
     def selects(self, record: Record) -> bool:
         """Trainings of the model, with the augmentation, on the data."""
-        return _is_of(record, self)
+        return _is_run(record, models_of(self), self.data, self.augmentation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +139,9 @@ class Ranking(Claim):
 
     def selects(self, record: Record) -> bool:
         """Trainings of one of the models; under "check", measurements of the quantity on them."""
-        if self.protocol != "check":
-            return _is_of(record, self)
-        return self.quantity in record.numbers and _is_of(record, self, "equivariance")
+        kind = "equivariance" if self.protocol == "check" else "training"
+        is_run = _is_run(record, models_of(self), self.data, self.augmentation, kind)
+        return is_run and (kind == "training" or self.quantity in record.numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +176,7 @@ class Trend(Claim):
     def selects(self, record: Record) -> bool:
         """Curves of one of the subjects: of trainings only where the protocol is one of theirs."""
         if self.trained:
-            return any(_is_training(record, name, self.data) for name in self.subjects)
+            return _is_run(record, self.subjects, self.data)
         kinds = ("equivariance", "budget" if self.protocol == "check" else "training")
         is_curve = {"x", self.values} <= set(record.numbers)
         return is_curve and record.kind in kinds and record.subject in self.subjects
@@ -211,7 +211,7 @@ class Correlation(Claim):
 
     def selects(self, record: Record) -> bool:
         """Trainings of one of the points."""
-        return any(_is_training(record, point.model, point.data) for point in self.points)
+        return any(_is_run(record, [point.model], point.data) for point in self.points)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,24 +242,18 @@ _WORKS = ("step", "comparison")
 """Work of the timings that hold training steps."""
 
 
-def _is_training(record: Record, model: str, data: str) -> bool:
-    found = record.configuration
-    return (
-        record.kind == "training"
-        and (found.get("model"), found.get("augmentation")) == (model, False)
-        and (record.data or {}).get("name") == data
-    )
-
-
 def models_of(claim: Cell | Ranking) -> tuple[str, ...]:
     """Names of the models a cell or ranking speaks about."""
     return (claim.model,) if isinstance(claim, Cell) else (claim.better, *claim.worse)
 
 
-def _is_of(record: Record, claim: Cell | Ranking, kind: str = "training") -> bool:
+def _is_run(
+    record: Record, models: Collection[str], data: str, augmentation: bool | None = False,
+    kind: str = "training",
+) -> bool:  # fmt: skip
     return (
         record.kind == kind
-        and record.configuration.get("model") in models_of(claim)
-        and record.configuration.get("augmentation") is claim.augmentation
-        and (record.data or {}).get("name") == claim.data
+        and record.configuration.get("model") in models
+        and record.configuration.get("augmentation") is augmentation
+        and (record.data or {}).get("name") == data
     )

@@ -43,24 +43,16 @@ class ClaimError(ValueError):
     """A claim that is not what its kind asks for; the message names the claim and the field."""
 
 
-KINDS: dict[str, type[Claim]] = {
-    "theorem": Theorem,
-    "count": Count,
-    "cell": Cell,
-    "ranking": Ranking,
-    "trend": Trend,
-    "correlation": Correlation,
-    "cost": Cost,
+KINDS: dict[str, tuple[type[Claim], tuple[str, ...]]] = {
+    "theorem": (Theorem, ("check",)),
+    "count": (Count, ("check",)),
+    "cell": (Cell, ("paper",)),
+    "ranking": (Ranking, ("check", "short", "paper")),
+    "trend": (Trend, ("check", "short", "paper")),
+    "correlation": (Correlation, ("short", "paper")),
+    "cost": (Cost, ("timing",)),
 }
-_PROTOCOLS = {
-    "theorem": ("check",),
-    "count": ("check",),
-    "cell": ("paper",),
-    "ranking": ("check", "short", "paper"),
-    "trend": ("check", "short", "paper"),
-    "correlation": ("short", "paper"),
-    "cost": ("timing",),
-}
+"""What a claim of each kind is made of, and the protocols that it may ask for."""
 _SHARED_BY_READINGS = (
     "protocol", "variable", "quantity", "direction", "start", "stop", "change", "lower", "upper",
 )  # fmt: skip
@@ -130,7 +122,7 @@ def _claim(raw: Mapping[str, object]) -> Claim:
         raise ClaimError(f"{what}: kind must be one of {', '.join(KINDS)}, got {kind!r}")
     if identifier.split(".")[0] != kind:
         raise ClaimError(f"{what}: id must begin with its kind {kind!r}")
-    model = KINDS[kind]
+    model, protocols = KINDS[kind]
     names = {
         item.name: item.default is MISSING and item.default_factory is MISSING
         for item in fields(model)
@@ -142,7 +134,7 @@ def _claim(raw: Mapping[str, object]) -> Claim:
             values[name] = _CONVERTERS.get(name, as_text)(value)
         except ValueError as error:
             raise ClaimError(f"{what}: {name} {error}") from error
-    check(one_of(*_PROTOCOLS[kind]), **{f"{what}: protocol": raw["protocol"]})
+    check(one_of(*protocols), **{f"{what}: protocol": raw["protocol"]})
     claim: Claim = model(**values)  # type: ignore[arg-type]  # each was converted
     _check_together(what, claim)
     return claim

@@ -8,7 +8,7 @@ and nobody's result is somebody else's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,14 +51,10 @@ def objections(record: Record) -> list[str]:
     Of one that diverged, what lies before its end.  The texts go on after a number: "1 trained from
     uncommitted or unknown sources".
     """
-    data = record.data or {}
-    demands = load_protocols().get((record.protocol, data.get("name", "")))
-    if demands is None:
-        return [f"of no known protocol ({record.protocol} on {data.get('name')})"]
     rules = [_sources, _clock, _arithmetic, _recipe, _data]
     if record.outcome != "diverged":
         rules += [_parts, _epochs, _lengths, _selection, _errors]
-    return [text for rule in rules if (text := rule(record, demands))]
+    return _broken(rules, record)
 
 
 def contradictions(record: Record) -> list[str]:
@@ -66,11 +62,7 @@ def contradictions(record: Record) -> list[str]:
 
     Of those that count for nothing as well: of another recipe, from uncommitted sources.
     """
-    demands = load_protocols().get((record.protocol, (record.data or {}).get("name", "")))
-    if demands is None:
-        return [f"of no known protocol ({record.protocol})"]
-    rules = (_data, _lengths, _selection, _errors)
-    return [text for rule in rules if (text := rule(record, demands))]
+    return _broken((_data, _lengths, _selection, _errors), record)
 
 
 def shared_faults(records: Iterable[Record]) -> dict[str, str]:
@@ -97,6 +89,13 @@ def check(records: Iterable[Record]) -> Checked:
     rejected = [(r, reasons[r.digest]) for r in trainings if reasons[r.digest]]
     accepted = [record for record in trainings if not reasons[record.digest]]
     return Checked(rejected, _missing(accepted))
+
+
+def _broken(rules: Iterable[Callable[[Record, Protocol], str]], record: Record) -> list[str]:
+    name = str((record.data or {}).get("name"))
+    if (demands := load_protocols().get((record.protocol, name))) is None:
+        return [f"of no known protocol ({record.protocol} on {name})"]
+    return [text for rule in rules if (text := rule(record, demands))]
 
 
 def _finished(records: Iterable[Record]) -> list[Record]:

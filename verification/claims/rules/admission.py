@@ -11,14 +11,15 @@ each data realisation and seed.  Checks and timings from uncommitted sources cou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from verification.claims.claim import Claim, Cost
 from verification.claims.records import Record
 from verification.claims.rules.verdict import Findings, plural
 from verification.claims.validity import objections, run_of, shared_faults
 
+T = TypeVar("T")
 TRAINING_PROTOCOLS = ("smoke", "short", "paper")
 
 
@@ -53,6 +54,23 @@ def heavy_enough(protocol: str, needed: str) -> bool:
     if protocol in TRAINING_PROTOCOLS and needed in TRAINING_PROTOCOLS:
         return TRAINING_PROTOCOLS.index(protocol) >= TRAINING_PROTOCOLS.index(needed)
     return protocol == needed
+
+
+def by_richest_protocol(
+    records: Sequence[Record], needed: str, measure: Callable[[list[Record]], T],
+    size: Callable[[T], int],
+) -> tuple[str, T] | None:  # fmt: skip
+    """What is measured under the protocol that has most of it, among equals the heaviest.
+
+    measure: of the records of one protocol; size: 0 where there is nothing. None: nowhere anything.
+    """
+    found = [
+        (protocol, measure([record for record in records if record.protocol == protocol]))
+        for protocol in ("check", *TRAINING_PROTOCOLS)
+        if heavy_enough(protocol, needed)
+    ]
+    protocol, most = max(reversed(found), key=lambda item: size(item[1]))
+    return (protocol, most) if size(most) else None
 
 
 def newest(records: Sequence[Record]) -> list[Record]:

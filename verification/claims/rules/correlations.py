@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from scipy import stats
 from verification.claims.claim import Correlation, Point
 from verification.claims.fields import is_number
 from verification.claims.records import Record
-from verification.claims.rules.admission import TRAINING_PROTOCOLS, heavy_enough
+from verification.claims.rules.admission import by_richest_protocol
 from verification.claims.rules.object_scales import error_at
 from verification.claims.rules.verdict import (
     INCONCLUSIVE,
@@ -38,17 +39,12 @@ def judge_correlation(claim: Correlation, findings: Findings) -> Verdict:
     is a bootstrap over points, for the reader: it decides nothing.
     """
     findings.keep([r for r in findings.counted if _measured(claim, [r])], claim.quantity)
-    if not findings.counted:
+    measure = partial(_measured, claim)
+    found = by_richest_protocol(findings.counted, claim.protocol, measure, len)
+    if found is None:
         return findings.not_run()
-    by_protocol = {
-        protocol: found
-        for protocol in TRAINING_PROTOCOLS
-        if heavy_enough(protocol, claim.protocol)
-        and (found := _measured(claim, [r for r in findings.counted if r.protocol == protocol]))
-    }
-    protocol = max(reversed(by_protocol), key=lambda name: len(by_protocol[name]))
+    protocol, values = found
     findings.counted = [r for r in findings.counted if r.protocol == protocol]
-    values = by_protocol[protocol]
     shared = sorted(set.intersection(*(set(runs) for runs in values.values())))
     measured = {
         "protocol": protocol,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from scipy import stats
 from verification.claims.claim import Claim, Ranking
 from verification.claims.fields import is_number
 from verification.claims.records import Record
-from verification.claims.rules.admission import TRAINING_PROTOCOLS, heavy_enough, select_records
+from verification.claims.rules.admission import by_richest_protocol, select_records
 from verification.claims.rules.object_scales import error_outside
 from verification.claims.rules.units import Unit, unit_of
 from verification.claims.rules.verdict import (
@@ -126,16 +126,10 @@ def _usable(claim: Ranking, records: Sequence[Record]) -> list[Record]:
 
 def _compare(claim: Ranking, records: Sequence[Record]) -> Comparison | None:
     """Compare under the protocol with most pairs (among equals the heaviest); None without any."""
-    best: dict[str, Pairs] = {}
-    protocol = ""
-    for candidate in ("check", *TRAINING_PROTOCOLS):
-        if not heavy_enough(candidate, claim.protocol):
-            continue
-        pairs = _differences(claim, [r for r in records if r.protocol == candidate])
-        if _fewest(pairs) and _fewest(pairs) >= _fewest(best):
-            best, protocol = pairs, candidate
-    if not best:
+    found = by_richest_protocol(records, claim.protocol, partial(_differences, claim), _fewest)
+    if found is None:
         return None
+    protocol, best = found
     tests = {
         rival: (sign_flip_p(pairs, "less"), sign_flip_p(pairs, "greater"))
         for rival, pairs in best.items()
