@@ -7,6 +7,8 @@ The expression gives the drawn arguments; parameters and fixtures come from the 
 
 from __future__ import annotations
 
+import ast
+import builtins
 import inspect
 import os
 import shlex
@@ -44,13 +46,38 @@ def command(item: pytest.Item, drawn: Mapping[str, Any] | None) -> str:
 
 
 def evaluate(item: pytest.Item, expression: str) -> dict[str, Any]:
-    """Drawn arguments from an expression in the names of the test's module and the strategies."""
+    """Drawn arguments from an expression in the names of the test's module and the strategies.
+
+    Read are numbers, words, tuples, lists, dictionaries, names, and calls of what is named; nothing
+    else is run. Raises ValueError or TypeError, NameError for an unknown name.
+    """
     module = getattr(item, "module", None)
-    names = {**vars(strategies), **(vars(module) if module else {})}
-    found = eval(expression, names)
+    names = {**vars(builtins), **vars(strategies), **(vars(module) if module else {})}
+    found = _value(ast.parse(expression, mode="eval").body, names)
     if not isinstance(found, dict):
         raise TypeError(f"--sesn-case {expression!r}: must be a dict of the drawn arguments")
     return found
+
+
+def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    def of(each: ast.expr) -> Any:
+        return _value(each, names)
+
+    match node:
+        case ast.Name(id=name):
+            if name not in names:
+                raise NameError(f"name {name!r} is not defined")
+            return names[name]
+        case ast.Attribute(value=owner, attr=name):
+            return getattr(of(owner), name)
+        case ast.Call(func=function, args=args, keywords=keywords):
+            return of(function)(*map(of, args), **{str(k.arg): of(k.value) for k in keywords})
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return (tuple if isinstance(node, ast.Tuple) else list)(map(of, parts))
+        case ast.Dict(keys=keys, values=values) if None not in keys:
+            return {of(key): of(value) for key, value in zip(keys, values, strict=True) if key}
+        case _:
+            return ast.literal_eval(node)
 
 
 def run(item: pytest.Function, expression: str) -> None:
