@@ -34,9 +34,9 @@ UNSEEN = (
 )
 PREDICTED = (
     "**What the ends of the scale axis predict.** The change of the response after its maximum "
-    "over scales, from the nearest end of the trained range to the unseen scale, as a share of "
-    "that between unrelated images, in the continuum, where nothing but the axis makes it; beside "
-    "it the test error measured there."
+    "over scales, from the nearest end of the trained range to the unseen scale, relative "
+    "to that between unrelated images. It is computed in the continuum, where the ends of the axis "
+    "are its only cause; next to it is the measured test error."
 )
 
 

@@ -18,8 +18,8 @@ TITLE = "## Can the checks fail?"
 EXPLANATION = (
     "A check that nothing can fail proves nothing. So layers are broken on purpose, one real-world "
     "mistake each, and judged against the documentation of the intact one by every check that "
-    "applies to them. Beside the name of a check stands how many times its threshold the error is "
-    "(the error itself, mostly a count, where nothing at all is tolerated)."
+    "applies to them. The number beside a check is the error in multiples of its threshold (or "
+    "the error itself, mostly a count, where the threshold is zero)."
 )
 FIELDS = ("name", "group", "story", "intact", "checks", "killed_by", "naming", "findings")
 NOT_MEASURED = "**Not run.** `python -m verification mutants` measures it in a minute."
@@ -105,7 +105,7 @@ def _stories(found: Record) -> str:
     for name, row in unique.items():
         first = plain("".join(row["findings"][:1])) or NOTHING
         items.append(f"`{name}`: {plain(row['story'])} *Found:* {first}")
-    return paragraphs("### The mistakes, and what is said of each", bullets(items))
+    return paragraphs("### The mistakes, and how they are reported", bullets(items))
 
 
 def _equivalent(found: Record) -> str:
@@ -113,6 +113,6 @@ def _equivalent(found: Record) -> str:
     items = [f"`{row['name']}`: {plain(row['reason'])}" for row in rows]
     return paragraphs(
         "### Changes that no check can find",
-        "They look like mistakes and change nothing: outputs and gradients are the intact ones.",
+        "They look like mistakes but change nothing: outputs and gradients stay the same.",
         bullets(items),
     )

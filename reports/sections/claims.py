@@ -20,8 +20,8 @@ HEADINGS = {
     "cost": "All costs",
 }
 EXPLANATION = (
-    "All statements with their ids, as written in `verification/claims/claims.toml`; there stand "
-    "also the numbers that each is judged by, and what would refute it."
+    "All statements with their ids, as in `verification/claims/claims.toml`, which also holds the "
+    "numbers that each is judged by and what would refute it."
 )
 
 
@@ -59,10 +59,12 @@ def _item(material: Material, claim: Claim) -> str:
 
 
 ABOUT_CODE = (
-    "“By reading” means: nothing was run; the statement can be read at the files and lines "
-    "named, in the released code (github.com/ISosnovik/sesn)."
+    "“By reading” means that nothing was run: the statement can be verified in the released code "
+    "(github.com/ISosnovik/sesn) at the files and lines given."
 )
-ABOUT_LATER = "They are quoted to be tested; most need data or models that are not part of this."
+ABOUT_LATER = (
+    "They are quoted in order to be tested; most need data or models that are not available here."
+)
 
 
 def on_code(material: Material) -> Section:

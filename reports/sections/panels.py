@@ -28,8 +28,8 @@ EXPLANATION = (
     "Each *network* is random and sees photographs rescaled by ordinary resampling; it pads with "
     "zeros, and all pixels and all scales count. *Exact probe*: the same kind of network on the "
     "same kind of patches, taken as closed-form periodic functions, which are rescaled without "
-    "resampling and have no border. What the probe finds is the network's own error; what the "
-    "network's curve shows above it comes from the rescaling and from padding. *Floor*: the same "
+    "resampling and have no border. The probe shows the network's own error; the rest of the "
+    "network's curve is due to resampling and padding. *Floor*: the same "
     "coefficients, filters not cut off. *Ceiling*: the same filters at one fixed scale. *Complete "
     "scales*: without the scales that the end of the scale axis cuts off."
 )

@@ -15,8 +15,8 @@ from verification.claims.records import KINDS, Record
 from verification.claims.rules.admission import select_records
 
 RECORDS_EXPLANATION = (
-    "Every record there is, also failed, aborted and diverged runs and those that no verdict "
-    "counts: protocol, outcome, claims it was counted for, commit, device, set of versions, start "
+    "All records, including failed, aborted and diverged runs and those that count for no verdict, "
+    "with protocol, outcome, claims it was counted for, commit, device, set of versions, start "
     "in UTC, and time taken. The command at the end repeats the measurement from the root of the "
     "project; a star after a commit means that the sources had uncommitted changes."
 )
@@ -116,7 +116,7 @@ def _use(material: Material, record: Record) -> str:
         return f"nothing: {record.outcome}"
     named = [claim for claim in material.claims if claim.selects(record)]
     if not named:
-        return f"context, no claim speaks of it{later}"
+        return f"context, no claim is about it{later}"
     remarks = {remark for claim in named for remark in select_records(claim, [record]).remarks}
     reasons = sorted(
         remark.removeprefix("not counted: 1 ")

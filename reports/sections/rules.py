@@ -37,7 +37,7 @@ RULES = (
     (
         "trend",
         "sign tests of the median meet every bound, Bonferroni-corrected",
-        "one bound is surely not met",
+        "one bound is significantly violated",
     ),
     (
         "correlation",
@@ -60,7 +60,7 @@ PUBLISHED_TRENDS = (
     "method must not rest on a configuration that nobody published. No record was changed."
 )
 MEANING = (
-    "Each rule was tried on draws of which the truth is known: cells and rankings with effects "
+    "Each rule was applied to simulated data with known truth: cells and rankings with effects "
     "of 0 to 0.5 points and the spread of the published tables, costs and trends exactly on their "
     "bound. Shown is the condition in which a rule was wrong most often, with its 95 % interval "
     "(Clopper and Pearson). Most conditions lie on the very edge between right and wrong, where "
@@ -70,9 +70,9 @@ MEANING = (
 PLAN = (
     "How many runs under the published recipe a cell needs, and how many data realisations with "
     "both models a ranking, for a verdict with a chance of 80 %, if what was published is right, "
-    "with its spread (where runs are there already: their spread and difference). In brackets: how "
-    "many there are. “never”: not within 100, because the difference is too close to the margin, "
-    "or too small against the spread."
+    "with its spread (where there are runs already, with their spread and difference). In "
+    "brackets: how many there are. “never”: not within 100, because the difference is too close to "
+    "the margin, or too small against the spread."
 )
 
 
@@ -100,8 +100,8 @@ def _rate(condition: Mapping[str, Any], status: str) -> float:
 def _rules() -> str:
     return paragraphs(
         "## The rules",
-        "Fixed in code (`verification/claims/rules`) before the data; all numbers they need stand "
-        "in the claims. What is neither is *inconclusive*.",
+        "They were fixed in code (`verification/claims/rules`) before the data; their parameters "
+        "are part of the claims. What is neither supported nor refuted is *inconclusive*.",
         table("Claim | Supported | Refuted", RULES),
         "## How published trends are judged",
         PUBLISHED_TRENDS,
@@ -188,10 +188,10 @@ def _limits(material: Material) -> str:
     text = listing(parts)
     return (
         f"**A limit of the data.** All differences of n pairs point one way by chance once in 2ⁿ, "
-        f"so that a ranking takes {text}, or nothing can support it. The "
-        "published tables rest on six data realisations, of which the best p is 1/64; corrected "
-        "for more than three comparisons at once it could never pass, whatever the data. Runs with "
-        "another seed on the same realisation sharpen a pair but are no new one."
+        f"so a ranking needs {text} to be supported at all. The "
+        "published tables rest on six data realisations, for which the smallest possible p is "
+        "1/64; corrected for more than three comparisons it can never pass, whatever the data. "
+        "Runs with another seed on the same realisation make a pair more precise but add none."
     )
 
 
@@ -203,7 +203,7 @@ def _plan(material: Material) -> str:
     finding = (
         f"{beyond} of {plural(len(rankings), 'open ranking')} need more than the {PUBLISHED} "
         "published realisations for that: even where the published difference is right, the "
-        "published data hardly tell it from chance."
+        "published data can hardly distinguish it from chance."
         if beyond
         else ""
     )

@@ -20,7 +20,7 @@ from reports.writing.wording import interval
 
 TITLE = "## Growth of the cost"
 EXPLANATION = (
-    "One layer, varied one size at a time about the second layer of the published networks: a "
+    "The second layer of the published networks, with one of its sizes varied at a time: a "
     "forward and backward pass of the layer, of its textbook form and of a plain 7×7 convolution "
     "with as many weights, timed in turns. Exponents p are fits of time ∝ sizeᵖ with their 95 % "
     "interval. The layer chooses for each size whether it convolves or multiplies frequencies."

@@ -10,9 +10,9 @@ from reports.writing.wording import NOTHING, known, small
 from verification.claims.claim import Count, Exact, Theorem, Trend
 
 INTRODUCTION = (
-    "Scaling acts as f(t) → f(t/s). A layer is equivariant if it makes no difference whether the "
-    "image is rescaled before it or its response after it. The error of a layer is the squared "
-    "norm of that difference, relative to the squared norm of the response."
+    "Scaling acts as f(t) → f(t/s). A layer is equivariant if it makes no difference whether "
+    "one rescales the image before the layer or the response after it. The error of a "
+    "layer is the squared norm of that difference, relative to the squared norm of the response."
 )
 
 
@@ -53,8 +53,8 @@ def facts(material: Material) -> Section:
     trends = [c for c in material.select(Trend) if c.origin != "later" and not c.trained]
     return section(
         "## How the error behaves",
-        "Statements about medians over random draws: a trend is supported where tests meet it "
-        "at every point, all together at 95 %, and refuted where one is surely not met.",
+        "Statements about medians over random draws: a trend is supported if tests confirm it at "
+        "every point, jointly at 95 %, and refuted if one of them contradicts it.",
         claim_table(material, trends),
         "## Exact facts",
         "Trainable parameters of every network, and what follows from the published bases.",

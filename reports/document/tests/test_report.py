@@ -93,7 +93,7 @@ def test_every_record_is_listed_with_its_command_and_what_it_counted_for(full: R
         if record.outcome != "finished":
             assert f"nothing: {record.outcome}" in row
         elif record.protocol == "smoke":
-            assert "context, no claim speaks of it" in row
+            assert "context, no claim is about it" in row
     assert "nothing: trained from uncommitted or unknown sources" in text
     assert "unknown" in next(row for row in rows.values() if "failed" in row)
 

@@ -13,10 +13,10 @@ from verification.claims.rules import NOT_RUN, STATUSES
 TITLE = "## Rankings"
 EXPLANATION = (
     "Models are paired by the data on which both were trained; a sign-flip permutation test, "
-    "corrected by Holm within each question, says whether the difference can be chance. In each "
+    "with Holm's correction within each question, tests whether chance can explain it. In each "
     "cell of the matrix: the verdict on “SESN has the lower error than the method of this row”, "
     "and the mean difference in points of test error (negative: SESN is better). A difference "
-    "that may be chance supports nothing."
+    "that chance can explain supports nothing."
 )
 
 

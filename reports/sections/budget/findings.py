@@ -60,7 +60,7 @@ def _ranks(published: Sequence[Budget]) -> str:
     texts = [f"{code(item.name)} {item.ranks[0]} of {max(item.ranks)}" for item in poorer]
     return (
         "At the finest scale fewer basis functions are independent than at the coarsest, so that "
-        f"not every filter can be shown there: {listing(texts)}.{_rank_loss(poorer)}"
+        f"not every filter can be represented there: {listing(texts)}.{_rank_loss(poorer)}"
     )
 
 

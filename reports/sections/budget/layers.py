@@ -70,8 +70,8 @@ def _ends(pairs: Pairs) -> str:
         return "No layer sums over several scales, so that the end of the scale axis costs nothing."
     name, worst = max(cut, key=lambda entry: entry[1].parts["scale_axis"])
     return (
-        f"The end of the scale axis costs something in {plural(len(cut), 'pair')} only, where a "
-        "layer sums over several scales, but then more than all else: "
+        f"The end of the scale axis matters in {plural(len(cut), 'pair')} only, where a layer sums "
+        "over several scales, but there it is the largest part: "
         f"{percent(worst.parts['scale_axis'])} ({code(name)}, {worst.name})."
         if worst.limited_by == "scale_axis"
         else f"The end of the scale axis costs {percent(worst.parts['scale_axis'])} at most "

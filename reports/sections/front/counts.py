@@ -86,7 +86,7 @@ def limits(material: Material) -> list[str]:
     items = [
         f"{len(memory)} claims (†) are transcribed from memory, {len(second)} (‡) are taken from "
         "secondary sources. None was compared with the paper.",
-        "“Supported” needs evidence; that no difference was found is never enough. The rules from "
+        "“Supported” requires evidence: finding no difference is not enough. The rules from "
         "records to verdicts were fixed before the data, except the one for published trends. It "
         "was made more cautious on 27 November 2026, after two trends had been supported by it "
         "([rules](#how-published-trends-are-judged)).",
@@ -122,15 +122,15 @@ def rest(material: Material) -> str:
     return bullets(
         [
             f"**The MNIST-scale table**: {plural(left.runs, 'training')} of 60 epochs are "
-            f"missing, {left.trained} are there. They take about **{left.hours:,.0f} hours on two "
-            f"cores**{unknown}, or {gpu}. Methods that were not trained count as the CNN times the "
-            "ratio of their training steps on a CPU ([methods](pages/methods.md)), networks of 56 "
-            "pixels without a timing as four of 28. The authors report two days for 288 runs on "
-            "one GTX 1080 Ti.",
+            f"missing, {left.trained} are done. The rest takes about **{left.hours:,.0f} hours on "
+            f"two cores**{unknown}, or {gpu}. For methods that were not trained the time of the "
+            "CNN is multiplied by the ratio of training steps on a CPU "
+            "([methods](pages/methods.md)); networks for 56 pixels without a timing count as four "
+            "for 28. The authors report two days for 288 runs on one GTX 1080 Ti.",
             "**STL-10**: the data are not part of this project, and each network trains for 1,000 "
             "epochs; no time was measured.",
             f"**Other measurements**: {plural(len(waiting), 'claim')} need a measurement of "
-            "minutes that was not made or did not decide ([every claim](#all-theorems)).",
+            "minutes that was not made or was inconclusive ([every claim](#all-theorems)).",
             f"**Later statements by others**: {later} need networks, data or hardware that are not "
             "part of this project, as each [claim](#all-theorems) says.",
         ]

@@ -85,10 +85,10 @@ def against_cnn(material: Material) -> str:
         return "Not tested: no data realisation has trainings of both."
     left = f" Not compared: {', '.join(open_columns)}." if open_columns else ""
     return paragraphs(
-        "Paired on the same data realisations; a negative difference means that SESN errs less. "
-        "`short` is five epochs in place of 60 on the published data: it supports rankings, never "
-        "the published errors. A verdict rests on the protocol with the most pairs, among equals "
-        f"on the heaviest.{left}",
+        "Paired on the same data realisations; a negative difference means that SESN has the lower "
+        "error. `short` is five epochs in place of 60 on the published data; it supports rankings, "
+        "but never the published errors. A verdict uses the protocol with the most pairs, and the "
+        f"heavier one of equals.{left}",
         table(AGAINST_CNN, rows),
     )
 

@@ -141,8 +141,8 @@ def rules(material: Material) -> str:
     del material
     return (
         "Each kind of claim has one rule from records to a verdict, fixed in code before the data; "
-        "the parameters stand in the claims. In simulations with known truth we measured how often "
-        "each rule is wrong."
+        "its parameters are part of the claims. In simulations with known truth we measured how "
+        "often each rule is wrong."
     )
 
 
@@ -150,8 +150,8 @@ def claims(material: Material) -> str:
     """All claims, counted."""
     return (
         f"All {plural(len(material.claims), 'claim')} with verdict, reason and source: "
-        f"{counted(material, material.claims)}. What would refute each stands in "
-        "`verification/claims/claims.toml`."
+        f"{counted(material, material.claims)}. `verification/claims/claims.toml` states what "
+        "would refute each."
     )
 
 

@@ -18,13 +18,13 @@ EXPLANATION = (
     "Untrained networks for images of 28×28 pixels, the same images, factors of rescaling from 0.5 "
     "to 2 and seeds for all. An error is the relative squared change of a response under "
     "rescaling, in %; in brackets the same in % of what unrelated responses differ by, since a "
-    "response that is nearly the same everywhere changes little whatever it promises. *First "
+    "nearly constant response changes little whatever the layer does. *First "
     "layer*: its response after its maximum over scale, on analytic images that are rescaled "
     "without resampling (*probe*), on digits, and on photographs. *Trunk*: all layers before the "
-    "last pool, by the probe. *Own steps*: the first layer before that maximum, moved by one step "
-    "of the method's own scale axis: what the method itself promises. The steps have different "
+    "last pool, by the probe. *Own steps*: the first layer before that maximum, shifted by one "
+    "step of the method's own scale axis: what the method itself claims. The steps have different "
     "lengths, so this column is not comparable between methods. *Unchanged*: predictions that "
-    "rescaling a digit does not change, in %, and in brackets how many unrelated images share. "
+    "rescaling a digit does not change, in %, and in brackets how often unrelated images agree. "
     "*Floor*: filters that follow the image and are cut off nowhere."
 )
 COSTS = (

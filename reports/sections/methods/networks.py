@@ -20,7 +20,7 @@ EXPLANATION = (
     "The same network as initialised and as trained on digits: errors of what "
     "reaches each pool, by the exact probe at factors of 0.5 to 2, and of the first layer along "
     "its own steps of scale, as shares of the error between unrelated responses (chance, 100 %); "
-    "predictions for digits rescaled by kornia that stay what they were, and errors of "
+    "predictions that stay the same for digits rescaled by kornia, and errors of "
     "classification on these digits, unscaled and rescaled. Mean over trainings and factors."
 )
 NOT_MEASURED = "**Not run.** `python -m benchmarks networks` measures it in minutes."

@@ -142,7 +142,7 @@ def test_the_layer_tells_border_scale_axis_and_precision() -> None:
         f"{pairs - 3} of {pairs} pairs"
     )
     assert "3 pairs only" in ends
-    assert "more than all else: 40 %" in ends
+    assert "is the largest part: 40 %" in ends
     assert "at most in float32 and 0.0010 % in bfloat16" in precision
     calm = [
         (
