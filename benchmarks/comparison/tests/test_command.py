@@ -101,7 +101,7 @@ def test_claims_are_decided_by_errors_measured_in_full_alone(
 
 def test_the_same_seed_gives_the_same_errors_and_another_others(records: list[Record]) -> None:
     for seed, same in ((7, True), (8, False)):
-        session = Session("", seed, TINY)
+        session = Session("python -m benchmarks compare", seed, TINY)
         measure_method(session, "cnn_28", lambda: None)
         assert (session.records[0].numbers == records[1].numbers) is same
 
