@@ -6,9 +6,9 @@ confirms (`truth`). Beside it: random correct layers, none of which may fail, an
 mistake that each decisive check rejects (`power`).
 """
 
-from benchmarks.gallery import foreign, steerable, wrong
+from benchmarks.gallery import from_libraries, not_equivariant, steerable
 
-ENTRIES = (*foreign.ENTRIES, *wrong.ENTRIES, *steerable.ENTRIES)
+ENTRIES = (*from_libraries.ENTRIES, *not_equivariant.ENTRIES, *steerable.ENTRIES)
 """All layers of the gallery."""
 SEEDS = {"full": 5, "quick": 1}
 """Verdicts on each, where nothing else is asked for."""

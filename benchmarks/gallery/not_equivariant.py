@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.gallery.entry import Entry, Make, Truth
-from benchmarks.gallery.foreign import (
+from benchmarks.gallery.from_libraries import (
     OCTAVES,
     ROOT,
     by_scale,
