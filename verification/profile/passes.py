@@ -58,6 +58,7 @@ class Passes:
     def prepare(self, image: Tensor) -> None:
         """Finds modules without a derivative, or one with what they call, by [1, C, H, H]."""
         x = image.to(self.device, self.dtype)
+        self.tracer.learn(x)
         with warnings.catch_warnings(), fwd.dual_level():
             # Torch's own forward mode, when first used, is written in what torch has given up.
             warnings.filterwarnings("ignore", ".torch.jit.script. is deprecated", FutureWarning)

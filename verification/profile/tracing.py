@@ -57,16 +57,38 @@ class Tracer:
     """A network in evaluation mode, which is left as it was found when the block ends.
 
     output: path of the tensor that is the last unit, such as output['out']; None: the first one.
-    whole: names of units that call modules and are one all the same, as what they do between is a
-    `torch.autograd.Function` of their own. by_differences: names of units whose derivative is by
-    central differences, as they have none.
+    calling: modules that call others, once `learn` has seen them. whole: names of those that are
+    one unit all the same, as what they do between is a `torch.autograd.Function` of their own.
+    by_differences: names of units whose derivative is by central differences, as they have none.
     """
 
     def __init__(self, model: nn.Module, output: str | None = None) -> None:
         self.model, self.output = model, output
         self.by_differences: dict[str, str] = {}
         self.whole: set[str] = set()
+        self.calling: set[nn.Module] = set()
         self._names = {id(module): name for name, module in model.named_modules()}
+
+    def learn(self, x: Tensor) -> None:
+        """Find which modules call others, by [B, C, H, W]: some use their children's weights alone.
+
+        What a weight is computed by, as a parametrization, is not counted.
+        """
+        stack: list[nn.Module] = []
+
+        def enter(module: nn.Module, args: Any) -> None:  # noqa: ANN401
+            if stack and ".parametrizations." not in f".{self.name(module)}.":
+                self.calling.add(stack[-1])
+            stack.append(module)
+
+        def leave(*_: Any) -> None:  # noqa: ANN401
+            stack.pop()
+
+        with contextlib.ExitStack() as undo, torch.no_grad():
+            for module in dict.fromkeys(self.model.modules()):
+                undo.callback(module.register_forward_pre_hook(enter).remove)
+                undo.callback(module.register_forward_hook(leave).remove)
+            self.model(x)
 
     def run(self, x: Tensor, tangent: Tensor | None, visit: Visit) -> Tensor:
         """The chosen output for [B, C, H, W], a dual tensor if a tangent is given.
@@ -175,11 +197,7 @@ class _Walk(TorchFunctionMode):
         own = tracer.name(module) in tracer.by_differences.keys() | tracer.whole
         if module is tracer.model and not type(module).__module__.startswith("torch.nn"):
             return own
-        return (
-            all(name == "parametrizations" for name, _ in module.named_children())
-            or own
-            or isinstance(module, nn.MultiheadAttention)  # uses its child's weights alone
-        )
+        return own or module not in tracer.calling
 
     def _note(self, module: nn.Module) -> Callable[[torch.dtype], None]:
         name = self.tracer.name(module)

@@ -320,10 +320,31 @@ def test_functions_narrow_types_and_tokens():
     assert abs(tokens.remainder()) < 1e-3
 
 
+class Borrowing(nn.Module):
+    """Uses its child's weights without calling it, and does more the larger the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 2, 3, padding=1))
+
+    def forward(self, x):
+        parts = [nn.functional.conv2d(one, self.conv.weight, padding=1) for one in x.split(1)]
+        return torch.cat(parts)
+
+
+def test_a_module_that_calls_no_other_is_one_unit():
+    model = nn.Sequential(Borrowing(), nn.Conv2d(2, 1, 1))
+    profile = profile_network(model.double(), side=24, **FAST)
+    assert [unit.name for unit in profile.units] == ["input", "0", "1", "output"]
+    assert abs(profile.remainder()) < 1e-9
+
+
 def test_a_sesn_and_its_scale_axis():
     torch.manual_seed(0)
     model = create_model("sesn_scalar_28")
     profile = profile_network(model, scale_ratio=1.44, contributions=False, raster=False)
+    # A layer is one unit, whatever it does within: that may depend on the batch.
+    assert [unit.name for unit in profile.units[1:13]] == [f"features.{i}" for i in range(12)]
     assert (profile.side, profile.channels) == (28, 1)
     assert profile.units[-1].shape == (10,)
     assert all(unit.changes for unit in profile.units)
