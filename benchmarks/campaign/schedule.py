@@ -53,9 +53,9 @@ def carry_out(
     is at is asked for again behind all others, until it is finished. At the deadline, runs under
     way are left at their next step and no other is begun.
     """
-    waiting, outcomes, failures = deque(tasks), Counter[str](), 0
+    waiting, outcomes, failures, failing = deque(tasks), Counter[str](), 0, False
     while waiting or workers.running:
-        stopped = settings.over or failures >= FAILURES_IN_A_ROW
+        stopped = settings.over or failing
         if stopped and not workers.running:
             break
         if not stopped:
@@ -66,12 +66,13 @@ def carry_out(
                 waiting.appendleft(task)
                 if problem:
                     report(task, AGAIN, problem)
-            elif outcome == ELSEWHERE and not settings.over and failures < FAILURES_IN_A_ROW:
+            elif outcome == ELSEWHERE and not settings.over and not failing:
                 waiting.append(task)
                 if not workers.running:
                     time.sleep(POLL)
             else:
                 failures = failures + 1 if outcome == FAILED else 0
+                failing = failing or failures >= FAILURES_IN_A_ROW  # whatever ends after that
                 outcomes[outcome] += 1
                 report(task, outcome, problem)
     return outcomes

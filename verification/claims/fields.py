@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard, TypeVar
 
 T = TypeVar("T")
+_LARGEST = sys.float_info.max
 
 
 def is_integer(value: object) -> TypeGuard[int]:
@@ -15,8 +16,8 @@ def is_integer(value: object) -> TypeGuard[int]:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a value is a finite number and not a truth value."""
-    return (is_integer(value) or isinstance(value, float)) and math.isfinite(value)
+    """Whether a value is a number that a float holds, finite and not a truth value."""
+    return (is_integer(value) or isinstance(value, float)) and abs(value) <= _LARGEST
 
 
 def check_mapping(name: str, value: object, item_type: type) -> None:

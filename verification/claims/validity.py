@@ -245,7 +245,8 @@ def _missing(accepted: Sequence[Record]) -> dict[Setting, list[tuple[int, int]]]
 
 def run_of(record: Record) -> tuple[Any, ...]:
     """What a training is a run of: records of the same repeat one another."""
-    setting = record.configuration.get("model"), record.configuration.get("augmentation")
+    # As text: a malformed record may hold a list there.
+    setting = (str(record.configuration.get(name)) for name in ("model", "augmentation"))
     seeds = record.seeds.get("realisation"), record.seeds.get("seed")
     return (*setting, *seeds, record.protocol, (record.data or {}).get("name"))
 

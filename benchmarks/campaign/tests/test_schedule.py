@@ -75,6 +75,16 @@ def test_failures_in_a_row_end_it_and_others_do_not(tmp_path: Path) -> None:
     assert ends == Counter(failed=2 * FAILURES_IN_A_ROW - 1, finished=1)
 
 
+@pytest.mark.parametrize("last", ["finished", ELSEWHERE])
+def test_what_ends_after_the_failures_begins_no_other(tmp_path: Path, last: str) -> None:
+    tasks = [replace(TASK, seed=k) for k in range(2 * FAILURES_IN_A_ROW)]
+    workers = Scripted(*[FAILED] * FAILURES_IN_A_ROW, last)
+    workers.running = tasks[: FAILURES_IN_A_ROW + 1]  # all of them at once
+    ends = done(tmp_path, workers, tasks[FAILURES_IN_A_ROW + 1 :])[0]
+    assert ends == Counter({FAILED: FAILURES_IN_A_ROW, last: 1})
+    assert workers.begun == []
+
+
 def test_after_the_deadline_nothing_is_begun_and_what_is_lost_is_postponed(tmp_path: Path) -> None:
     assert done(tmp_path, Scripted(), [A], deadline=0.0) == (Counter(), [])
     workers = Scripted("never")

@@ -25,6 +25,7 @@ from verification.claims.tests.records import PROVENANCE
         ({"started": "yesterday"}, "started must be ISO 8601 in UTC to the second"),
         ({"started": "2025-01-31T12:00:00+02:00"}, "started must be ISO 8601 in UTC"),
         ({"wall_seconds": -1.0}, "wall_seconds must be a number and not negative, got -1.0"),
+        ({"wall_seconds": 10**400}, "wall_seconds must be a number and not negative, got 1000"),
         ({"device": ""}, "device must be text that is not empty"),
         ({"dirty": 1}, "dirty must be true, false or null, got 1"),
     ],

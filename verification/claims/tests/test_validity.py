@@ -9,8 +9,9 @@ import pytest
 
 from verification.claims.protocols import load_protocols
 from verification.claims.records import Record
+from verification.claims.rules.admission import newest
 from verification.claims.tests.records import dirty, later, trained, trainings, verdict_of
-from verification.claims.validity import Setting, check, objections
+from verification.claims.validity import Setting, check, objections, run_of
 
 DEMANDS = load_protocols()["paper", "mnist_scale"]
 RIGHT = trained("cnn_28", 2.5, 0)
@@ -101,6 +102,13 @@ def test_a_run_that_is_recorded_twice_counts_once() -> None:
     assert reasons == [f"recorded again later, with the same weights ({newer.filename})"]
     ((_, reasons),) = check([later(numbered(weights="bb")), numbered()]).rejected
     assert "with other weights" in reasons[0]
+
+
+@pytest.mark.parametrize("name", ["model", "augmentation"])
+def test_a_setting_of_another_type_is_of_a_run_of_its_own(name: str) -> None:
+    odd = configured(**{name: ["cnn_28"]})
+    assert run_of(odd) == run_of(configured(**{name: ["cnn_28"]})) != run_of(RIGHT)
+    assert newest([odd, RIGHT]) == sorted([odd, RIGHT], key=lambda record: record.filename)
 
 
 def test_what_counts_for_nothing_supersedes_nothing() -> None:
