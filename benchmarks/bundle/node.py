@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -184,6 +185,7 @@ def _parts(node: Node, options: argparse.Namespace, manifest: dict[str, str], gp
         arguments += ["--data", manifest["data"], "--budget", f"{left}s", *places]
         arguments += ["--evidence", str(node.evidence), "--checkpoints", str(node.checkpoints)]
         arguments += ["--study", manifest["study"]] if manifest.get("study") else []
+        arguments += shlex.split(options.campaign)  # of an option given twice the last one counts
         node.do("campaign", arguments, node.left + RESERVE / 2)
         print((node.logs / "campaign.log").read_text(errors="replace")[-3000:], flush=True)
 

@@ -31,6 +31,10 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, help="default: a folder for temporary files")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
     parser.add_argument("--per-gpu", default="auto", help="processes on each GPU (auto)")
+    parser.add_argument(
+        "--campaign", default="", metavar="'OPTIONS'",
+        help="what to train, in place of what the bundle was made for: options of `campaign run`",
+    )  # fmt: skip
     options = parser.parse_args()
     bundle = Path(__file__).resolve().parent
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))

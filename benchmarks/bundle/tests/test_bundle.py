@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
 import sys
 import tarfile
+import time
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +21,10 @@ import torch
 from benchmarks import __main__ as command_line
 from benchmarks.bundle import archives, make, start
 from benchmarks.bundle.archives import ArchiveError, contents, leave
-from benchmarks.bundle.node import Node
+from benchmarks.bundle.node import Node, _parts
 from benchmarks.bundle.take_back import take_back
 from benchmarks.bundle.wheels import pure_distributions, write_wheel
+from benchmarks.campaign.command import add_options
 from benchmarks.campaign.tests.conftest import TASK, make_provenance, make_record
 from benchmarks.training.checkpoint import load_checkpoint, save_checkpoint, steps_of
 from benchmarks.training.train import checkpoint_name
@@ -261,6 +265,25 @@ def test_a_node_goes_on_from_an_earlier_call_and_gives_back_what_is_new(tmp_path
         f"records/{new.filename}"
     ]
     assert node.do("campaign", ["-c", ""], 10.0) is None  # no time is left
+
+
+def test_what_is_trained_may_be_said_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = list[Sequence[str]]()
+    node = Node(tmp_path / "scratch", tmp_path / "out", time.time() + 100, "cpu")
+    (node.logs / "campaign.log").touch()
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(node, "do", lambda _, arguments, __: given.append(arguments))
+    options = argparse.Namespace(
+        parts=["campaign"], campaign="--protocol short --study bases --columns 28 56+"
+    )
+    _parts(node, options, {"protocol": "paper", "data": "digits"}, 0)
+    (arguments,) = given
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    campaign = parser.parse_args(arguments[arguments.index("campaign") + 1 :])
+    assert (campaign.protocol, campaign.study) == ("short", "bases")
+    assert (campaign.data, campaign.columns) == ("digits", ["28", "56+"])
+    assert campaign.budget > 0
 
 
 def state_at(steps: int, **more: Any) -> dict[str, Any]:
