@@ -43,16 +43,14 @@ def points(
     verdicts: Mapping[str, Verdict],
     names: Mapping[str, str],
 ) -> Points:
-    """Measured cells first, then as many lines as columns have cells that were not run."""
-    shown = sorted(cells, key=lambda cell: "mean" not in verdicts[cell.id].measured)
-    rows = [_of_cell(cell, verdicts[cell.id].measured) for cell in shown]
-    measured = [row for row in rows if row.value is not None]
-    hollow = [row for row in rows if row.value is None][: max(0, 14 - len(measured))]
+    """The cells that were measured, and all comparisons with the CNN."""
+    rows = [_of_cell(cell, verdicts[cell.id].measured) for cell in cells]
     published = {(cell.model, cell.column): cell.value for cell in cells}
     pairs = [
         _of_ranking(claim, verdicts[claim.id].measured, published, names) for claim in rankings
     ]
-    return Points((*measured, *hollow), tuple(pairs), cells[0].margin)
+    measured = tuple(row for row in rows if row.value is not None)
+    return Points(measured, tuple(pairs), cells[0].margin)
 
 
 def draw(found: Points, figure: Figure) -> None:
@@ -73,18 +71,14 @@ def draw(found: Points, figure: Figure) -> None:
     handles = [
         Line2D([], [], color=VERMILION, marker="o", linestyle="none", label="60 epochs (paper)"),
         Line2D([], [], color=BLUE, marker="s", linestyle="none", label="5 epochs (short)"),
-        Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linestyle="none",
-               label="hollow: not run"),
         Line2D([], [], color=ORANGE, marker="v", linestyle="none", label="published difference"),
-    ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper center", ncols=4)
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=3)
 
 
 def _lines(axes: Axes, rows: Sequence[Row]) -> None:
     for place, row in enumerate(rows):
         if row.value is None:
-            if not row.published:
-                axes.plot(0, place, "o", color=GREY, markerfacecolor="white")
             continue
         colour, marker = (BLUE, "s") if row.protocol == SHORT else (VERMILION, "o")
         if row.low is not None and row.high is not None:

@@ -73,9 +73,9 @@ def raster(found: Sequence[RasterWarps], figure: Figure) -> None:
 
 def by_scale(panels: Sequence[ScaleCurves], names: Mapping[str, str], figure: Figure) -> None:
     """Test error of each method against the object scale, with Wilson intervals."""
-    columns = min(2, len(panels))
+    columns = 3 if len(panels) == 3 else min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure.set_size_inches(9.5 if columns == 2 else 6.5, 0.7 + 3.4 * rows)
+    figure.set_size_inches(9.5 if columns > 1 else 6.5, 0.7 + 3.4 * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     handles: dict[str, Artist] = {}
     for axes, panel in zip(grid.flat, panels, strict=False):

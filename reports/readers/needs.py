@@ -101,8 +101,8 @@ PAUSE = 600.0
 class Remaining:
     """Runs missing under the published recipe, and hours for those whose time is known.
 
-    gpu_hours: on one H100, at the rate of `gpu_runs`, the trainings made there so far, `gpu_rate`
-    a minute; None where there are none. untimed: runs with no timing at all.
+    gpu_hours: on one GPU like `gpus`, on which `gpu_runs` trainings were made so far, side by side;
+    None where there are none. untimed: runs with no timing at all.
     """
 
     runs: int
@@ -110,7 +110,7 @@ class Remaining:
     hours: float
     gpu_hours: float | None
     gpu_runs: int
-    gpu_rate: float
+    gpus: tuple[str, ...]
     untimed: int
 
 
@@ -123,35 +123,43 @@ def remaining(material: Material) -> Remaining:
         there = min(REALISATIONS, int(material.verdict(cell).measured.get("units", 0)))
         missing[cell.model] += REALISATIONS - there
         trained += there
-    epoch = _by_model(material, list(missing), _seconds_per_epoch(material))
+    on_cpu = [r for r in _on_mnist_scale(material) if r.provenance.device == "cpu"]
+    on_gpu = trainings_on_gpu(material)
+    epoch = _by_model(material, list(missing), _seconds_per_epoch(on_cpu))
     known = {model: runs for model, runs in missing.items() if model in epoch}
-    on_gpu = [r for r in trainings_on_gpu(material) if r.protocol == "paper"]
-    busy = sum(record.provenance.wall_seconds for record in on_gpu)
-    span = _span(on_gpu)
+    busy = sum(map(_seconds, on_gpu))
     gpu_hours = None
     if busy:
-        times = defaultdict(list)
-        for record in on_gpu:
-            times[record.subject].append(record.provenance.wall_seconds)
-        run = _by_model(
-            material, list(missing), {m: statistics.median(t) for m, t in times.items()}
-        )
+        fast = _by_model(material, list(missing), _seconds_per_epoch(on_gpu))
         # Runs go side by side: each takes its share of the time that all took together.
-        gpu_hours = sum(missing[m] * seconds for m, seconds in run.items()) * span / busy / 3600
+        share = _span(on_gpu) / busy
+        gpu_hours = sum(missing[m] * EPOCHS * seconds for m, seconds in fast.items()) * share / 3600
     return Remaining(
         runs=sum(missing.values()),
         trained=trained,
         hours=sum(n * EPOCHS * epoch[model] for model, n in known.items()) / 3600 / CORES,
         gpu_hours=gpu_hours,
         gpu_runs=len(on_gpu),
-        gpu_rate=60 * len(on_gpu) / span if on_gpu else 0.0,
+        gpus=tuple(sorted({record.provenance.device for record in on_gpu})),
         untimed=sum(missing.values()) - sum(known.values()),
     )
 
 
 def trainings_on_gpu(material: Material) -> list[Record]:
-    """The newest trainings that an H100 made."""
-    return [r for r in material.latest("training") if "H100" in r.provenance.device]
+    """The newest trainings on MNIST-scale that a GPU made."""
+    return [r for r in _on_mnist_scale(material) if r.provenance.device != "cpu"]
+
+
+def _on_mnist_scale(material: Material) -> list[Record]:
+    return [
+        record for record in material.latest("training")
+        if (record.data or {}).get("name") == "mnist_scale" and record.protocol != "smoke"
+    ]  # fmt: skip
+
+
+def _seconds(record: Record) -> float:
+    """Spent on training, in all sessions together."""
+    return float(sum(session.get("seconds", 0.0) for session in record.numbers["sessions"]))
 
 
 def _span(records: Sequence[Record]) -> float:
@@ -165,16 +173,16 @@ def _span(records: Sequence[Record]) -> float:
     return total
 
 
-def _seconds_per_epoch(material: Material) -> dict[str, float]:
-    """Median over own trainings on one core, of each model."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for record in material.latest("training"):
-        on_scale = (record.data or {}).get("name") == "mnist_scale"
-        if on_scale and record.protocol != "smoke" and record.provenance.device == "cpu":
-            spent = sum(session.get("seconds", 0.0) for session in record.numbers["sessions"])
-            if spent:
-                found[record.subject].append(spent / record.configuration["epochs"])
-    return {model: statistics.median(times) for model, times in found.items()}
+def _seconds_per_epoch(records: Sequence[Record]) -> dict[str, float]:
+    """Median over the trainings of each model under the heaviest protocol that it has."""
+    result: dict[str, float] = {}
+    for protocol in ("short", "paper"):
+        found: dict[str, list[float]] = defaultdict(list)
+        for record in records:
+            if record.protocol == protocol and _seconds(record):
+                found[record.subject].append(_seconds(record) / record.configuration["epochs"])
+        result |= {model: statistics.median(times) for model, times in found.items()}
+    return result
 
 
 def _by_model(

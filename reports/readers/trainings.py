@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from reports.readers import measurements
@@ -24,6 +25,12 @@ class Curve:
     bins: tuple[Bin, ...]
     runs: int
 
+    def error_outside(self, scales: tuple[float, ...]) -> float:
+        """Test error in percent at the object scales that do not lie in a range."""
+        low, high = scales
+        bins = [item for item in self.bins if item.stop <= low or item.start >= high]
+        return 100 * sum(item.errors for item in bins) / sum(item.images for item in bins)
+
 
 @dataclass(frozen=True)
 class ScaleCurves:
@@ -42,6 +49,8 @@ class ScaleCurves:
     @property
     def title(self) -> str:
         """Say what the curves have in common."""
+        if self.trained:
+            return self.column
         what = f"{DATA.get(self.data, self.data)} {self.column}".strip()
         return f"{what}, {TRAININGS.get(self.protocol, self.protocol)}"
 
@@ -94,6 +103,18 @@ def unseen_scales(material: Material) -> list[ScaleCurves]:
                 panels.append(ScaleCurves(data, title, protocol, _curves(named), records, trained))
                 break
     return panels
+
+
+def hours(records: Iterable[Record]) -> tuple[float, float]:
+    """Core-hours of trainings on CPUs, and hours of processes that shared a GPU."""
+    on_cpu = on_gpu = 0.0
+    for record in records:
+        spent = sum(s.get("seconds", 0.0) for s in record.numbers.get("sessions", [])) / 3600
+        if record.provenance.device == "cpu":
+            on_cpu += spent * record.provenance.threads
+        else:
+            on_gpu += spent
+    return on_cpu, on_gpu
 
 
 def _trained(material: Material) -> dict[str, tuple[float, ...]]:

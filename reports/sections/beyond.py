@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from reports.drawings import bases as bases_plot
 from reports.drawings import results as plots
 from reports.readers.material import Material
-from reports.readers.trainings import unseen_scales
-from reports.sections.claim_table import claim_table
-from reports.writing.markdown import code, table
+from reports.readers.trainings import ScaleCurves, hours, unseen_scales
+from reports.sections.claim_table import LONGEST
+from reports.writing.markdown import clipped, code, paragraphs, plain, table
 from reports.writing.section import Section, picture, section
-from reports.writing.wording import known, percent
+from reports.writing.wording import NOTHING, known, listing, percent, plural, signed
 from verification.claims.claim import Claim, Correlation, Point, Ranking, Trend
+from verification.claims.records import Record
+from verification.claims.rules import Verdict
+from verification.claims.rules.correlations import RESAMPLES
 
 BASES = (
     "Networks that differ from a published one in their basis alone: same layers, as many "
@@ -39,6 +42,9 @@ PREDICTED = (
     "are its only cause; next to it is the measured test error."
 )
 
+EXPECTED = "; expected is "
+"""What parts a claim's statement from what was expected when it was written, before the data."""
+
 
 def bases(material: Material) -> Section:
     """The claims, the figure where there is anything to draw, and a row for each basis."""
@@ -57,8 +63,71 @@ def bases(material: Material) -> Section:
         if drawn
         else ""
     )
+    spent = [r for r in material.of_kind("training") if "basis" in r.configuration]
     tables = [_by_basis(material, claim) for claim in correlations]
-    return section(BASES, claim_table(material, claims), shown, *tables)
+    return section(BASES, _foretold(material, claims), _time(spent), shown, *tables)
+
+
+def _foretold(material: Material, claims: Sequence[Claim]) -> str:
+    """What was expected of each claim before the data, as it says itself, and what came out."""
+    rows = []
+    for claim in claims:
+        statement, _, expected = claim.statement.removesuffix(".").partition(EXPECTED)
+        rows.append(
+            [
+                plain(clipped(statement, LONGEST)),
+                plain(clipped(expected, LONGEST)) or NOTHING,
+                plain(clipped(_came_out(material.verdict(claim)), LONGEST)),
+                material.judged(claim),
+                material.cite(claim),
+            ]
+        )
+    return table("Statement | Expected before the data | What came out | Verdict | Evidence", rows)
+
+
+def _came_out(verdict: Verdict) -> str:
+    found = verdict.measured
+    if "rho" in found:
+        least = 1 / RESAMPLES
+        p = f"p = {found['p']:.3f}" if found["p"] >= least else f"p < {least:.4f}"
+        return f"rank correlation {signed(found['rho'])}, {p} over {len(found['points'])} points"
+    if "difference" in found:
+        ends = f", {signed(found['low'])} to {signed(found['high'])}" if "low" in found else ""
+        return (
+            f"{signed(found['difference'])} points against {found['rival']}{ends}, "
+            f"{plural(found['pairs'], 'pair')}"
+        )
+    return verdict.reason
+
+
+def _time(records: Sequence[Record]) -> str:
+    cores, processes = hours(records)
+    spent = [
+        text
+        for time, text in (
+            (cores, f"{cores:.1f} core-hours on CPUs"),
+            (processes, f"{processes:.1f} hours of processes that shared a GPU"),
+        )
+        if time
+    ]
+    return f"**Time spent**: {plural(len(records), 'training')}, {listing(spent)}." if spent else ""
+
+
+def _outside(panels: Sequence[ScaleCurves], names: Mapping[str, str]) -> str:
+    """Test error at the scales that were not trained, a row for each network."""
+    models = dict.fromkeys(curve.model for panel in panels for curve in panel.curves)
+    rows = []
+    for model in models:
+        found = [
+            next((c.error_outside(panel.trained) for c in panel.curves if c.model == model), None)
+            for panel in panels
+        ]
+        rows.append([names.get(model, model), *(known(e, "{:.1f}".format) for e in found)])
+    heads = [f"{panel.title}:" for panel in panels]
+    return paragraphs(
+        "Test error in %, over all test images whose scale no training image has:",
+        table(["Network", *heads], rows),
+    )
 
 
 def _by_basis(material: Material, claim: Correlation) -> str:
@@ -84,7 +153,10 @@ def unseen(material: Material) -> Section:
         *material.select(Ranking, "ranking.unseen"), *material.select(Trend, "trend.unseen"),
         *correlations,
     ]  # fmt: skip
-    panels = unseen_scales(material)
+    panels, parts = (
+        unseen_scales(material),
+        {point.data for c in correlations for point in c.points},
+    )
     names = {**material.method_names, "cnn_28+": "CNN, with scaling augmentation"}
     shown = (
         picture(
@@ -96,8 +168,12 @@ def unseen(material: Material) -> Section:
         if panels
         else ""
     )
+    spent = [r for r in material.of_kind("training") if (r.data or {}).get("name") in parts]
+    outside = _outside(panels, names) if panels else ""
     tables = [_by_scale(material, claim) for claim in correlations]
-    return section(UNSEEN, claim_table(material, claims), shown, PREDICTED, *tables)
+    return section(
+        UNSEEN, outside, _foretold(material, claims), _time(spent), shown, PREDICTED, *tables
+    )
 
 
 def _by_scale(material: Material, claim: Correlation) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import partial
 
 from reports.drawings import results as plots
 from reports.readers.material import Material
-from reports.readers.trainings import ScaleCurves, by_scale, runs_by_group
+from reports.readers.trainings import ScaleCurves, by_scale, hours, runs_by_group
 from reports.writing.markdown import clipped, code, paragraphs, plain, table
 from reports.writing.section import Section, picture, section
 from reports.writing.wording import NOTHING, known, mean_and_spread, plural
@@ -77,27 +77,30 @@ def _means(material: Material) -> str:
 
 def _hours(material: Material) -> str:
     """Core-hours and GPU-hours of each method, by protocol, sessions that were cut off included."""
-    spent: dict[str, dict[tuple[str, bool], float]] = defaultdict(lambda: defaultdict(float))
-    runs: Counter[str] = Counter()
+    groups: dict[str, list[Record]] = defaultdict(list)
     for record in material.of_kind("training"):
-        seconds = sum(s.get("seconds", 0.0) for s in record.numbers.get("sessions", []))
-        on_gpu = record.provenance.device != "cpu"
-        cores = 1 if on_gpu else record.provenance.threads
-        method = material.name(record.subject)
-        runs[method] += 1
-        for name in (method, "**All**"):
-            spent[name][record.protocol, on_gpu] += seconds * cores / 3600
-    runs["**All**"] = sum(runs.values())
-    places = [(p, g) for p in ("paper", "short", "smoke") for g in (False, True)]
-    shown = [place for place in places if spent["**All**"].get(place)]
+        for name in (material.name(record.subject), "**All**"):
+            groups[name].append(record)
+    groups["**All**"] = groups.pop("**All**")  # the last row
+    spent = {
+        name: {
+            (protocol, kind): time
+            for protocol in ("paper", "short", "smoke")
+            for kind, time in zip(
+                ("core", "process"), hours(r for r in mine if r.protocol == protocol), strict=True
+            )
+        }
+        for name, mine in groups.items()
+    }
+    shown = [place for place, time in spent["**All**"].items() if time]
     rows = [
-        [name, str(runs[name]), *(known(spent[name].get(place)) for place in shown)]
-        for name in [*(n for n in spent if n != "**All**"), "**All**"]
+        [name, str(len(mine)), *(known(spent[name][place] or None) for place in shown)]
+        for name, mine in groups.items()
     ]
-    hours = [f"{p}, {'process' if g else 'core'}-hours:" for p, g in shown]
+    heads = [f"{protocol}, {kind}-hours:" for protocol, kind in shown]
     return paragraphs(
-        "**Time spent on them**: core-hours on CPUs, and hours of processes that shared an H100.",
-        table(["Method", "Runs:", *hours], rows),
+        "**Time spent on them**: core-hours on CPUs, and hours of processes that shared a GPU.",
+        table(["Method", "Runs:", *heads], rows),
     )
 
 

@@ -107,10 +107,10 @@ def rest(material: Material) -> str:
     """What is missing, and the hours that it takes."""
     left = remaining(material)
     gpu = (
-        f"**{left.gpu_hours:,.1f} hours on one H100**, on which {left.gpu_runs} of the "
-        f"finished trainings were made, side by side, at {left.gpu_rate:.1f} trainings a minute"
+        f"**{left.gpu_hours:,.1f} hours on one GPU** such as {' or '.join(left.gpus)}, on which "
+        f"{plural(left.gpu_runs, 'training')} were made so far, side by side"
         if left.gpu_hours is not None
-        else "on one H100 unknown: none was made there"
+        else "on a GPU unknown: nothing was trained on one"
     )
     unknown = (
         f", not counting {plural(left.untimed, 'run')} without a timing" if left.untimed else ""

@@ -126,8 +126,8 @@ def accuracy_figure(material: Material) -> str | Section:
         "Left: our test error minus the published one, with interval and margin. Right: SESN minus "
         "CNN, paired, with the published difference",
         "Left: our error minus the published error in points, with 95 % interval; shaded: the "
-        "margin of ±0.2; one run has no interval; in brackets the number of realisations; hollow: "
-        "not run. Right: error of SESN minus that of the CNN on the same data, with 95 % interval; "
-        "triangles: the published difference.",
+        "margin of ±0.2; one run has no interval; in brackets the number of realisations. Right: "
+        "error of SESN minus that of the CNN on the same data, with 95 % interval; triangles: the "
+        "published difference; hollow: not run.",
         partial(drawing.draw, points),
     )

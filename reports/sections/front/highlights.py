@@ -10,8 +10,9 @@ from reports.readers.material import Material, claim_link
 from reports.readers.needs import PUBLISHED, open_rankings
 from reports.readers.trainings import by_scale, runs_by_group
 from reports.sections.budget.layers import findings as layer_findings
+from reports.sections.front import leads
 from reports.writing.markdown import code, plain
-from reports.writing.wording import NOTHING, percent, plural
+from reports.writing.wording import NOTHING, percent, plural, signed
 from verification.claims.claim import Count
 
 
@@ -19,6 +20,7 @@ def highlights(material: Material) -> list[str]:
     """Say what else was found; what nothing was measured of is left out."""
     published = [item for item in budgets(material) if item.published]
     parts = [
+        *_beyond(material),
         _border(published),
         _smaller_support(published),
         _too_few_realisations(material),
@@ -27,6 +29,17 @@ def highlights(material: Material) -> list[str]:
         _data_script(material),
     ]
     return [part for part in parts if part]
+
+
+def _beyond(material: Material) -> list[str]:
+    """The answers of the studies beyond the paper."""
+    pages = ((leads.unseen, "unseen scales", "unseen"), (leads.bases, "bases", "bases"))
+    found = [(answer(material), name, page) for answer, name, page in pages]
+    return [
+        f"{text} ([{name}](pages/{page}.md))"
+        for text, name, page in found
+        if not text.startswith(leads.NOT_YET)
+    ]
 
 
 def _border(published: Sequence[Budget]) -> str:
@@ -96,7 +109,7 @@ def _augmentation(material: Material) -> str:
     )
     if not pairs:
         return ""
-    texts = [f"{method} {difference:+.2f}" for method, difference in pairs]
+    texts = [f"{method} {signed(difference)}" for method, difference in pairs]
     return (
         "After the five epochs of protocol `short`, scaling augmentation changes the test error by "
         f"{', '.join(texts)} points, where the published recipe gains from it "
