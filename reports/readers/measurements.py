@@ -221,6 +221,38 @@ def scaling(record: Record) -> Scaling:
     )
 
 
+class Choice(NamedTuple):
+    """One correlation: B, C_in, C_out, k, H = W and stride; seconds by algorithm, forward and in
+    all (`step`).
+    """
+
+    sizes: tuple[int, ...]
+    chosen: str
+    seconds: Mapping[str, Mapping[str, float]]
+
+    def loss(self, work: str) -> float:
+        """Time of the algorithm chosen over that of the faster one."""
+        return self.seconds[self.chosen][work] / min(s[work] for s in self.seconds.values())
+
+
+def choices(record: Record) -> tuple[Record, tuple[Choice, ...]]:
+    """Read a record of kind "timing" of the algorithms at a grid of sizes."""
+    found = tuple(
+        Choice(
+            tuple(int(size) for size in point["sizes"]),
+            str(point["chosen"]),
+            {
+                name: {work: finite(times[work]) for work in ("forward", "step")}
+                for name, times in point["seconds"].items()
+            },
+        )
+        for point in record.numbers["points"]
+    )
+    if not found:
+        raise ValueError("points must not be empty")
+    return record, found
+
+
 @contextmanager
 def _blame(record: Record) -> Iterator[None]:
     try:

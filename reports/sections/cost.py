@@ -9,7 +9,7 @@ from reports.sections import scaling
 from reports.sections.claim_table import claim_table
 from reports.writing.markdown import FOLD_ABOVE, code, folded, paragraphs, plain, table
 from reports.writing.section import Section, section
-from reports.writing.wording import NOTHING, interval, known
+from reports.writing.wording import NOTHING, interval, known, listing
 from verification.claims.claim import Cost
 
 EXPLANATION = (
@@ -34,6 +34,8 @@ def write(material: Material) -> Section:
         "## Published and reported costs",
         claim_table(material, claims),
         FOOTNOTE,
+        "## Which algorithm a correlation chooses",
+        _choices(material),
         scaling.write(material),
     )
 
@@ -69,6 +71,39 @@ def _timings(material: Material, found: list[Timing]) -> str:
         "Model | Work | Device | Batch: | Rounds: | Median, ms: | Of a matrix product’s speed, %:"
     )
     return paragraphs(table(header, ratios), folded(FOLD_ABOVE + 1, table(names, times)))
+
+
+def _choices(material: Material) -> str:
+    """How often the algorithm chosen by a rule on sizes is the faster one, newest record."""
+    found = measurements.read(material.latest("timing"), "points", measurements.choices)
+    if not found:
+        return "**Not run.** `python -m benchmarks choices` measures it in minutes."
+    record, points = found[-1]
+    shares = [
+        f"{100 * record.numbers[work]['right']:.0f} % of {len(points)} sizes {name} (at worst "
+        f"{record.numbers[work]['worst']:.1f} times)"
+        for work, name in (("forward", "forward"), ("step", "with both gradients"))
+    ]
+    rows = [
+        [
+            f"{batch}",
+            f"{into} → {out}",
+            f"{taps}×{taps}",
+            f"{image}×{image}" + (f", stride {stride}" if stride > 1 else ""),
+            point.chosen,
+            *(f"{point.loss(work):.2f}" for work in ("forward", "step")),
+        ]
+        for point in points
+        for batch, into, out, taps, image, stride in [point.sizes]
+    ]
+    header = "Batch: | Channels: | Filter: | Image: | Chosen | Forward: | With gradients:"
+    return paragraphs(
+        "Every correlation is computed either directly or through Fourier transforms, as a rule on "
+        "its sizes says. The choice takes at most 1.1 times as long as the faster of the two at "
+        f"{listing(shares)}: {material.cite(record)}. The last columns are time of the choice "
+        "over that of the faster one.",
+        table(header, rows, fold=True),
+    )
 
 
 def _device(item: Timing) -> str:

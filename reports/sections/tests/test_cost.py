@@ -8,7 +8,7 @@ import pytest
 
 from reports.readers.material import Material
 from reports.sections import cost, scaling
-from reports.tests.synthetic import CLAIMS, make, scalings, timings
+from reports.tests.synthetic import CLAIMS, choices, make, scalings, timings
 from verification.claims.records import Record, RecordError
 
 
@@ -48,6 +48,17 @@ def test_growth_is_read_off_the_records() -> None:
     assert "1.50 \\[1.40, 1.60]" in section.text
     assert "direct, spectral" in section.text
     assert set(section.figures) == {"scaling.svg", "scaling.png"}
+
+
+def test_how_often_the_faster_algorithm_is_chosen() -> None:
+    assert "`python -m benchmarks choices` measures it" in text([])
+    written = text([choices()])
+    assert (
+        "at 50 % of 2 sizes forward (at worst 3.0 times) and 50 % of 2 sizes with both gradients "
+        "(at worst 2.5 times)"
+    ) in written
+    assert "| 128 | 32 → 63 | 7×7 | 14×14 | direct | 1.00 | 1.00 |" in written
+    assert "| 16 | 3 → 16 | 15×15 | 64×64, stride 2 | spectral | 3.00 | 2.50 |" in written
 
 
 def test_a_record_that_says_something_else_is_named() -> None:

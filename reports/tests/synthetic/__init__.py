@@ -1,6 +1,6 @@
 """Invented records of every format, for tests alone: none of their numbers was measured."""
 
-from reports.tests.synthetic.costs import COMPARED, comparison, scalings, timings
+from reports.tests.synthetic.costs import COMPARED, choices, comparison, scalings, timings
 from reports.tests.synthetic.records import CLAIMS, make, provenance, write_all
 from reports.tests.synthetic.theory import (
     OLD_BUDGET,
@@ -21,6 +21,7 @@ __all__ = [
     "COMPARED",
     "OLD_BUDGET",
     "budgets",
+    "choices",
     "comparison",
     "counts",
     "full_set",
@@ -52,6 +53,7 @@ def full_set() -> list[Record]:
         *panels(),
         *trainings(),
         *timings(),
+        choices(),
         *scalings(),
         *comparison(),
         *networks(),

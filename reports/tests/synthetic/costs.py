@@ -63,6 +63,20 @@ def scalings() -> list[Record]:
     ]
 
 
+def choices() -> Record:
+    """Two correlations: the faster algorithm chosen for the first, the slower for the second."""
+    seconds = {"direct": {"forward": 0.1, "step": 0.2}, "spectral": {"forward": 0.3, "step": 0.5}}
+    points = [
+        {"sizes": [128, 32, 63, 7, 14, 1], "chosen": "direct", "seconds": seconds},
+        {"sizes": [16, 3, 16, 15, 64, 2], "chosen": "spectral", "seconds": seconds},
+    ]
+    numbers = {
+        "points": points,
+        "forward": {"right": 0.5, "worst": 3.0}, "step": {"right": 0.5, "worst": 2.5},
+    }  # fmt: skip
+    return make("timing", "choices", numbers, protocol="timing", seeds={})
+
+
 COMPARED = {
     # error as a share of chance, cost over the plain network's
     "cnn_28": (0.3, 1.0), "sicnn_28": (0.25, 15.0), "si_convnet_28": (0.1, 9.0),
