@@ -222,8 +222,9 @@ def scaling(record: Record) -> Scaling:
 
 
 class Choice(NamedTuple):
-    """One correlation: B, C_in, C_out, k, H = W and stride; seconds by algorithm, forward and in
-    all (`step`).
+    """One correlation: B, C_in, C_out, k, H = W and stride; and seconds by algorithm.
+
+    Forward, and forward with the gradients (`step`).
     """
 
     sizes: tuple[int, ...]
