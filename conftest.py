@@ -1,13 +1,20 @@
 """Every test: the profile of random cases, what is counted, torch's random state and threads."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 import torch
 
 from verification.tests.tools import profiles
 
-pytest_plugins = ["pytester", "verification.tests.tools.coverage"]
+pytest_plugins = [
+    "pytester",
+    "verification.tests.tools.absent",
+    "verification.tests.tools.coverage",
+]
+if find_spec("matplotlib") is not None:  # without it `reports` cannot be imported
+    pytest_plugins.append("reports.tests.fixtures")
 profiles.load()
 
 

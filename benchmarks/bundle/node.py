@@ -195,8 +195,7 @@ def _test(node: Node, seconds: float) -> None:
     if not tests:
         print("tests: there are none for CUDA", flush=True)
         return
-    # Without the project's own options, some of which are of plugins that may be missing here.
-    arguments = ["-m", "pytest", "-m", "cuda", "-o", "addopts=", "-p", "no:cacheprovider", "-rA"]
+    arguments = ["-m", "pytest", "-m", "cuda", "-rA"]
     node.do("tests", [*arguments, *map(str, tests)], seconds)
 
 

@@ -44,6 +44,15 @@ ls -l "$work/out"
 [ "$(find "$work/out" -type f | wc -l)" -le 8 ] || fail "more than 8 files"
 [ -z "$(find "$work/out" -type f -size +16384k)" ] || fail "a file of more than 16 MiB"
 
+echo "== collect tests there: those for CUDA, and no error where something is not installed"
+(cd "$work"/tmp/sesn-*/source &&
+    env -i PATH="$work/bin" PYTHONPATH="$PWD:$PWD/../wheels" PYTHONDONTWRITEBYTECODE=1 \
+        "$node" -m pytest -m cuda --collect-only -q) > "$work/collected.log" 2>&1 ||
+    fail "tests cannot be collected: $(cat "$work/collected.log")"
+grep -q "test_cuda.py::" "$work/collected.log" || fail "no test for CUDA was collected"
+grep -q "needs kornia, not installed here" "$work/collected.log" || fail "is kornia installed?"
+tail -n 1 "$work/collected.log"
+
 echo "== take back"
 $python -m benchmarks unbundle "$work/out" --evidence "$work/evidence" --checkpoints "$work/runs"
 [ -n "$(ls "$work/evidence")" ] || fail "no record came back"

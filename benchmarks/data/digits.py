@@ -7,7 +7,6 @@ ten classes, but 1,797 images, so that an epoch takes seconds.
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from benchmarks.data.dataset import DataSet, Normalisation, Split, unit_range
 from benchmarks.data.generation import (
@@ -40,6 +39,8 @@ def digits(
 
     Raises ValueError for a realisation out of that range.
     """
+    from sklearn.datasets import load_digits  # noqa: PLC0415 (not on every GPU node)
+
     if isinstance(realisation, bool) or not 0 <= realisation < 2**32:
         raise ValueError(f"realisation must be an integer in 0..2**32 - 1, got {realisation!r}")
     source = load_digits()

@@ -2,8 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from sklearn.model_selection import train_test_split
 
 Indices = NDArray[np.intp]
 
@@ -26,6 +24,8 @@ def stratified_split(
     The test images are split off first, then the validation images; both splits keep the shares
     of the classes and draw from `stream`. Source: the authors' data script.
     """
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 (not on every GPU node)
+
     chosen, test_indices = train_test_split(
         np.arange(len(labels)),
         train_size=train + validation,
@@ -45,6 +45,8 @@ def resample(image: NDArray[np.uint8], step: float, offset: float, size: int) ->
     Convention: Pillow's affine, bicubic, no antialiasing, 0 outside the image; positions are in
     pixels from the outer edge of the first pixel, the same along both axes.
     """
+    from PIL import Image  # noqa: PLC0415 (not on every GPU node)
+
     resampled = Image.fromarray(image).transform(
         (size, size),
         Image.Transform.AFFINE,

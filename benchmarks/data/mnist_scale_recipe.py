@@ -13,7 +13,6 @@ from importlib.metadata import version
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from benchmarks.data.dataset import DataError, DataSet, Normalisation, Split
 from benchmarks.data.generation import (
@@ -194,6 +193,8 @@ def png_hash(data: DataSet) -> str:
     as it covers labels; but PNG bytes depend on the zlib in use. So an equal hash (see PNG_MD5)
     proves identity with the published files, and another hash proves nothing.
     """
+    from PIL import Image  # noqa: PLC0415 (not on every GPU node)
+
     files: dict[str, torch.Tensor] = {}
     for folder, split in (("train", data.train), ("test", data.test), ("val", data.validation)):
         for image, label in zip(split.images, split.labels.tolist(), strict=True):

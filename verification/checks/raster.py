@@ -49,7 +49,6 @@ from functools import partial
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 from verification.checks.result import CheckResult
@@ -207,6 +206,8 @@ class LocalRasterMeasurement:
 
 def digit_objects(rng: np.random.Generator, count: int, side: int) -> Tensor:
     """scikit-learn's handwritten digits, upscaled: [count, 1, side, side] in about 0 … 1."""
+    from sklearn.datasets import load_digits  # noqa: PLC0415 (not on every GPU node)
+
     images = load_digits().images
     chosen = images[rng.integers(len(images), size=count)] / _SOURCE_MAXIMUM
     # Zeros around the strokes, so that they fade out inside the object.

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from kornia.geometry.transform import resize
-from sklearn.datasets import load_sample_image
 from torch import Tensor
 
 WARP = "kornia resize, bicubic, antialias, align_corners=False"
@@ -106,6 +104,8 @@ class Warp:
             raise ValueError(
                 f"image of shape {tuple(image.shape)}: must be square, [B, C, n, n], n={self.size}"
             )
+        from kornia.geometry.transform import resize  # noqa: PLC0415 (not on every GPU node)
+
         resized: Tensor = resize(
             image, self.sides, interpolation="bicubic", align_corners=False, antialias=True
         )
@@ -162,6 +162,8 @@ def valid_mask(side: int, margin: int) -> Tensor:
 @functools.cache
 def photographs() -> tuple[Tensor, ...]:
     """scikit-learn's two bundled photographs, grey, in [0, 1]: each [427, 640] float64."""
+    from sklearn.datasets import load_sample_image  # noqa: PLC0415 (not on every GPU node)
+
     weights = np.array([0.299, 0.587, 0.114])  # luma of ITU-R BT.601
     images = (load_sample_image(name) / 255.0 @ weights for name in PHOTOGRAPHS)
     return tuple(torch.from_numpy(image) for image in images)

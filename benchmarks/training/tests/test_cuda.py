@@ -1,9 +1,8 @@
 """On a GPU: the numbers of the CPU, the same twice, and no waiting. Elsewhere these are deselected.
 
-    python -m pytest -m cuda -s                                             in a whole environment
-    python -m pytest -m cuda -s --noconftest -o addopts= benchmarks/training/tests/test_cuda.py
-                                                            with torch, numpy and pytest alone
+    python -m pytest -m cuda -s
 
+torch, NumPy, SciPy, pytest and Hypothesis are enough.
 SESN_CUDA_TESTS=cpu rehearses on a CPU what has a meaning there.
 """
 

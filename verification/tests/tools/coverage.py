@@ -42,6 +42,8 @@ _SELECTING = (
     "collectonly",
     "sesn_case",
 )
+_ALWAYS = "not cuda"
+"""What pyproject.toml always selects: no test of this package is for CUDA."""
 _MISSING = pytest.ExitCode.TESTS_FAILED
 
 
@@ -253,7 +255,8 @@ def is_complete(config: pytest.Config) -> bool:
 
 
 def _selects(config: pytest.Config) -> bool:
-    return any(config.getoption(name, None) for name in _SELECTING)
+    given = {name: config.getoption(name, None) for name in _SELECTING}
+    return any(value for value in given.values() if value != _ALWAYS)
 
 
 def _within(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,7 @@ def test_a_complete_run_with_too_few_cases_fails(suite, monkeypatch):
         (["verification/tests"], "ci", False),
         (["reports"], "ci", False),
         (["verification", "-k", "basis"], "ci", False),
+        (["verification", "-m", "hypothesis"], "ci", False),
         (["verification", "-x"], "ci", False),
         (["verification", "--deselect", "verification/tests/test_basis.py"], "ci", False),
         (["verification"], "smoke", False),
@@ -192,6 +194,9 @@ def test_only_complete_runs_are_judged(pytester, monkeypatch, arguments, profile
     for name in ("verification/tests", "reports"):
         (pytester.path / name).mkdir()
     monkeypatch.setattr(coverage, "FOLDER", folder)
+    given = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+    always = given["tool"]["pytest"]["ini_options"]["addopts"]
+    pytester.makeini(f"[pytest]\naddopts = {always}\nmarkers = cuda: needs a GPU\n")
     config = pytester.parseconfig("-p", "verification.tests.tools.coverage", *arguments)
     assert is_complete(config) is complete
 
