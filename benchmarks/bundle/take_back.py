@@ -26,21 +26,24 @@ from verification.claims.validity import objections, shared_faults
 
 @dataclass
 class Taken:
-    """Names of what was taken, and of what was not with the reason."""
+    """Names of what was taken, of what was here already, and of what was refused, with reasons."""
 
     records: list[str] = field(default_factory=list)
     checkpoints: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
+    here: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
 
 def take_back(out: Path, evidence: Path, checkpoints: Path) -> Taken:
     """Check the archives in `out` and put what is sound into the two folders; logs beside `out`.
 
-    A record is refused that is damaged, of uncommitted sources, breaks its protocol, or is of a run
-    that is finished here. A checkpoint is refused that is damaged, of uncommitted sources or of
-    another run than its name says, or not further than the one here. Of a damaged archive, and
-    where a file cannot be written, the rest is taken. ArchiveError where there is no archive.
+    Nothing is done about a record that is here already, nor about a checkpoint exactly as far as
+    the one here: every archive of a scratch folder holds all of its results. A record is refused
+    that is damaged, of uncommitted sources, breaks its protocol, or is of a run that another record
+    finished here. A checkpoint is refused that is damaged, of uncommitted sources or of another run
+    than its name says, or less far than the one here. Of a damaged archive, and where a file cannot
+    be written, the rest is taken. ArchiveError where there is no archive.
     """
     found = archives(out)
     if not found:
@@ -51,11 +54,16 @@ def take_back(out: Path, evidence: Path, checkpoints: Path) -> Taken:
     def take(name: str, path: Path) -> None:
         kind, _, file = name.partition("/")
         if kind == "records":
-            present.append(_take_record(path, present, evidence))
+            record = read_record(path)
+            if record.digest in {other.digest for other in present}:
+                taken.here.append(file)
+                return
+            _take_record(record, present, evidence)
+            present.append(record)
             taken.records.append(file)
         elif kind == "checkpoints":
-            _take_checkpoint(path, checkpoints)
-            taken.checkpoints.append(file)
+            new = _take_checkpoint(path, checkpoints)
+            (taken.checkpoints if new else taken.here).append(file)
         else:
             write_atomically(out / file, path.read_bytes())
             taken.logs.append(file)
@@ -81,10 +89,7 @@ class _RefusedError(CommandError):
     """What is not taken; the message says why."""
 
 
-def _take_record(path: Path, present: list[Record], evidence: Path) -> Record:
-    record = read_record(path)
-    if record.digest in {other.digest for other in present}:
-        raise _RefusedError("is here already")
+def _take_record(record: Record, present: list[Record], evidence: Path) -> None:
     if record.provenance.commit is None or record.provenance.dirty is not False:
         raise _RefusedError("made by uncommitted or unknown sources")
     if record.kind == "training" and record.outcome in FINAL:
@@ -96,10 +101,10 @@ def _take_record(path: Path, present: list[Record], evidence: Path) -> Record:
         if any(run_of(other) == run and final(other, clean=True) for other in present):
             raise _RefusedError(f"the run {run} is finished here")
     write_record(record, evidence)
-    return record
 
 
-def _take_checkpoint(path: Path, checkpoints: Path) -> None:
+def _take_checkpoint(path: Path, checkpoints: Path) -> bool:
+    """Whether it is further than the one here, and was taken."""
     target = checkpoints / path.name
     state = load_checkpoint(path) or {}
     new, old = steps_of(state), steps_of(load_checkpoint(target) or {}) if target.exists() else -1
@@ -107,10 +112,13 @@ def _take_checkpoint(path: Path, checkpoints: Path) -> None:
         raise _RefusedError("left by uncommitted or unknown sources")
     if checkpoint_of(state, path.name) != path.name:
         raise _RefusedError("is of another run than its name says")
-    if new <= old:
-        raise _RefusedError(f"not further than the checkpoint here ({new} and {old} steps)")
+    if new < old:
+        raise _RefusedError(f"less far than the checkpoint here ({new} and {old} steps)")
+    if new == old:
+        return False
     checkpoints.mkdir(parents=True, exist_ok=True)
     write_atomically(target, path.read_bytes())
+    return True
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +138,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"refused: {name}: {reason}")
     print(
         f"{len(taken.records)} records, {len(taken.checkpoints)} checkpoints; "
-        f"{len(taken.refused)} refused"
+        f"{len(taken.here)} already here, {len(taken.refused)} refused"
     )
     return 1 if taken.refused else 0

@@ -124,7 +124,7 @@ def test_a_run_is_taken_once_and_an_edited_record_never(tmp_path: Path) -> None:
     results(tmp_path / "out", record)
     assert take_back(tmp_path / "out", tmp_path / "e", tmp_path / "r").records == [record.filename]
     again = take_back(tmp_path / "out", tmp_path / "e", tmp_path / "r")
-    assert again.refused == {f"records/{record.filename}": "is here already"}
+    assert (again.here, again.records, again.refused) == ([record.filename], [], {})
     numbers = {**record.numbers, "weights": "others"}
     other = make_record(numbers=numbers, provenance=make_provenance(started="2026-02-01T00:00:00Z"))
     edited = json.dumps(json.loads((tmp_path / "e" / record.filename).read_text()) | {"seeds": {}})
@@ -134,6 +134,25 @@ def test_a_run_is_taken_once_and_an_edited_record_never(tmp_path: Path) -> None:
     assert refused[f"records/{other.filename}"].endswith("is finished here")
     assert "the name does not match the content" in refused[f"records/{name}"]
     assert read_records(tmp_path / "e") == [record]
+
+
+def test_the_archive_of_a_second_call_holds_what_was_taken_already(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = make_record(), make_record(replace(TASK, realisation=1))
+    save_checkpoint(state_at(3), tmp_path / "runs" / "a.pt")
+    folders = ["--evidence", str(tmp_path / "e"), "--checkpoints", str(tmp_path / "r")]
+    for out, records in (("one", [first]), ("two", [first, second])):
+        results(tmp_path / out, *records)
+        made = sorted((tmp_path / f"{out}-made").iterdir())
+        leave(tmp_path / out, made, [], [tmp_path / "runs" / "a.pt"])
+        assert command_line.main(["unbundle", str(tmp_path / out), *folders]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[2] == "1 records, 1 checkpoints; 0 already here, 0 refused"
+    assert said[3:] == [
+        f"taken: {second.filename}", "1 records, 0 checkpoints; 2 already here, 0 refused"
+    ]  # fmt: skip
+    assert len(read_records(tmp_path / "e")) == 2
 
 
 def test_checkpoints_come_back_if_they_are_further(tmp_path: Path) -> None:
@@ -149,9 +168,14 @@ def test_checkpoints_come_back_if_they_are_further(tmp_path: Path) -> None:
     back = tmp_path / "back"
     assert take_back(out, tmp_path / "e", back).checkpoints == ["a.pt"]
     leave_at(5)
-    assert "not further" in take_back(out, tmp_path / "e", back).refused["checkpoints/a.pt"]
+    again = take_back(out, tmp_path / "e", back)
+    assert (again.here, again.checkpoints, again.refused) == (["a.pt"], [], {})
     leave_at(7)
     assert take_back(out, tmp_path / "e", back).checkpoints == ["a.pt"]
+    leave_at(6)
+    less = take_back(out, tmp_path / "e", back).refused["checkpoints/a.pt"]
+    assert less == "less far than the checkpoint here (6 and 7 steps)"
+    assert steps_of(load_checkpoint(back / "a.pt") or {}) == 7
     (runs / "a.pt").write_bytes(b"damaged")
     leave(out, [], [], [runs / "a.pt"])
     refused = take_back(out, tmp_path / "e", back).refused["checkpoints/a.pt"]
