@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,8 +197,28 @@ def _test(node: Node, seconds: float) -> None:
     if not tests:
         print("tests: there are none for CUDA", flush=True)
         return
-    arguments = ["-m", "pytest", "-m", "cuda", "-rA"]
-    node.do("tests", [*arguments, *map(str, tests)], seconds)
+    log = node.logs / "tests.log"
+    begin = log.stat().st_size if log.exists() else 0  # an earlier call's
+    node.do("tests", ["-m", "pytest", "-m", "cuda", "-v", "-rA", *map(str, tests)], seconds)
+    if log.exists():
+        line = how_many(log.read_bytes()[begin:].decode(errors="replace"))
+        print(line, flush=True)
+        with log.open("a") as file:
+            file.write(f"\n{line}\n")
+
+
+def how_many(log: str) -> str:
+    """How many of how many tests passed, by what `pytest -v` printed until its end or stop."""
+    collected = re.search(r"collected (\d+) items?(?:.* (\d+) selected)?", log)
+    if collected is None:
+        return "tests: none was collected"
+    total = int(collected[2] or collected[1])
+    found = Counter(re.findall(r"\b(PASSED|FAILED|ERROR|SKIPPED)\b.* \[ *\d+%\]", log))
+    told = [f"{found['PASSED']} of {total} passed"]
+    told += [f"{n} {kind.lower()}" for kind, n in sorted(found.items()) if kind != "PASSED"]
+    rest = total - found.total()
+    told += [f"{rest} not reached"] if rest > 0 else []
+    return f"tests: {', '.join(told)}"
 
 
 def _time(node: Node, seconds: float) -> None:

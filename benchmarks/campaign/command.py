@@ -22,6 +22,7 @@ from benchmarks.campaign.status import Status, duration, status, table
 from benchmarks.campaign.work import FAILED, Settings
 from benchmarks.options import add_shared
 from benchmarks.studies.plans import STUDIES
+from benchmarks.training.devices import device_name
 from benchmarks.training.recipes import PROTOCOLS
 from verification.claims.reading import load_claims
 from verification.claims.records import current_provenance, read_records
@@ -101,8 +102,8 @@ def _tasks(options: argparse.Namespace) -> list[Task]:
 
 def _status(options: argparse.Namespace) -> None:
     clean = current_provenance().dirty is False
-    on_gpu = torch.cuda.is_available()
-    state = status(_tasks(options), options.evidence, clean=clean, on_gpu=on_gpu)
+    device = _device(torch.cuda.is_available())
+    state = status(_tasks(options), options.evidence, clean=clean, device=device)
     print(table(state, options.workers or 1))
 
 
@@ -142,7 +143,8 @@ def _run(options: argparse.Namespace) -> int:
         print("note: the sources are not those of a commit; verdicts will not count these runs")
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         print(f"note: the shell made this process ignore INT; `kill {os.getpid()}` ends it cleanly")
-    state = status(tasks, options.evidence, clean=clean, on_gpu=options.gpus > 0)
+    device = _device(options.gpus > 0)
+    state = status(tasks, options.evidence, clean=clean, device=device)
     variables = [] if options.scheduler else _variables(options)
     print(table(state, len(variables) or 1), flush=True)
     if not state.missing:
@@ -167,9 +169,15 @@ def _run(options: argparse.Namespace) -> int:
         variables = _as_many_as_pay(options, state.missing[0], settings)
         settings = replace(settings, threads=options.threads or threads_per_worker(len(variables)))
     outcomes = _execute(state.missing, settings, variables, options.scheduler)
-    after = status(tasks, options.evidence, clean=clean, on_gpu=options.gpus > 0)
+    after = status(tasks, options.evidence, clean=clean, device=device)
     print(_summary(outcomes, after, time.time() - begin))
     return 1 if outcomes[FAILED] else 0
+
+
+def _device(on_gpu: bool) -> str:
+    """What records call the device that the runs to come are made on."""
+    found = on_gpu and torch.cuda.is_available()
+    return device_name(torch.device("cuda")) if found else ("cuda" if on_gpu else "cpu")
 
 
 def _variables(options: argparse.Namespace) -> list[dict[str, str]]:

@@ -21,13 +21,15 @@ _LATEST = 3
 class Status:
     """Where every task stands.
 
-    seconds: what one run of a cell takes, by cell, as far as records tell.
+    seconds: what one run of a cell takes, by cell, as far as records tell. devices: those that
+    these records were made on.
     """
 
     tasks: tuple[Task, ...]
     finished: Mapping[Task, Record]
     underway: frozenset[Task]
     seconds: Mapping[tuple[str, str], float]
+    devices: tuple[str, ...] = ()
 
     @property
     def missing(self) -> list[Task]:
@@ -45,20 +47,22 @@ class Status:
         return sum(task.cell not in self.seconds for task in self.missing)
 
 
-def status(tasks: Sequence[Task], evidence: Path, *, clean: bool, on_gpu: bool = False) -> Status:
+def status(tasks: Sequence[Task], evidence: Path, *, clean: bool, device: str = "cpu") -> Status:
     """Read where the tasks stand; `clean`: whether only records of committed sources count.
 
-    on_gpu: whether the runs to come are timed by records of GPUs or by those of CPUs, which
-    are 10 to 30 times slower and tell nothing of each other.
+    device: what the runs to come are made on, "cpu" or a GPU's name. CPUs and GPUs, which are 10
+    to 30 times faster, tell nothing of each other; of GPUs that GPU tells, or else any.
 
     Raises RecordError for a folder of evidence that holds anything but intact records.
     """
     records = read_records(evidence) if evidence.exists() else []
-    timed = [r for r in records if (r.provenance.device != "cpu") is on_gpu]
+    timed = [r for r in records if (r.provenance.device == "cpu") is (device == "cpu")]
     done = finished(evidence, tasks, clean=clean)
     now = {t for t in tasks if t not in done and is_underway(evidence, t.name)}
-    times = {task.cell: time for task in tasks if (time := _seconds(task, timed)) is not None}
-    return Status(tuple(tasks), done, frozenset(now), times)
+    alike = {task.cell: _alike(task, timed, device) for task in tasks}
+    times = {task.cell: _seconds(task, alike[task.cell]) for task in tasks if alike[task.cell]}
+    devices = {r.provenance.device for found in alike.values() for r in found}
+    return Status(tuple(tasks), done, frozenset(now), times, tuple(sorted(devices)))
 
 
 def table(state: Status, workers: int = 1) -> str:
@@ -99,31 +103,39 @@ def _summary(state: Status, workers: int) -> str:
         return f"{text}; {untimed}"
     text += f"; about {duration(state.remaining_seconds / workers)} remain on {workers} "
     text += "worker" if workers == 1 else "workers"
+    if gpus := [name for name in state.devices if name != "cpu"]:
+        text += f" by the times on {' and '.join(gpus)}"
     return text + (f", besides {untimed}" if state.untimed else "")
 
 
-def _seconds(task: Task, records: Sequence[Record]) -> float | None:
-    """Seconds of a whole run, its test included, as records of the same network tell.
+def _alike(task: Task, records: Sequence[Record], device: str) -> list[Record]:
+    """Those that tell best how long a task takes: finished runs of the same network.
 
-    Those of the same augmentation before others, then those of the same data; of them the newest
-    few, for programs and machines change. The time of a step has its share of validation in it.
+    Those of the same augmentation before others, then those on the same device, then those of the
+    same data; of them the newest few, for programs and machines change.
     """
     timed = [record for record in records if _is_of_network(record, task)]
-    if not timed:
-        return None
-    closest = max(_likeness(record, task) for record in timed)
-    alike = [record for record in timed if _likeness(record, task) == closest]
+    closest = max((_likeness(record, task, device) for record in timed), default=())
+    alike = [record for record in timed if _likeness(record, task, device) == closest]
     alike.sort(key=lambda record: (record.provenance.started, record.digest))
+    return alike[-_LATEST:]
+
+
+def _seconds(task: Task, alike: Sequence[Record]) -> float:
+    """Seconds of a whole run, its test included; the time of a step has its share of validation."""
     demands = load_protocols()[task.protocol, task.data]
-    step = statistics.median(map(_step_seconds, alike[-_LATEST:]))
-    test = statistics.median(map(_test_seconds, alike[-_LATEST:]))
+    step = statistics.median(map(_step_seconds, alike))
+    test = statistics.median(map(_test_seconds, alike))
     return demands.steps * step + demands.test * test
 
 
-def _likeness(record: Record, task: Task) -> tuple[bool, bool]:
+def _likeness(record: Record, task: Task, device: str) -> tuple[bool, ...]:
     configuration = record.configuration
-    augmentation = configuration.get("augmentation") is task.augmentation
-    return augmentation, configuration.get("data") == task.data
+    return (
+        configuration.get("augmentation") is task.augmentation,
+        record.provenance.device == device,
+        configuration.get("data") == task.data,
+    )
 
 
 def _is_of_network(record: Record, task: Task) -> bool:

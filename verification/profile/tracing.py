@@ -8,6 +8,7 @@ pixels lie; it follows strides, paddings and windows where a module names them, 
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -87,7 +88,8 @@ class Tracer:
         with contextlib.ExitStack() as undo, torch.no_grad():
             for module in dict.fromkeys(self.model.modules()):
                 undo.callback(module.register_forward_pre_hook(enter).remove)
-                undo.callback(module.register_forward_hook(leave).remove)
+                # Also where it raises what the network catches.
+                undo.callback(module.register_forward_hook(leave, always_call=True).remove)
             self.model(x)
 
     def run(self, x: Tensor, tangent: Tensor | None, visit: Visit) -> Tensor:
@@ -108,7 +110,7 @@ class Tracer:
                     return walk.step(name, "output", None, end, end)
             except (NotImplementedError, RuntimeError) as error:
                 message = str(error).lower()
-                name = self.name(walk.innermost())
+                name = self.name(walk.origin(error))
                 if _OF_A_FUNCTION in message and name not in self.whole:
                     self.whole.add(name)
                     continue
@@ -137,9 +139,15 @@ class _Walk(TorchFunctionMode):
         self.stack: list[nn.Module] = []
         self.closed = 0  # leaves, and this class's own work: nothing within them is a unit
         self.calls: Counter[str] = Counter()
+        self.failed: tuple[BaseException | None, nn.Module] = (None, tracer.model)
 
     def innermost(self) -> nn.Module:
         return self.stack[-1] if self.stack else self.tracer.model
+
+    def origin(self, error: BaseException) -> nn.Module:
+        """The module in which an error was raised that has come through all others."""
+        failed, module = self.failed
+        return module if error is failed else self.innermost()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -149,7 +157,7 @@ class _Walk(TorchFunctionMode):
             for module in modules:
                 for handle in (
                     module.register_forward_pre_hook(self._enter),
-                    module.register_forward_hook(self._leave, with_kwargs=True),
+                    module.register_forward_hook(self._leave, with_kwargs=True, always_call=True),
                 ):
                     undo.callback(handle.remove)
                 if self.tracer.name(module) in self.tracer.by_differences:
@@ -184,6 +192,9 @@ class _Walk(TorchFunctionMode):
     def _leave(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:  # noqa: ANN401
         self.stack.pop()
         self.closed -= self._is_leaf(module)
+        error = sys.exc_info()[1] if output is None else None
+        if error is not None and error is not self.failed[0]:
+            self.failed = error, module
         if self.closed or not self._is_leaf(module) or not isinstance(output, Tensor):
             return None
         if not output.is_floating_point():

@@ -129,16 +129,34 @@ def test_the_newest_of_the_most_alike_tell_the_time(tmp_path: Path) -> None:
     assert remaining() == pytest.approx(80 * 3.0 + 40.0)
 
 
-def test_a_gpu_and_a_cpu_tell_nothing_of_each_other(tmp_path: Path) -> None:
+def test_a_gpu_and_a_cpu_tell_nothing_of_each_other_and_a_gpu_of_itself(tmp_path: Path) -> None:
+    def write(device: str, step: float, task: Task = TASK) -> None:
+        session = {"commit": "0" * 40, "dirty": False, "first_step": 0, "seconds": 80 * step}
+        numbers = dict(make_record(task).numbers) | {"sessions": [session]}
+        provenance = make_provenance(device=device, started=f"2026-03-{len(device)}T00:00:00Z")
+        write_record(make_record(task, numbers=numbers, provenance=provenance), tmp_path)
+
+    def remaining(device: str) -> tuple[float, tuple[str, ...]]:
+        state = status([replace(TASK, realisation=5)], tmp_path, clean=True, device=device)
+        return round(state.remaining_seconds / 80, 9), state.devices
+
     write_record(make_record(), tmp_path)
-    on_gpu = make_provenance(device="NVIDIA H100", started="2026-03-01T00:00:00Z")
-    session = {"commit": "0" * 40, "dirty": False, "first_step": 0, "seconds": 80 * 0.1}
-    numbers = dict(make_record().numbers) | {"sessions": [session]}
-    write_record(make_record(numbers=numbers, provenance=on_gpu), tmp_path)
-    tasks = [replace(TASK, realisation=5)]
-    for used, seconds in ((False, 80 * 2.0), (True, 80 * 0.1)):
-        state = status(tasks, tmp_path, clean=True, on_gpu=used)
-        assert state.remaining_seconds == pytest.approx(seconds)
+    assert remaining("cpu") == (2.0, ("cpu",))
+    assert remaining("NVIDIA H200") == (0.0, ())
+    write("NVIDIA H100", 0.1)
+    assert remaining("NVIDIA H200") == (0.1, ("NVIDIA H100",))
+    write("NVIDIA H200", 0.05)
+    write("NVIDIA A100-PCIE", 0.4)  # later
+    assert remaining("NVIDIA H200") == (0.05, ("NVIDIA H200",))
+    assert remaining("NVIDIA L4")[0] == 0.1  # the middle one of all
+    assert remaining("cpu") == (2.0, ("cpu",))
+    state = status([replace(TASK, realisation=5)], tmp_path, clean=True, device="NVIDIA H200")
+    last = table(state).splitlines()[-1]
+    assert last.endswith("about 4 s remain on 1 worker by the times on NVIDIA H200")
+    augmented = replace(TASK, augmentation=True, column="28+", realisation=5)
+    write("NVIDIA H100", 0.3, augmented)
+    state = status([replace(augmented, realisation=4)], tmp_path, clean=True, device="NVIDIA H200")
+    assert state.devices == ("NVIDIA H100",)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

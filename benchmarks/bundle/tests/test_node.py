@@ -1,0 +1,58 @@
+"""What a node says of the tests for CUDA."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.bundle.node import Node, _test, how_many
+
+SUITE = """
+import pytest
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("number", range(6))
+def test_numbers(number, capsys):
+    with capsys.disabled():
+        print("on a card, PASSED or FAILED")
+    if number == 4:
+        pytest.skip("50%")
+    assert number != 1
+
+def test_elsewhere(): ...
+"""
+
+
+def test_a_log_that_was_cut_off_says_how_many_passed(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(SUITE)
+    options = ("-v", "-rA", "-p", "no:cacheprovider", "-o", "markers=cuda: needs a GPU")
+    log = pytester.runpytest_inprocess(*options, "-m", "cuda").stdout.str()
+    assert how_many(log) == "tests: 4 of 6 passed, 1 failed, 1 skipped"
+    begun = log[: log.index("test_numbers[3]") + 20]
+    assert how_many(begun) == "tests: 2 of 6 passed, 1 failed, 3 not reached"
+    assert how_many("ImportError") == "tests: none was collected"
+    everything = pytester.runpytest_inprocess(*options).stdout.str()
+    assert how_many(everything) == "tests: 5 of 7 passed, 1 failed, 1 skipped"
+
+
+def test_the_log_of_a_second_call_is_counted_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = Node(tmp_path / "scratch", tmp_path / "out", time.time() + 100, "cuda")
+    log = node.logs / "tests.log"
+    log.write_text("collected 9 items\na.py::test_b PASSED [ 11%]\n")
+
+    def do(_: str, arguments: Sequence[str], __: float) -> None:
+        assert arguments[:2] == ["-m", "pytest"]
+        assert any(argument.endswith("test_cuda.py") for argument in arguments)
+        with log.open("a") as file:
+            file.write("collected 3 items\na.py::test_b PASSED [ 33%]\na.py::test_c ")
+
+    monkeypatch.setattr(node, "do", do)
+    _test(node, 10.0)
+    line = "tests: 1 of 3 passed, 2 not reached"
+    assert capsys.readouterr().out == f"{line}\n"
+    assert log.read_text().endswith(f"\n{line}\n")
