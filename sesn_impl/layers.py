@@ -89,7 +89,7 @@ class _SteerableConv2d(Configured):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] or [B, C_in, S, H, W] -> [B, C_out, S, H', W']."""
         y = stack_scales(self._responses(x))
-        return y if self.bias is None else y.add_(self.bias[:, None, None, None])
+        return y if self.bias is None else y + self.bias[:, None, None, None]
 
     def projected(self, x: Tensor) -> Tensor:
         """The maximum over scales of what `forward` gives, which is never held: [B, C_out, H', W'].

@@ -52,8 +52,8 @@ class Axis:
 
     @property
     def half_length(self) -> int:
-        """How many of the N frequencies are not mirror images of others."""
-        return self.length // 2 + 1
+        """How many of the N frequencies are not mirror images of others: half of an even N."""
+        return -(-self.length // 2)
 
     @property
     def origins(self) -> Places:
@@ -66,8 +66,12 @@ class Axis:
         return self.dilation * np.arange(*self.seen)
 
     def waves(self, places: Places) -> NDArray[np.complex128]:
-        """exp(2πi·jn/N) of each frequency j at given places n, in pixels: [N, places]."""
-        turns = np.outer(np.arange(self.length), places) / self.length
+        """exp(2πi·jn/N) of each frequency j = ½, 3/2, … at places n, in pixels: [N, places].
+
+        Halves, as no image needs to repeat itself: whole ones have two without a mirror image, at
+        which half of the products would be lost.
+        """
+        turns = np.outer(np.arange(self.length) + 0.5, places) / self.length
         return np.asarray(np.exp(2j * np.pi * turns))
 
     def _distances(self) -> tuple[int, int]:
@@ -107,7 +111,7 @@ def transforms(geometry: Geometry) -> tuple[Tensor, ...]:
         k₁ = (Xr + Xi) W'r,  k₂ = Xr (W'i − W'r),  k₃ = Xi (W'r + W'i),  Y = (k₁ − k₃) + i (k₁ + k₂)
 
     For images (columns [2·M, W], rows [3·N, 2·H]), for filters (the same for their taps that are
-    seen) and for responses (rows [2·H', 3·N], columns [W', 2·M]); M = ⌊N_columns/2⌋ + 1.
+    seen) and for responses (rows [2·H', 3·N], columns [W', 2·M]); M = ⌈N_columns/2⌉.
     """
     rows, columns = geometry
 
@@ -123,8 +127,8 @@ def transforms(geometry: Geometry) -> tuple[Tensor, ...]:
         waves = columns.waves(places)[: columns.half_length]
         return np.stack([waves.real, waves.imag], 1).reshape(-1, len(places))
 
-    # Frequencies whose mirror images are left out count twice.
-    mirrored = 2 * np.arange(columns.half_length) % columns.length > 0
+    # Frequencies whose mirror images are left out count twice: all but N/2.
+    mirrored = 2 * np.arange(columns.half_length) + 1 < columns.length
     weight = np.repeat(np.where(mirrored, 2, 1), 2)[:, None] / (columns.length * rows.length)
     matrices = (
         of_columns(-np.arange(columns.size)),
