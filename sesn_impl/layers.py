@@ -107,18 +107,18 @@ class _SteerableConv2d(Configured):
             functions = self.basis.functions.to(self.weight)
         several = self.weight.ndim == 4 and self.weight.shape[2] > 1
         weight = self.weight.transpose(1, 2) if several else self.weight
-        coefficients = weight.flatten(1, -2).permute(2, 0, 1).flatten(1)  # [N_b, C_out·K_S·C_in]
+        coefficients = weight.flatten(1, -2)  # [C_out, K_S·C_in, N_b]
         rows, columns = pair(self.padding) if self.padding_mode == "zeros" else (0, 0)
         for scale, seen in enumerate(self._seen(x)):  # [B, K·C_in, H, W]
             support = self.basis.supports[scale]
             margin = (self.basis.kernel_size - support) // 2
             inside = slice(margin, margin + support)
-            own = functions[:, scale, inside, inside].transpose(0, 2).flatten(0, 1)
-            filters = (own @ coefficients).view(support, support, self.out_channels, -1)
-            # [C_out, K·C_in, v, v], correlated as if padded with zeros to V×V. Slices above the
-            # largest scale are zero: leaving them out is the same, at no cost.
-            filters = filters[..., : seen.shape[1]].permute(2, 3, 1, 0)
-            yield correlate(seen, filters, pair(self.stride), (rows - margin, columns - margin))
+            # Filters v×v, as if padded with zeros to V×V. Slices above the largest scale are zero:
+            # leaving them out is the same, at no cost.
+            yield correlate(
+                seen, coefficients[:, : seen.shape[1]], pair(self.stride),
+                (rows - margin, columns - margin), basis=functions[:, scale, inside, inside],
+            )  # fmt: skip
 
     def _seen(self, x: Tensor) -> Iterator[Tensor]:
         """What each output scale sums over: [B, K·C_in, H, W]; ValueError for another input."""

@@ -39,21 +39,26 @@ IN_CACHE = 2**20
 
 def correlate(
     x: Tensor, filters: Tensor, stride: Pixels = 1, padding: Pixels = 0, dilation: int = 1,
-    resizing: tuple[Matrices, Matrices] | None = None,
+    resizing: tuple[Matrices, Matrices] | None = None, basis: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """[B, C_in, H, W], [C_out, C_in, k, l] -> [B, C_out, H', W'], H' as of `F.conv2d`.
 
     stride, padding: of rows and columns; padding is of zeros, and crops where it is negative.
+    basis: [N, k, l] without a gradient, of which `filters` are the coefficients [C_out, C_in, N]:
+    part of the transforms, so that no filter is made or kept.
     resizing: matrices that the rows and columns of images go through before, [h, H] and [w, W], and
     those of responses after it, [H', h'] and [W', w']: part of the transforms, at no cost.
     The result may have any strides.
     """
     there, back = resizing or (None, None)
     size = (len(there[0]), len(there[1])) if there else (x.shape[-2], x.shape[-1])
-    taps = (filters.shape[-2], filters.shape[-1])
+    grid = filters if basis is None else basis
+    taps = (grid.shape[-2], grid.shape[-1])
     geometry = Geometry.of(size, taps, stride, padding, dilation)
     if choose(geometry, x, filters.shape[0]) == "spectral":
-        return spectral(x, filters, geometry, resizing)
+        return spectral(x, filters, geometry, resizing, basis)
+    if basis is not None:
+        filters = torch.unflatten(filters @ basis.flatten(1), 2, taps)
     y = direct(resample(x, *there) if there else x, filters, geometry)
     return resample(y, *back) if back else y
 
@@ -86,9 +91,9 @@ def direct(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
 
 def spectral(
     x: Tensor, filters: Tensor, geometry: Geometry,
-    resizing: tuple[Matrices, Matrices] | None = None,
+    resizing: tuple[Matrices, Matrices] | None = None, basis: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Discrete Fourier transforms as matrix products.
+    """Discrete Fourier transforms as matrix products; arguments as of `correlate`.
 
     Space comes first and the batch last in all that is large, so every step is a product of a small
     matrix with contiguous memory.
@@ -98,9 +103,12 @@ def spectral(
             f"x of shape {tuple(x.shape)}: must be finite; here one pixel spoils its whole image"
         )
     (top, bottom), (left, right) = (axis.seen for axis in geometry)
-    pairs = _Pairs(resizing, *transforms(x, geometry))
-    seen = filters[:, :, top:bottom, left:right]
-    return cast("Tensor", _Spectral.apply(arranged(x), seen, pairs))
+    if basis is None:
+        filters = filters[:, :, top:bottom, left:right]
+    else:  # coefficients as filters of a single row
+        filters, basis = filters[:, :, None], basis[:, top:bottom, left:right]
+    pairs = _Pairs(resizing, basis, *transforms(x, geometry))
+    return cast("Tensor", _Spectral.apply(arranged(x), filters, pairs))
 
 
 class _Pairs:
@@ -110,15 +118,19 @@ class _Pairs:
     """
 
     def __init__(
-        self, resizing: tuple[Matrices, Matrices] | None, columns: Tensor, rows: Tensor,
-        filter_columns: Tensor, filter_rows: Tensor, rows_out: Tensor, columns_out: Tensor,
+        self, resizing: tuple[Matrices, Matrices] | None, basis: Tensor | None, columns: Tensor,
+        rows: Tensor, filter_columns: Tensor, filter_rows: Tensor, rows_out: Tensor,
+        columns_out: Tensor,
     ) -> None:  # fmt: skip
+        self.half = len(columns) // 2
         if resizing is not None:
             (rows_there, columns_there), (rows_back, columns_back) = resizing
             columns = columns @ columns_there
             rows = (torch.unflatten(rows, 1, (2, -1)) @ rows_there).flatten(1)
             rows_out = (rows_back @ torch.unflatten(rows_out, 0, (2, -1))).flatten(0, 1)
             columns_out = columns_back @ columns_out
+        if basis is not None:  # [N, k, l], and columns [2·M, l] -> [2·M·k, N]
+            filter_columns = (filter_columns @ basis.mT).permute(1, 2, 0).flatten(0, 1)
         self.image, self.filters = (columns, rows), (filter_columns, filter_rows)
         self.response = (rows_out, columns_out)
 
@@ -131,7 +143,7 @@ class _Spectral(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, filters: Tensor, pairs: _Pairs) -> Tensor:
         operands = [(filters.permute(3, 2, 0, 1), pairs.filters), (space_first(x), pairs.image)]
-        (y,) = _in_frequencies(operands, [(torch.bmm, pairs.response)])
+        (y,) = _in_frequencies(pairs.half, operands, [(torch.bmm, pairs.response)])
         return batch_first(y)
 
     @staticmethod
@@ -154,7 +166,7 @@ class _Spectral(torch.autograd.Function):
             (lambda grad, _, image: torch.bmm(grad, image.mT), _transposed(pairs.filters)),
         ]
         wanted = ctx.needs_input_grad[:2]
-        results = iter(_in_frequencies(operands, list(compress(products, wanted))))
+        results = iter(_in_frequencies(pairs.half, operands, list(compress(products, wanted))))
         to_image = batch_first(next(results)) if wanted[0] else None
         to_filters = next(results).permute(2, 3, 1, 0) if wanted[1] else None
         return to_image, to_filters, None
@@ -172,11 +184,13 @@ def _transposed(pair: Matrices) -> Matrices:
 
 
 def _in_frequencies(
+    half: int,
     operands: Sequence[tuple[Tensor, Matrices]],
     products: Sequence[tuple[Callable[..., Tensor], Matrices]],
 ) -> list[Tensor]:
     """Products of spectra, transformed back: [W, H, a, b] each.
 
+    half: M columns of frequencies.
     operands: tensors [W, H, a, b], each with the matrices (columns, rows) of its transform.
     products: functions of all spectra, [F, a, b] each, and the matrices (rows, columns) back.
     """
@@ -185,7 +199,7 @@ def _in_frequencies(
             _along_second(rows, torch.unflatten(multiply(*spectra), 0, (-1, rows.shape[1])))
             for multiply, (rows, _) in products
         ]
-        for spectra in _spectra(operands)
+        for spectra in _spectra(half, operands)
     )
     parts = list(zip(*halfway, strict=True))  # products × [m, 2·H, a, b]
     return [
@@ -193,19 +207,18 @@ def _in_frequencies(
     ]
 
 
-def _spectra(operands: Sequence[tuple[Tensor, Matrices]]) -> Iterator[list[Tensor]]:
+def _spectra(half: int, operands: Sequence[tuple[Tensor, Matrices]]) -> Iterator[list[Tensor]]:
     """Of all operands, [m·3·N, a, b] each, at the frequencies of a few columns m at a time.
 
     So many stay in the cache; all together are several times as large as images and responses.
     """
     halfway = [  # [M, 2·H, a, b]
-        _along_first(columns, y, len(columns) // 2) for y, (columns, _) in operands
+        _along_first(columns, y, half) for y, (columns, _) in operands
     ]
     every_row = [rows for _, (_, rows) in operands]
     size = sum(len(rows) * y[0, 0].numel() for rows, y in zip(every_row, halfway, strict=True))
-    all_columns = len(halfway[0])
-    step = columns_at_a_time(size) if halfway[0].device.type == "cpu" else all_columns
-    for start in range(0, all_columns, step):
+    step = columns_at_a_time(size) if halfway[0].device.type == "cpu" else half
+    for start in range(0, half, step):
         yield [
             _along_second(rows, y[start : start + step]).flatten(0, 1)
             for rows, y in zip(every_row, halfway, strict=True)

@@ -58,7 +58,7 @@ def test_rounds_out_of_range() -> None:
 
 
 def test_a_layer_that_answers_otherwise_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sesn_impl.layers.correlate", lambda *a: 1.001 * correlate(*a))
+    monkeypatch.setattr("sesn_impl.layers.correlate", lambda *a, **k: 1.001 * correlate(*a, **k))
     with pytest.raises(ValueError, match=r"layer differs from its textbook form by 0\.001"):
         measure_point(SMALL, 2)
 

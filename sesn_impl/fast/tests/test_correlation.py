@@ -15,9 +15,9 @@ from torch import Tensor
 
 from sesn_impl.fast import correlate
 from sesn_impl.fast.correlation import columns_at_a_time, direct, spectral
-from sesn_impl.fast.cost import choose
+from sesn_impl.fast.cost import Algorithm, choose
 from sesn_impl.fast.geometry import Axis, Geometry
-from sesn_impl.tests.against_textbook import assert_same
+from sesn_impl.tests.against_textbook import assert_same, computed_by
 
 ALGORITHMS = [direct, spectral]
 
@@ -96,6 +96,40 @@ def test_comparison_rejects_a_convolution_that_flips_its_filters() -> None:
     flipped = by_torch(x, filters.flip(-1, -2), geometry)
     with pytest.raises(AssertionError):
         assert_same([spectral(x, filters, geometry)], [flipped])
+
+
+@settings(deadline=None, derandomize=True, max_examples=50)
+@given(geometries(), st.sampled_from(["direct", "spectral"]), st.integers(0, 2**32 - 1))
+def test_coefficients_of_a_basis_are_as_good_as_the_filters_made_of_them(
+    geometry: Geometry, way: Algorithm, seed: int
+) -> None:
+    x, grid = tensors(geometry, torch.float64, seed)
+    basis = grid.detach().flatten(0, 1)[:5]  # [5, k, l]
+    coefficients = torch.randn(2, 3, 5, dtype=x.dtype).requires_grad_()
+    rows, across = geometry.rows, geometry.columns
+    options = rows.stride, (rows.padding, across.padding), rows.dilation
+    with computed_by(way):
+        found = correlate(x, coefficients, *options, basis=basis)
+    expected = by_torch(x, torch.einsum("ocn,nkl->ockl", coefficients, basis), geometry)
+    functional = torch.randn_like(expected)
+    gradients = [
+        torch.autograd.grad(y, [x, coefficients], functional, materialize_grads=True)
+        for y in (found, expected)
+    ]
+    assert_same([found, *gradients[0]], [expected, *gradients[1]])
+
+
+@pytest.mark.parametrize("way", ["direct", "spectral"])
+def test_functions_of_a_basis_in_another_order_are_noticed(way: Algorithm) -> None:
+    geometry = Geometry.of((6, 5), (3, 3), 1, (1, 1), 1)
+    x, basis = tensors(geometry, torch.float64, 0)
+    coefficients = torch.randn(2, 3, 4, dtype=x.dtype)
+    basis = basis.detach()[:, 0]  # [4, k, l]
+    with computed_by(way):
+        found = correlate(x, coefficients, 1, 1, basis=basis)
+    turned = torch.einsum("ocn,nkl->ockl", coefficients, basis.flip(0))
+    with pytest.raises(AssertionError):
+        assert_same([found], [by_torch(x, turned, geometry)])
 
 
 # torch's own forward mode is written in what torch has given up.
