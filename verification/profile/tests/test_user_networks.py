@@ -17,44 +17,49 @@ def names(profile) -> list[str]:
 
 
 class Failing(nn.Module):
-    """Has children, and raises behind the first or within the second."""
+    """Has children, and raises behind the first."""
 
-    def __init__(self, within: bool):
+    def __init__(self):
         super().__init__()
-        self.conv, self.bad = nn.Conv2d(1, 2, 3), nn.Linear(99, 1)
-        self.within = within
+        self.conv = nn.Conv2d(1, 2, 3)
 
     def forward(self, x):
-        y = self.conv(x)
-        if self.within:
-            return self.bad(y)
+        self.conv(x)
         raise RuntimeError("not here")
 
 
 class Catching(nn.Module):
-    """Goes another way where a child cannot; what that had done leads nowhere."""
+    """Goes another way, by a module or by a function, where a child cannot."""
 
-    def __init__(self, within: bool):
+    def __init__(self, child: nn.Module, instead: nn.Module | None):
         super().__init__()
-        self.first, self.instead = Failing(within), nn.Conv2d(1, 2, 3)
-        self.cube = Cubed()
+        self.first, self.instead, self.cube = child, instead, Cubed()
 
     def forward(self, x):
         try:
             x = self.first(x)
         except RuntimeError:
-            x = self.instead(x)
+            x = self.instead(x) if self.instead else torch.tanh(x)
         return self.cube(x)
 
 
-@pytest.mark.parametrize("within", [False, True])
-def test_a_network_that_catches_what_its_children_raise(within):
+@pytest.mark.parametrize(
+    ("child", "instead", "units"),
+    [
+        (Failing, True, ["0.first.conv", "0.instead"]),
+        (Failing, False, ["0.first.conv", "0.tanh"]),
+        (lambda: nn.Linear(99, 1), True, ["0.instead"]),
+        (lambda: nn.Linear(99, 1), False, ["0.tanh"]),
+    ],
+)
+def test_a_network_that_catches_what_its_children_raise(child, instead, units):
     torch.manual_seed(0)
-    model = nn.Sequential(Catching(within), nn.Conv2d(2, 1, 1)).double()
+    caught = Catching(child(), nn.Conv2d(1, 1, 3) if instead else None)
+    model = nn.Sequential(caught, nn.Conv2d(1, 1, 1)).double()
     profile = profile_network(model, side=24, **FAST)
-    assert names(profile) == ["input", "0.first.conv", "0.instead", "0.cube", "1", "output"]
+    assert names(profile) == ["input", *units, "0.cube", "1", "output"]
     assert abs(profile.remainder()) < 1e-6
-    assert profile.units[1].share() == 0
+    assert profile.units[-4].share() != 0  # of what was gone on with
     assert profile.notes == (
         "0.cube: has no forward-mode derivative; by central differences in float64",
     )
