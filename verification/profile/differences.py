@@ -11,6 +11,8 @@ import torch
 import torch.autograd.forward_ad as fwd
 from torch import Tensor, nn
 
+from verification.profile.trees import floating, replaced
+
 _STEP = {torch.float64: 1e-5, torch.float32: 5e-3}
 """Relative to the input: about the cube root of the machine epsilon; 1e-1 for narrower types."""
 
@@ -25,17 +27,16 @@ def differenced(module: nn.Module, note: Callable[[torch.dtype], None]) -> Itera
     forward = module.forward
 
     def with_tangent(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        plain, tangents = [], []
-        for each in args:
-            dual = fwd.unpack_dual(each) if isinstance(each, Tensor) else None
-            plain.append(each if dual is None else dual.primal)
-            tangents.append(None if dual is None else dual.tangent)
-        value = forward(*plain, **kwargs)
-        if all(tangent is None for tangent in tangents) or not isinstance(value, Tensor):
+        given = (args, kwargs)
+        duals = [fwd.unpack_dual(each) for each in floating(given)]
+        plain, tangents = [dual.primal for dual in duals], [dual.tangent for dual in duals]
+        value = _called(forward, given, plain)
+        if all(tangent is None for tangent in tangents) or not floating(value):
             return value
-        slope, dtype = _difference(module, forward, plain, tangents, kwargs)
+        slopes, dtype = _difference(module, forward, given, plain, tangents)
         note(dtype)
-        return fwd.make_dual(value, slope.to(value.dtype))
+        left = iter(slopes)
+        return replaced(value, lambda y: fwd.make_dual(y, next(left).to(y.dtype)))
 
     module.forward = with_tangent
     try:
@@ -44,17 +45,24 @@ def differenced(module: nn.Module, note: Callable[[torch.dtype], None]) -> Itera
         del module.forward
 
 
+def _called(f: Callable[..., Any], given: Any, tensors: list[Tensor]) -> Any:  # noqa: ANN401
+    """What a function makes of the given arguments with these in place of their tensors."""
+    left = iter(tensors)
+    args, kwargs = replaced(given, lambda _: next(left))
+    return f(*args, **kwargs)
+
+
 def _difference(
-    module: nn.Module, forward: Callable[..., Any], plain: list[Any],
-    tangents: list[Tensor | None], kwargs: dict[str, Any],
-) -> tuple[Tensor, torch.dtype]:  # fmt: skip
+    module: nn.Module, forward: Callable[..., Any], given: Any,  # noqa: ANN401
+    plain: list[Tensor], tangents: list[Tensor | None],
+) -> tuple[list[Tensor], torch.dtype]:  # fmt: skip
     own = next(tangent.dtype for tangent in tangents if tangent is not None)
     try:
         if own != torch.float64:
-            return _quotient(_twin(module), plain, tangents, kwargs, torch.float64), torch.float64
+            return _quotients(_twin(module), given, plain, tangents, torch.float64), torch.float64
     except (RuntimeError, TypeError):  # whatever of it knows no float64
         pass
-    return _quotient(forward, plain, tangents, kwargs, own), own
+    return _quotients(forward, given, plain, tangents, own), own
 
 
 def _twin(module: nn.Module) -> Callable[..., Any]:
@@ -68,20 +76,20 @@ def _twin(module: nn.Module) -> Callable[..., Any]:
     return forward
 
 
-def _quotient(
-    f: Callable[..., Any], plain: list[Any], tangents: list[Tensor | None],
-    kwargs: dict[str, Any], dtype: torch.dtype,
-) -> Tensor:  # fmt: skip
+def _quotients(
+    f: Callable[..., Any], given: Any, plain: list[Tensor],  # noqa: ANN401
+    tangents: list[Tensor | None], dtype: torch.dtype,
+) -> list[Tensor]:  # fmt: skip
+    """One for every floating tensor of the output."""
     moving = [(x, v) for x, v in zip(plain, tangents, strict=True) if v is not None]
     size = max(float(x.to(dtype).norm()) for x, _ in moving)
     speed = max(float(v.to(dtype).norm()) for _, v in moving)
     step = _STEP.get(dtype, 1e-1) * (size / speed if size and speed else 1.0)
     ends = []
     for signed in (step, -step):
-        moved = list(plain)
-        for i, (x, v) in enumerate(zip(plain, tangents, strict=True)):
-            if isinstance(x, Tensor) and x.is_floating_point():
-                moved[i] = x.to(dtype) if v is None else x.to(dtype) + signed * v.to(dtype)
-        ends.append(f(*moved, **kwargs))
-    quotient: Tensor = (ends[0] - ends[1]) / (2 * step)
-    return quotient
+        moved = [
+            x.to(dtype) if v is None else x.to(dtype) + signed * v.to(dtype)
+            for x, v in zip(plain, tangents, strict=True)
+        ]
+        ends.append(floating(_called(f, given, moved)))
+    return [(above - below) / (2 * step) for above, below in zip(*ends, strict=True)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,9 +16,10 @@ from tqdm import tqdm
 
 from verification.profile.actions import Action
 from verification.profile.images import analytic_images, analytic_pair, raster_pair
-from verification.profile.passes import Passes
+from verification.profile.passes import Passes, near
 from verification.profile.result import Profile
 from verification.profile.tracing import Tracer
+from verification.profile.trees import outputs
 
 FACTOR = 1.25
 SHIFT = 0.5
@@ -51,21 +54,25 @@ def profile_network(
     progress: None shows a bar if standard error is a terminal.
 
     Maps are compared after undoing what was done to the image; [B, C] must not change. Changes are
-    squared and relative to those between unrelated images. The network is used in evaluation mode
-    and left as it was. See `Profile` for what comes out.
+    squared and relative to those between unrelated images. The network is used in evaluation mode,
+    uncompiled, and left as it was. See `Profile` for what comes out.
 
-    Raises ValueError for arguments that are not allowed, a network that takes no such image, or
-    gives numbers that are not finite.
+    Raises ValueError for arguments that are not allowed; a network that is scripted, takes no such
+    image, is random in evaluation mode, mixes the images of a batch, or gives numbers that are not
+    finite; one that cannot be followed from the image to its output, or has no derivative.
     """
-    _check(images, factor, shift, scale_ratio)
+    _check(images, factor, shift, scale_ratio, side, channels)
     module = model if isinstance(model, nn.Module) else _Wrapped(model)
+    _check_modules(module)
     states = [(each, each.training) for each in module.modules()]
     notes = []
+    undo = contextlib.ExitStack()
     try:
         module.eval()
         if any(parameter.dtype in _NARROW for parameter in module.parameters()):
             states, module = [], copy.deepcopy(module).float().eval()
             notes.append("measured on a float32 copy: rounding of narrower types has no derivative")
+        undo.enter_context(_uncompiled())
         network = _Network(module, side, channels)
         drawn = analytic_images(network.side, network.channels, images, seed)
         rescaling = Action("rescaling", network.side, scale_ratio=scale_ratio)
@@ -80,6 +87,8 @@ def profile_network(
         if raster:
             warped = raster_pair(network.side, network.channels, images, seed, math.log(factor))
             pairs["raster"] = rescaling, warped
+        drawn_images = pairs["analytic"][1].images.to(network.device, network.dtype)
+        _check_function(module, drawn_images, output)
         # disable=None: no bar where standard error is not a terminal.
         with tqdm(unit="pass", disable=None if progress is None else not progress) as bar:
             passes = Passes(Tracer(module, output), network.device, network.dtype, bar)
@@ -100,6 +109,7 @@ def profile_network(
             notes=(*notes, *passes.notes),
         )
     finally:
+        undo.close()
         for each, training in states:
             each.training = training
 
@@ -115,17 +125,67 @@ class _Wrapped(nn.Module):
         return self.function(x)
 
 
-def _check(images: int, factor: float, shift: float, scale_ratio: float | None) -> None:
-    if images < 2:
-        raise ValueError(
-            f"images={images!r}: must be at least 2, as changes are relative to theirs"
-        )
+def _check(
+    images: int, factor: float, shift: float, scale_ratio: float | None, side: int | None,
+    channels: int | None,
+) -> None:  # fmt: skip
+    least = {"images": (images, 2), "side": (side, 2), "channels": (channels, 1)}
+    for name, (number, smallest) in least.items():
+        if number is not None and (not isinstance(number, int) or number < smallest):
+            raise ValueError(f"{name}={number!r}: must be a whole number of at least {smallest}")
     if not (0 < factor < math.inf and factor != 1):
         raise ValueError(f"factor={factor!r}: must be positive and not 1")
     if not 0 < abs(shift) < math.inf:
         raise ValueError(f"shift={shift!r}: must be a number of pixels other than 0")
     if scale_ratio is not None and not 1 < scale_ratio < math.inf:
         raise ValueError(f"scale_ratio={scale_ratio!r}: must be above 1")
+
+
+def _check_modules(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"module {name or type(module).__name__!r}: is scripted, traced or frozen by "
+                "torch.jit, so that its layers cannot be followed; profile what it was made of"
+            )
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_meta:
+            raise ValueError(f"{name!r}: is on the device meta and has no values")
+
+
+def _uncompiled() -> contextlib.AbstractContextManager[None]:
+    """Where `torch.compile` was used: layers of a compiled graph cannot be followed."""
+    used = "torch._dynamo" in sys.modules  # nothing can be compiled that did not load this
+    return torch.compiler.set_stance("force_eager") if used else contextlib.nullcontext()
+
+
+def _check_function(model: nn.Module, images: Tensor, output: str | None) -> None:
+    """That the images [B, C, H, H] have the same output again, and beside other images."""
+    with torch.no_grad():
+        first, again, beside = (
+            outputs(model(x)) for x in (images, images, torch.cat([images[:1], -images[1:]]))
+        )
+    name = output or next(iter(first), "")
+    if name not in first or len(first[name]) != len(images):
+        return  # said later
+    y = first[name]
+    if not near(again[name], y):
+        raise ValueError(
+            f"{name}: differs from run to run for the same images: the network draws random "
+            "numbers in evaluation mode"
+        )
+    if not near(beside[name][:1], y[:1]):
+        kinds = sorted({type(each).__name__ for each in model.modules() if _is_of_batch(each)})
+        raise ValueError(
+            f"{name}: that of an image depends on the other images of its batch"
+            + (f": {', '.join(kinds)} with the batch's own statistics" if kinds else "")
+        )
+
+
+def _is_of_batch(module: nn.Module) -> bool:
+    """A normalisation that uses the statistics of the batch, whatever the mode."""
+    tracked = getattr(module, "running_mean", False)
+    return tracked is None or (tracked is not False and module.training)
 
 
 class _Network:
@@ -156,6 +216,7 @@ class _Network:
                 else:
                     return n, c
         raise ValueError(
-            f"side={side!r}, channels={channels!r}: the network takes no such images; tried sides "
-            f"{(side,) if side else SIDES}, channels {all_channels}; the last answer was {said}"
+            f"side={side!r}, channels={channels!r}: the network takes no such square images; "
+            f"tried sides {(side,) if side else SIDES}, channels {all_channels}; the last answer "
+            f"was {said}"
         )

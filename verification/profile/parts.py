@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from verification.profile.actions import Action
-from verification.profile.tracing import Step, Unit, grid_behind, named
+from verification.profile.grids import grid_behind, named
+from verification.profile.tracing import Step, Unit
 
 STRIDE, BORDER = "stride", "border"
 _NONLINEAR = ("relu", "elu", "gelu", "silu", "swish", "sigmoid", "tanh", "mish", "softmax")

@@ -47,6 +47,18 @@ class Passes:
             f"{unit}: has no forward-mode derivative; by central differences in {dtype}"
             for unit, dtype in self.tracer.by_differences.items()
         ]
+        end = self.units[-1]
+        for kind, change in end.changes.items():
+            if "," in kind:
+                continue
+            if not change.unrelated:
+                notes.append(
+                    f"{end.name}: is the same for all images, so nothing is relative to it"
+                )
+                break
+            if kind.endswith("lie") and not change.error:
+                notes.append(f"{end.name}: its derivative is zero, as that of steps is")
+                break
         merged = [unit.name for unit in self.units if not unit.changes]
         if merged:
             notes.append(
@@ -56,18 +68,31 @@ class Passes:
         return notes
 
     def prepare(self, image: Tensor) -> None:
-        """Finds modules without a derivative, or one with what they call, by [1, C, H, H]."""
+        """Finds modules without a derivative, or one with what they call, by [1, C, H, H].
+
+        Raises ValueError where a derivative is lost.
+        """
         x = image.to(self.device, self.dtype)
         self.tracer.learn(x)
+        with torch.no_grad():
+            _, plain = self.tracer.chosen(self.tracer.model(x), followed=False)
+        if not self._follows(x, plain):
+            self.tracer.aliasing = True
+            if not self._follows(x, plain):
+                raise ValueError("the network has another output while its layers are followed")
+
+    def _follows(self, x: Tensor, plain: Tensor) -> bool:
+        """Whether the network does what it does when it is not followed."""
         with warnings.catch_warnings(), fwd.dual_level():
             # Torch's own forward mode, when first used, is written in what torch has given up.
             warnings.filterwarnings("ignore", ".torch.jit.script. is deprecated", FutureWarning)
-            self.tracer.run(x, x, lambda step: torch.zeros_like(step.value))
+            end = fwd.unpack_dual(self.tracer.run(x, x, _moving)).primal
+        return near(end, plain)
 
     def compare(self, key: str, action: Action, pair: Pair) -> None:
         """Changes of every unit's output between images and what they become.
 
-        Raises ValueError for an output that is not finite.
+        Raises ValueError for an output that is not finite, or none that the action is known for.
         """
         count = len(pair.images)
 
@@ -89,6 +114,13 @@ class Passes:
         x = torch.cat([pair.images, pair.acted]).to(self.device, self.dtype)
         self.tracer.run(x, None, see)
         self.tick(key)
+        end = self.units[-1]
+        if key not in end.changes:
+            raise ValueError(
+                f"{end.name} of shape {end.shape} for each image: what rescaling does to it is not "
+                "known: must be [B, C], or [B, C, H, W] in the image's frame ([B, C, S, H, W] with "
+                "scale_ratio); choose another by output="
+            )
 
     def differentiate(
         self, action: Action, images: list[GaborImage], *, contributions: bool = True
@@ -219,9 +251,26 @@ class _Tangents:
         return flat
 
 
+def _moving(step: Step) -> Tensor:
+    """A tangent of zeros behind every unit that has one."""
+    if step.tangent is None:
+        raise ValueError(
+            f"unit {step.unit.name!r}: its derivative is lost: torch gives none in inference mode, "
+            "through integers and in quantised layers"
+        )
+    return torch.zeros_like(step.value)
+
+
 def _known(step: Step, action: Action, count: int) -> bool:
     """Whether the unit's output is one of so many images that the action is known for."""
     return len(step.value) == count and action.acts_on(step.value, step.grid)
+
+
+def near(x: Tensor, y: Tensor) -> bool:
+    """Whether two outputs of finite numbers are the same but for rounding."""
+    x, y = x.nan_to_num(), y.nan_to_num()
+    rounding = torch.finfo(y.dtype).eps ** 0.5 * y.abs().max()
+    return bool((x - y).abs().max() <= rounding)
 
 
 def _size(y: Tensor) -> float:

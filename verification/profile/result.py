@@ -176,7 +176,7 @@ def _table(profile: Profile) -> list[str]:
     ]  # fmt: skip
     for kind, title in (("lie", "rescaling"), ("translation lie", "translation")):
         by_part = profile.by_part(kind)
-        if by_part:
+        if any(by_part.values()):
             told = ", ".join(f"{part} {100 * share:+.1f} %" for part, share in by_part.items())
             lines.append(f"Of the output's change by {title}: {told}.")
             lines.append(f"  not attributed: {100 * profile.remainder(kind):.1g} %")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,13 @@ from torch.overrides import TorchFunctionMode
 
 from verification.profile.actions import Axis, Grid
 from verification.profile.differences import differenced
+from verification.profile.grids import grid_behind, moved, moves, moving
+from verification.profile.trees import floating, outputs, replaced, tensors
 
 _GRID = "_sesn_profile_grid"
 _OF_A_FUNCTION = "re-set the forward grad"
 """Torch's answer to tangents that are set within a `torch.autograd.Function`."""
+_DETACHING = (Tensor.detach, Tensor.data.__get__)  # type: ignore[attr-defined]
 _NO_FORWARD_MODE = ("forward ad", "forward mode ad", "forward-mode", "jvp")
 
 
@@ -50,6 +53,8 @@ class Step:
     grid: Grid | None
 
 
+Move = Callable[[Tensor], Any]
+"""A function that moves values, of the tensor that the image has become."""
 Visit = Callable[[Step], Tensor | None]
 """Sees each step; what it returns, if anything, is the unit's tangent from there on."""
 
@@ -60,6 +65,7 @@ class Tracer:
     output: path of the tensor that is the last unit, such as output['out']; None: the first one.
     calling: modules that call others, once `learn` has seen them. whole: names of those that are
     one unit all the same, as what they do between is a `torch.autograd.Function` of their own.
+    aliasing: whether it writes into views of its maps; then views are no units, which are copies.
     by_differences: names of units whose derivative is by central differences, as they have none.
     """
 
@@ -68,7 +74,8 @@ class Tracer:
         self.by_differences: dict[str, str] = {}
         self.whole: set[str] = set()
         self.calling: set[nn.Module] = set()
-        self._names = {id(module): name for name, module in model.named_modules()}
+        self.aliasing = False
+        self._names = {id(each): _plain(name) for name, each in model.named_modules()}
 
     def learn(self, x: Tensor) -> None:
         """Find which modules call others, by [B, C, H, W]: some use their children's weights alone.
@@ -106,7 +113,7 @@ class Tracer:
                 with torch.no_grad(), walk.watching():
                     _mark(start, (Axis(x.shape[-2]), Axis(x.shape[-1])))
                     start = walk.step("input", "input", None, start, start)
-                    name, end = self._chosen(self.model(start))
+                    name, end = self.chosen(self.model(start))
                     return walk.step(name, "output", None, end, end)
             except (NotImplementedError, RuntimeError) as error:
                 message = str(error).lower()
@@ -118,11 +125,22 @@ class Tracer:
                     raise
                 self.by_differences[name] = ""
 
-    def _chosen(self, tree: Any) -> tuple[str, Tensor]:  # noqa: ANN401
-        found = dict(outputs(tree))
-        name = self.output or next(iter(found), "nothing")
+    def chosen(self, tree: Any, *, followed: bool = True) -> tuple[str, Tensor]:  # noqa: ANN401
+        """Name and tensor of the last unit. Raises ValueError where none can be followed."""
+        found = outputs(tree)
+        if not found:
+            raise ValueError(
+                f"the network gives {type(tree).__name__}: must be a floating tensor, or tuples, "
+                "lists, mappings and dataclasses that hold one"
+            )
+        name = self.output or next(iter(found))
         if name not in found:
             raise ValueError(f"output={self.output!r}: must be one of {list(found)}")
+        if followed and not hasattr(found[name], _GRID):
+            raise ValueError(
+                f"{name} cannot be followed back to the image: it does not depend on it, or its "
+                "numbers were taken out of torch or made integers in between"
+            )
         return name, found[name]
 
     def name(self, module: nn.Module) -> str:
@@ -169,21 +187,54 @@ class _Walk(TorchFunctionMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None,  # noqa: ANN401
     ) -> Any:  # fmt: skip  # noqa: ANN401
         result = function(*args, **(kwargs or {}))
-        if self.closed or not isinstance(result, Tensor | tuple | list):
-            return result
-        marked = [each for each in _tensors((args, kwargs or {})) if hasattr(each, _GRID)]
-        if not marked:  # nothing that the image has become
-            return result
-        source = max(marked, key=lambda each: grid_of(each) is not None)
-        if not isinstance(result, Tensor):
-            for part in _tensors(result):
-                _mark(part, grid_behind(None, grid_of(source), source, part))
-            return result
-        if not result.is_floating_point():
+        if self.closed:
             return result
         name = getattr(function, "__name__", str(function)).strip("_")
+        marked = [each for each in tensors((args, kwargs or {})) if hasattr(each, _GRID)]
+        if not marked or name.endswith("_like") or name.startswith("new_"):
+            return result  # nothing that the image has become
+        source = max(marked, key=lambda each: grid_of(each) is not None)
+        if name == "setitem" and not hasattr(args[0], _GRID):
+            _mark(args[0], grid_of(source) if _same_frame(args[0], source) else None)
+        if function in _DETACHING:
+            result = args[0].view_as(args[0])  # the same numbers, with their tangent
+
+        def again(places: Tensor) -> Any:  # noqa: ANN401
+            return function(*(places if each is source else each for each in args), **kwargs or {})
+
+        move = again if moves(name) else None
+        whole = isinstance(result, Tensor) and result.is_floating_point()
+        if not whole or (self.tracer.aliasing and result._is_view()):
+            self._mark_parts(result, source, move)
+            return result
         path = self.tracer.name(self.innermost()) if len(self.stack) > 1 else ""
-        return self.step(f"{path}.{name}".strip("."), name, None, source, result)
+        new = self.step(f"{path}.{name}".strip("."), name, None, source, result, move)
+        if new is not result and args and result is args[0]:  # in place: others may hold it
+            self._quietly(result.copy_, new)
+            _mark(result, grid_of(new))
+            return result
+        return new
+
+    def _mark_parts(self, result: Any, source: Tensor, move: Move | None) -> None:  # noqa: ANN401
+        """What is no unit: several tensors at once, or complex ones, whose frame is not known."""
+        if isinstance(result, Tensor) and result.is_complex():
+            _mark(result, None)
+        parts = floating(result)
+        if not parts:
+            return
+        grids = [grid_behind(None, grid_of(source), source, part) for part in parts]
+        if move and grid_of(source):
+            grids = self._quietly(moved, move, grid_of(source), source)
+        for part, grid in zip(parts, grids, strict=True):
+            _mark(part, grid)
+
+    def _quietly(self, function: Callable[..., Any], *args: Any) -> Any:  # noqa: ANN401
+        """Call, where nothing that is done is a unit."""
+        self.closed += 1
+        try:
+            return function(*args)
+        finally:
+            self.closed -= 1
 
     def _enter(self, module: nn.Module, args: Any) -> None:  # noqa: ANN401
         self.stack.append(module)
@@ -195,13 +246,21 @@ class _Walk(TorchFunctionMode):
         error = sys.exc_info()[1] if output is None else None
         if error is not None and error is not self.failed[0]:
             self.failed = error, module
-        if self.closed or not self._is_leaf(module) or not isinstance(output, Tensor):
+        if self.closed or not self._is_leaf(module):
             return None
-        if not output.is_floating_point():
+        given = list(tensors((args, kwargs)))
+        source = next((each for each in given if hasattr(each, _GRID)), None)
+        if source is None or not floating(output):
             return None
-        source = next(_tensors((args, kwargs)), None)
         kind = type(module).__name__
-        return self.step(self.tracer.name(module), kind, module, source, output)
+        first, *others = floating(output)
+        move = moving(module, source, first)
+        seen = self.step(self.tracer.name(module), kind, module, source, first, move)
+        if isinstance(output, Tensor):
+            return seen
+        for other in others:
+            _mark(other, grid_behind(module, grid_of(source), source, other))
+        return replaced(output, lambda each: seen if each is first else each)
 
     def _is_leaf(self, module: nn.Module) -> bool:
         tracer = self.tracer
@@ -219,14 +278,17 @@ class _Walk(TorchFunctionMode):
         return note
 
     def step(
-        self, name: str, kind: str, module: nn.Module | None, source: Tensor | None, output: Tensor
-    ) -> Tensor:
+        self, name: str, kind: str, module: nn.Module | None, source: Tensor | None,
+        output: Tensor, move: Move | None = None,
+    ) -> Tensor:  # fmt: skip
         """Has a unit seen; its output, with the tangent that it has from there on."""
         self.closed += 1
         try:
             source_grid = None if source is None else grid_of(source)
             value, tangent = fwd.unpack_dual(output)
             grid = None if source is None else grid_behind(module, source_grid, source, value)
+            if source is not None and source_grid and move:
+                (grid,) = moved(move, source_grid, source)
             self.calls[name] += 1
             times = self.calls[name]
             unit = Unit(
@@ -257,53 +319,10 @@ def _mark(x: Tensor, grid: Grid | None) -> None:
     setattr(x, _GRID, grid)
 
 
-def grid_behind(
-    module: nn.Module | None, grid: Grid | None, source: Tensor, value: Tensor
-) -> Grid | None:
-    """The grid of what a module made of a map; None if that is no map."""
-    if grid is None or value.ndim not in {4, 5} or source.ndim not in {4, 5}:
-        return None
-    axes = []
-    for dim, axis in zip((-2, -1), grid, strict=True):
-        size = int(value.shape[dim])
-        taps, stride, padding, dilation = (
-            named(module, name, dim) for name in ("kernel_size", "stride", "padding", "dilation")
-        )
-        if size == axis.size and stride in {None, 1}:
-            axes.append(axis)
-        elif taps is None or stride is None or getattr(module, "transposed", False):
-            axes.append(axis.resized(size))
-        else:
-            axes.append(axis.windowed(taps, stride, padding or 0, dilation or 1, size))
-    return axes[0], axes[1]
+def _same_frame(x: Tensor, y: Tensor) -> bool:
+    return x.ndim == y.ndim and x.shape[-2:] == y.shape[-2:]
 
 
-def named(module: nn.Module | None, name: str, dim: int) -> int | None:
-    """A window's number along an axis, as the modules of torch name it; None if they do not."""
-    found = getattr(module, name, None)
-    if isinstance(found, tuple | list):
-        found = found[dim] if len(found) >= -dim else found[0]
-    return found if isinstance(found, int) else None
-
-
-def _tensors(tree: Any) -> Iterator[Tensor]:  # noqa: ANN401
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, dict):
-        yield from _tensors(tuple(tree.values()))
-    elif isinstance(tree, tuple | list):
-        for each in tree:
-            yield from _tensors(each)
-
-
-def outputs(tree: Any, path: str = "output") -> Iterable[tuple[str, Tensor]]:  # noqa: ANN401
-    """The floating tensors of an output of tuples, lists and mappings, with their paths."""
-    if isinstance(tree, Tensor):
-        if tree.is_floating_point():
-            yield path, tree
-    elif isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from outputs(value, f"{path}[{key!r}]")
-    elif isinstance(tree, tuple | list):
-        for i, value in enumerate(tree):
-            yield from outputs(value, f"{path}[{i}]")
+def _plain(name: str) -> str:
+    """Without what `torch.compile` adds."""
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")

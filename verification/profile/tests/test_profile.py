@@ -352,12 +352,13 @@ def test_a_sesn_and_its_scale_axis():
 
 def test_mistakes_are_named():
     for wrong, message in {
-        "images": "images=1: must be at least 2", "factor": "factor=1: must be positive and not 1",
+        "images": "images=1: must be a whole number of at least 2",
+        "factor": "factor=1: must be positive and not 1",
         "scale_ratio": "scale_ratio=1: must be above 1",
     }.items():  # fmt: skip
         with pytest.raises(ValueError, match=message):
             profile_network(nn.Conv2d(1, 1, 1), **cast(Any, {wrong: 1}))
-    with pytest.raises(ValueError, match=r"side=28, channels=3: the network takes no such images"):
+    with pytest.raises(ValueError, match=r"side=28, channels=3: the network takes no such square"):
         profile_network(nn.Conv2d(1, 1, 1), side=28, channels=3)
     broken = nn.Conv2d(1, 1, 1)
     broken.weight.data[:] = math.nan
