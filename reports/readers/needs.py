@@ -101,17 +101,19 @@ PAUSE = 600.0
 class Remaining:
     """Runs missing under the published recipe, and hours for those whose time is known.
 
-    gpu_hours: on one GPU like `gpus`, on which `gpu_runs` trainings were made so far, side by side;
-    None where there are none. untimed: runs with no timing at all.
+    hours: on CPU cores, `untimed` runs left out. gpu_hours: on one GPU like `gpus`, on which
+    `gpu_runs` trainings were made so far, side by side; `gpu_untimed` runs left out. None where no
+    time is known.
     """
 
     runs: int
     trained: int
-    hours: float
+    hours: float | None
+    untimed: int
     gpu_hours: float | None
+    gpu_untimed: int
     gpu_runs: int
     gpus: tuple[str, ...]
-    untimed: int
 
 
 def remaining(material: Material) -> Remaining:
@@ -123,43 +125,60 @@ def remaining(material: Material) -> Remaining:
         there = min(REALISATIONS, int(material.verdict(cell).measured.get("units", 0)))
         missing[cell.model] += REALISATIONS - there
         trained += there
-    on_cpu = [r for r in _on_mnist_scale(material) if r.provenance.device == "cpu"]
-    on_gpu = trainings_on_gpu(material)
-    epoch = _by_model(material, list(missing), _seconds_per_epoch(on_cpu))
-    known = {model: runs for model, runs in missing.items() if model in epoch}
-    busy = sum(map(_seconds, on_gpu))
-    gpu_hours = None
-    if busy:
-        fast = _by_model(material, list(missing), _seconds_per_epoch(on_gpu))
-        # Runs go side by side: each takes its share of the time that all took together.
-        share = _span(on_gpu) / busy
-        gpu_hours = sum(missing[m] * EPOCHS * seconds for m, seconds in fast.items()) * share / 3600
+    on_gpu = _on_gpus(material.of_kind("training"))
+    timed = _timed(material)
+    serial, untimed = _hours(material, missing, [r for r in timed if _device(r) == "cpu"])
+    gpu_hours, gpu_untimed = _hours(material, missing, _on_gpus(timed))
+    if gpu_hours is not None:
+        # Runs go side by side, whatever they train: each takes its share of the time of them all.
+        gpus = {_device(record) for record in on_gpu}
+        together = sum(_span([r for r in on_gpu if _device(r) == gpu]) for gpu in gpus)
+        gpu_hours *= together / sum(map(_seconds, on_gpu))
     return Remaining(
         runs=sum(missing.values()),
         trained=trained,
-        hours=sum(n * EPOCHS * epoch[model] for model, n in known.items()) / 3600 / CORES,
+        hours=None if serial is None else serial / CORES,
+        untimed=untimed,
         gpu_hours=gpu_hours,
+        gpu_untimed=gpu_untimed,
         gpu_runs=len(on_gpu),
         gpus=tuple(sorted({record.provenance.device for record in on_gpu})),
-        untimed=sum(missing.values()) - sum(known.values()),
     )
 
 
-def trainings_on_gpu(material: Material) -> list[Record]:
-    """The newest trainings on MNIST-scale that a GPU made."""
-    return [r for r in _on_mnist_scale(material) if r.provenance.device != "cpu"]
+def _hours(
+    material: Material, missing: Mapping[str, int], records: Sequence[Record]
+) -> tuple[float | None, int]:
+    """Hours of the missing runs one after the other, and runs of unknown time."""
+    epoch = _by_model(material, list(missing), _seconds_per_epoch(records))
+    untimed = sum(runs for model, runs in missing.items() if model not in epoch)
+    if not epoch:
+        return None, untimed
+    return sum(missing[m] * EPOCHS * s for m, s in epoch.items()) / 3600, untimed
 
 
-def _on_mnist_scale(material: Material) -> list[Record]:
+def _timed(material: Material) -> list[Record]:
+    """The newest trainings on MNIST-scale, whose times are those of the networks to be trained."""
     return [
         record for record in material.latest("training")
         if (record.data or {}).get("name") == "mnist_scale" and record.protocol != "smoke"
     ]  # fmt: skip
 
 
+def _on_gpus(records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if _device(record) not in ("cpu", None)]
+
+
+def _device(record: Record) -> str | None:
+    """The device of all sessions of a training; None of one that went on elsewhere."""
+    own = record.provenance.device
+    devices = {session.get("device", own) for session in record.numbers.get("sessions", [])}
+    return own if devices <= {own} else None
+
+
 def _seconds(record: Record) -> float:
     """Spent on training, in all sessions together."""
-    return float(sum(session.get("seconds", 0.0) for session in record.numbers["sessions"]))
+    return float(sum(s.get("seconds", 0.0) for s in record.numbers.get("sessions", [])))
 
 
 def _span(records: Sequence[Record]) -> float:

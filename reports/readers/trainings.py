@@ -25,11 +25,12 @@ class Curve:
     bins: tuple[Bin, ...]
     runs: int
 
-    def error_outside(self, scales: tuple[float, ...]) -> float:
-        """Test error in percent at the object scales that do not lie in a range."""
+    def error_outside(self, scales: tuple[float, ...]) -> float | None:
+        """Test error in percent at the object scales that do not lie in a range; None if none."""
         low, high = scales
         bins = [item for item in self.bins if item.stop <= low or item.start >= high]
-        return 100 * sum(item.errors for item in bins) / sum(item.images for item in bins)
+        images = sum(item.images for item in bins)
+        return 100 * sum(item.errors for item in bins) / images if images else None
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,12 @@ def hours(records: Iterable[Record]) -> tuple[float, float]:
     """Core-hours of trainings on CPUs, and hours of processes that shared a GPU."""
     on_cpu = on_gpu = 0.0
     for record in records:
-        spent = sum(s.get("seconds", 0.0) for s in record.numbers.get("sessions", [])) / 3600
-        if record.provenance.device == "cpu":
-            on_cpu += spent * record.provenance.threads
-        else:
-            on_gpu += spent
+        for session in record.numbers.get("sessions", []):  # a run may go on elsewhere
+            spent = session.get("seconds", 0.0) / 3600
+            if session.get("device", record.provenance.device) == "cpu":
+                on_cpu += spent * record.provenance.threads
+            else:
+                on_gpu += spent
     return on_cpu, on_gpu
 
 

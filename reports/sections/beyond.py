@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import numpy as np
+
 from reports.drawings import bases as bases_plot
 from reports.drawings import results as plots
 from reports.readers.material import Material
 from reports.readers.trainings import ScaleCurves, hours, unseen_scales
 from reports.sections.claim_table import LONGEST
+from reports.sections.front import leads
 from reports.writing.markdown import clipped, code, paragraphs, plain, table
 from reports.writing.section import Section, picture, section
 from reports.writing.wording import NOTHING, known, listing, percent, plural, signed
 from verification.claims.claim import Claim, Correlation, Point, Ranking, Trend
 from verification.claims.records import Record
 from verification.claims.rules import Verdict
-from verification.claims.rules.correlations import RESAMPLES
+from verification.claims.rules.correlations import RESAMPLES, permutation_ps
 
 BASES = (
     "Networks that differ from a published one in their basis alone: same layers, as many "
@@ -49,7 +52,8 @@ EXPECTED = "; expected is "
 def bases(material: Material) -> Section:
     """The claims, the figure where there is anything to draw, and a row for each basis."""
     correlations = material.select(Correlation, "correlation.bases")
-    claims: list[Claim] = [*correlations, *material.select(Ranking, "ranking.bases")]
+    rankings = material.select(Ranking, "ranking.bases")
+    claims: list[Claim] = [*correlations, *rankings]
     dots = {claim.points[0].model: bases_plot.points(material, claim) for claim in correlations}
     drawn = {name: found for name, found in dots.items() if len(found) > 1}
     shown = (
@@ -64,7 +68,7 @@ def bases(material: Material) -> Section:
         else ""
     )
     spent = [r for r in material.of_kind("training") if "basis" in r.configuration]
-    tables = [_by_basis(material, claim) for claim in correlations]
+    tables = [_by_basis(material, claim, rankings) for claim in correlations]
     return section(BASES, _foretold(material, claims), _time(spent), shown, *tables)
 
 
@@ -105,12 +109,16 @@ def _time(records: Sequence[Record]) -> str:
     spent = [
         text
         for time, text in (
-            (cores, f"{cores:.1f} core-hours on CPUs"),
-            (processes, f"{processes:.1f} hours of processes that shared a GPU"),
+            (cores, f"{_amount(cores, 'core-')} on CPUs"),
+            (processes, f"{_amount(processes)} of processes that shared a GPU"),
         )
         if time
     ]
     return f"**Time spent**: {plural(len(records), 'training')}, {listing(spent)}." if spent else ""
+
+
+def _amount(hours: float, unit: str = "") -> str:
+    return f"{hours:.1f} {unit}hours" if hours >= 1 else f"{60 * hours:.2g} {unit}minutes"
 
 
 def _outside(panels: Sequence[ScaleCurves], names: Mapping[str, str]) -> str:
@@ -130,11 +138,31 @@ def _outside(panels: Sequence[ScaleCurves], names: Mapping[str, str]) -> str:
     )
 
 
-def _by_basis(material: Material, claim: Correlation) -> str:
+def _by_basis(material: Material, claim: Correlation, rankings: Sequence[Ranking]) -> str:
     """A row for each basis, the smallest predicted error first."""
-    found = {item["model"]: item for item in material.verdict(claim).measured.get("points", ())}
+    measured = material.verdict(claim).measured
+    found = {item["model"]: item for item in measured.get("points", ())}
+    shared = measured.get("realisations", 0)
+    text = (
+        f"Test errors are means over the {plural(shared, 'realisation')} that all of these have, "
+        "as the correlation takes them; comparisons above use all that their two networks have."
+        if any(item["runs"] > shared > 0 for item in found.values())
+        else ""
+    )
+    if "rho" in measured:
+        broken = leads.broken_bases(rankings, claim.points[0].model)
+        kept = [p for p in claim.points if p.model not in broken]
+        errors = np.array([found[p.model]["error"] for p in kept])
+        rho, p_value, _ = permutation_ps(np.array([p.predicted for p in kept]), errors)
+        text += (
+            " Without those that are broken on purpose the rank correlation is "
+            f"{signed(rho)}, p = {p_value:.3f} over {len(kept)} points (not stated before the "
+            "data)."
+        )
     rows = [_basis(p, found.get(p.model, {})) for p in sorted(claim.points, key=_predicted)]
-    return table("Network | Predicted error: | Taps: | Test error, %: | Runs:", rows)
+    return paragraphs(
+        text.strip(), table("Network | Predicted error: | Taps: | Test error, %: | Runs:", rows)
+    )
 
 
 def _predicted(point: Point) -> float:

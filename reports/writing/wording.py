@@ -88,6 +88,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def were(number: int) -> str:
+    """Return the verb for so many: 1 was, 2 were."""
+    return "was" if number == 1 else "were"
+
+
 def listing(items: Sequence[str]) -> str:
     """Join items as in a sentence: a, b and c."""
     if len(items) < 2:

@@ -9,7 +9,7 @@ from reports.readers.budgets import budgets
 from reports.readers.material import OPEN, Material
 from reports.sections.budget.findings import place
 from reports.writing.markdown import code
-from reports.writing.wording import listing, percent, plural, small
+from reports.writing.wording import listing, percent, plural, small, were
 from verification.claims.claim import Cell, Count, Ranking, Theorem
 from verification.claims.rules import INCONCLUSIVE, NOT_RUN, REFUTED, SUPPORTED
 
@@ -72,9 +72,9 @@ def on_experiments(material: Material) -> str:
         parts = [f"{found[s]} {text}" for s, text in _RESULTS.items() if found[s]]
         answer = (
             f"Mostly not checked yet. {judged} of {len(cells)} published test errors "
-            f"{'was' if judged == 1 else 'were'} measured under the published recipe (protocol "
+            f"{were(judged)} measured under the published recipe (protocol "
             f"`paper`, 60 epochs): {listing(parts)}{_refuted(material, cells)}. "
-            f"{found[NOT_RUN]} were not run."
+            f"{found[NOT_RUN]} {were(found[NOT_RUN])} not run."
         )
     else:
         answer = f"Not known yet: none of the {len(cells)} published test errors was measured "
@@ -125,7 +125,7 @@ def _rankings(material: Material) -> str:
     return (
         f"Of {plural(len(claims), 'published ranking')} (A has a lower error than B), "
         f"{found[SUPPORTED]} are supported, {found[REFUTED]} refuted, {found[INCONCLUSIVE]} "
-        f"inconclusive, and {found[NOT_RUN]} were not run."
+        f"inconclusive, and {found[NOT_RUN]} {were(found[NOT_RUN])} not run."
     )
 
 

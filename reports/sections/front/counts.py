@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.readers.material import OPEN, Material, claim_link
 from reports.readers.needs import remaining
 from reports.writing.markdown import bullets, paragraphs, plain, table
-from reports.writing.wording import MARKS, NOTHING, plural, verdict_text
+from reports.writing.wording import MARKS, NOTHING, plural, verdict_text, were
 from verification.claims.claim import Trend
 from verification.claims.rules import NOT_RUN, REFUTED, STATUSES
 
@@ -103,17 +103,25 @@ def limits(material: Material) -> list[str]:
     return items
 
 
+def _without(runs: int) -> str:
+    return f" (without {plural(runs, 'run')} of unknown time)" if runs else ""
+
+
 def rest(material: Material) -> str:
     """What is missing, and the hours that it takes."""
     left = remaining(material)
-    gpu = (
-        f"**{left.gpu_hours:,.1f} hours on one GPU** such as {' or '.join(left.gpus)}, on which "
-        f"{plural(left.gpu_runs, 'training')} were made so far, side by side"
-        if left.gpu_hours is not None
-        else "on a GPU unknown: nothing was trained on one"
-    )
-    unknown = (
-        f", not counting {plural(left.untimed, 'run')} without a timing" if left.untimed else ""
+    if left.gpu_hours is not None:
+        gpu = (
+            f"**{left.gpu_hours:,.1f} hours on one GPU** such as {' or '.join(left.gpus)}"
+            f"{_without(left.gpu_untimed)}: {plural(left.gpu_runs, 'training')} "
+            f"{were(left.gpu_runs)} made on such so far, side by side"
+        )
+    else:
+        gpu = "an unknown time on a GPU: nothing of it was trained on one"
+    cores = (
+        "an unknown time on two cores"
+        if left.hours is None
+        else f"about **{left.hours:,.0f} hours on two cores**{_without(left.untimed)}"
     )
     own = [c for c in material.claims if c.protocol in ("check", "timing") and c.origin != "later"]
     waiting = material.with_status(own, *OPEN)
@@ -121,10 +129,11 @@ def rest(material: Material) -> str:
     later = sum(claim.origin == "later" for claim in not_run)
     return bullets(
         [
-            f"**The MNIST-scale table**: {plural(left.runs, 'training')} of 60 epochs are "
-            f"missing, {left.trained} are done. The rest takes about **{left.hours:,.0f} hours on "
-            f"two cores**{unknown}, or {gpu}. For methods that were not trained the time of the "
-            "CNN is multiplied by the ratio of training steps on a CPU "
+            f"**The MNIST-scale table**: {plural(left.runs + left.trained, 'training')} of 60 "
+            f"epochs, {left.trained} of them done and {left.runs} missing. The rest takes {cores}, "
+            f"or {gpu}. "
+            "For methods that were not trained the time of the CNN is multiplied by the ratio of "
+            "training steps on a CPU "
             "([methods](pages/methods.md)); networks for 56 pixels without a timing count as four "
             "for 28. The authors report two days for 288 runs on one GTX 1080 Ti.",
             "**STL-10**: the data are not part of this project, and each network trains for 1,000 "

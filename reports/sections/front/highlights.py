@@ -88,9 +88,10 @@ def _smallest_objects(material: Material) -> str:
                 ratios.append(first.errors / first.images / (errors / images))
     if not ratios:
         return ""
+    ends = dict.fromkeys(f"{end:.1f}" for end in (min(ratios), max(ratios)))
     return (
-        f"Every network trained here errs {min(ratios):.1f} to {max(ratios):.1f} times as often on "
-        "the smallest objects as on average ([by scale](#errors-by-object-scale))."
+        f"The networks trained on all scales err {' to '.join(ends)} times as often on the "
+        "smallest objects as on average ([by scale](#errors-by-object-scale))."
     )
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from reports.readers.comparison import read_comparison
 from reports.readers.material import Material
-from reports.readers.trainings import unseen_scales
+from reports.readers.trainings import ScaleCurves, unseen_scales
 from reports.sections.front import answers
 from reports.writing.markdown import code
-from reports.writing.wording import NOTHING, listing, percent, plural, signed
+from reports.writing.wording import listing, percent, plural, signed, were
 from verification.claims.claim import Cell, Claim, Correlation, Cost, Count, Ranking, Theorem
 from verification.claims.rules import NOT_RUN, STATUSES, SUPPORTED
 
@@ -33,7 +33,7 @@ def accuracy(material: Material) -> str:
     cells = material.select(Cell, "cell.mnist", "cell.stl10")
     judged = len(cells) - material.statuses(cells)[NOT_RUN]
     return (
-        f"{judged} of {len(cells)} published test errors {'was' if judged == 1 else 'were'} "
+        f"{judged} of {len(cells)} published test errors {were(judged)} "
         f"measured under the published recipe: {counted(material, cells)}. Five epochs on the same "
         "data (`short`) compare methods, and support no published error."
     )
@@ -42,73 +42,120 @@ def accuracy(material: Material) -> str:
 def bases(material: Material) -> str:
     """Whether a smaller predicted error pays."""
     claims = material.select(Correlation, "correlation.bases")
-    run = [claim for claim in claims if "rho" in material.verdict(claim).measured]
-    if not run:
+    others = {point.model for claim in claims for point in claim.points[1:]}
+    if not any(record.subject in others for record in material.latest("training")):
         return (
             f"{NOT_YET}: no basis but the published ones was trained yet. What is predicted for "
             "each stands below, written before the data."
         )
-    parts = [
-        f"{material.verdict(c).measured['rho']:+.2f} for {code(c.points[0].model)} "
-        f"({material.verdict(c).status})"
-        for c in run
-    ]
     published = {claim.points[0].model for claim in claims}
     rankings = material.select(Ranking, "ranking.bases")
-    broken = [claim for claim in rankings if claim.better in published]
-    calibrated = [claim for claim in rankings if claim not in broken]
-    found = [material.verdict(claim).measured.get("difference") for claim in calibrated]
-    known = sorted(difference for difference in found if difference is not None)
-    ends = f" ({signed(known[0])} to {signed(known[-1])} points)" if known else ""
-    return (
+    calibrated = [claim for claim in rankings if claim.better not in published]
+    found = {claim: material.verdict(claim).measured.get("difference") for claim in calibrated}
+    known = sorted(difference for difference in found.values() if difference is not None)
+    parts = [
         "The rank correlation between predicted equivariance error and test error is "
-        f"{listing(parts)}. A smaller error than that of the published basis lowers the test error "
-        f"in {material.statuses(calibrated)[SUPPORTED]} of {len(calibrated)} comparisons{ends}, "
-        "and the published basis beats those that are broken on purpose in "
-        f"{material.statuses(broken)[SUPPORTED]} of {len(broken)}."
+        f"{listing([_rank_correlation(material, claim) for claim in claims])}."
+    ]
+    if known:
+        parts.append(
+            "A smaller error than that of the published basis significantly lowers the test error "
+            f"in {material.statuses(calibrated)[SUPPORTED]} of "
+            f"{plural(len(known), 'comparison')} ({_range(known)} points)."
+        )
+    changes = [text for claim in claims if (text := _broken(material, claim, rankings))]
+    if changes:
+        broken = [claim for claim in rankings if claim.better in published]
+        parts.append(
+            f"Broken on purpose, a basis changes the test error {listing(changes)}; that the "
+            f"published basis beats the broken ones: {counted(material, broken)}."
+        )
+    return " ".join(parts)
+
+
+def _rank_correlation(material: Material, claim: Correlation) -> str:
+    verdict, name = material.verdict(claim), code(claim.points[0].model)
+    if "rho" not in verdict.measured:
+        return f"not known yet for {name}"
+    return f"{signed(verdict.measured['rho'])} for {name} ({verdict.status})"
+
+
+def _range(ordered: Sequence[float]) -> str:
+    ends = signed(ordered[0]), signed(ordered[-1])
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
+
+def broken_bases(rankings: Sequence[Ranking], published: str) -> frozenset[str]:
+    """Networks whose basis is broken on purpose, which the published one should beat."""
+    return frozenset(name for r in rankings if r.better == published for name in r.worse)
+
+
+def _broken(material: Material, claim: Correlation, rankings: Sequence[Ranking]) -> str:
+    """What the bases that the published one should beat change, on the same realisations."""
+    measured, published = material.verdict(claim).measured, claim.points[0].model
+    errors = {point["model"]: point["error"] for point in measured.get("points", ())}
+    worse = broken_bases(rankings, published) if "rho" in measured else ()
+    changes = sorted((errors[name] - errors[published], name) for name in worse)
+    if not changes:
+        return ""
+    least, most = (
+        f"{signed(change)} ({code(name.removeprefix(published).strip('_'))})"
+        for change, name in (changes[0], changes[-1])
     )
+    return f"of {code(published)} by {least} to {most} points"
 
 
 def unseen(material: Material) -> str:
     """Whether SESN is better at scales that were not trained."""
-    rankings = material.select(Ranking, "ranking.unseen")
-    sesn = [claim for claim in rankings if claim.better.startswith("sesn")]
-    if material.statuses(sesn)[NOT_RUN] == len(sesn):
+    panels = unseen_scales(material)
+    if not panels:
         return (
             f"{NOT_YET}: no network was trained on a part of the scales yet. What is predicted "
             "stands below, written before the data."
         )
+    rankings = material.select(Ranking, "ranking.unseen")
+    sesn = [claim for claim in rankings if claim.better.startswith("sesn")]
     curves = material.select(Correlation, "correlation.unseen")
-    leads = [
-        f"{material.name(model)} by {listing(_leads(material, sesn, model))}"
-        for model in dict.fromkeys(claim.better for claim in sesn)
-    ]
+    models = dict.fromkeys(claim.better for claim in sesn)
+    leads = [text for model in models if (text := _differences(material, sesn, model))]
     return (
-        "At scales outside those of training SESN has a lower error than the CNN: "
-        f"{listing(leads)} points when trained on "
-        f"{listing(list(dict.fromkeys(claim.data.rpartition('_')[2] for claim in sesn)))} objects "
-        f"({counted(material, sesn)}). That the ends of the scale axis predict where it breaks "
-        f"down: {counted(material, curves)}.{_augmented(material)}"
+        "That SESN has a lower error than the CNN at scales outside those of training: "
+        f"{counted(material, sesn)}."
+        + (
+            f" Error minus the CNN's in points, by the objects trained on: {'; '.join(leads)}."
+            if leads
+            else ""
+        )
+        + " That the ends of the scale axis predict where SESN breaks down: "
+        f"{counted(material, curves)}.{_augmented(panels)}"
     )
 
 
-def _leads(material: Material, claims: Sequence[Ranking], model: str) -> list[str]:
-    found = [material.verdict(c).measured.get("difference") for c in claims if c.better == model]
-    return [NOTHING if lead is None else f"{-lead:.1f}" for lead in found]
+def _differences(material: Material, claims: Sequence[Ranking], model: str) -> str:
+    """SESN minus CNN, by the part of the scales that was trained, where both were."""
+    found = [
+        (material.verdict(claim).measured.get("difference"), claim.data.rpartition("_")[2])
+        for claim in claims
+        if claim.better == model
+    ]
+    texts = [f"{signed(lead, 1)} ({part})" for lead, part in found if lead is not None]
+    return f"{material.name(model)} {listing(texts)}" if texts else ""
 
 
-def _augmented(material: Material) -> str:
+def _augmented(panels: Sequence[ScaleCurves]) -> str:
     """What scaling augmentation of the CNN achieves in place of SESN scalar."""
     found = []
-    for panel in unseen_scales(material):
+    for panel in panels:
         errors = {curve.model: curve.error_outside(panel.trained) for curve in panel.curves}
-        if errors.keys() >= {"cnn_28+", "sesn_scalar_28"}:
-            found.append(f"{errors['cnn_28+']:.1f} in place of {errors['sesn_scalar_28']:.1f}")
+        cnn, sesn = errors.get("cnn_28+"), errors.get("sesn_scalar_28")
+        if cnn is not None and sesn is not None:
+            found.append((f"{cnn:.1f}", f"{sesn:.1f}"))
     if not found:
         return ""
+    with_it, without = (listing(errors) for errors in zip(*found, strict=True))
     return (
-        " A CNN trained with scaling augmentation, which has seen such scales, errs less there "
-        f"than SESN scalar without: {listing(found)} %."
+        " Scaling augmentation shows a network most of these scales in training: with it the CNN "
+        f"has an error of {with_it} % there, SESN scalar without it {without} %."
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from reports.readers.material import Material
 from reports.readers.measurements import Bin
 from reports.readers.needs import remaining
 from reports.readers.trainings import Curve, by_scale, hours, runs_by_group, unseen_scales
 from reports.sections.beyond import bases, unseen
 from reports.sections.front import leads
+from reports.sections.front.counts import rest
 from reports.tests.synthetic import CLAIMS
 from reports.tests.synthetic.records import provenance
 from reports.tests.synthetic.trainings import beyond, trained, trainings
@@ -88,7 +91,9 @@ def test_the_time_that_a_study_took_is_told_if_it_is_known() -> None:
     with undrawn():
         assert "**Time spent**" not in unseen(_gather(beyond())).text
         text = unseen(_gather([_spending(record, 3600.0) for record in beyond()])).text
+        short = unseen(_gather([_spending(record, 1.0) for record in beyond()])).text
     assert "**Time spent**: 3 trainings, 6.0 core-hours on CPUs." in text
+    assert "**Time spent**: 3 trainings, 0.1 core-minutes on CPUs." in short
 
 
 def test_errors_outside_the_trained_scales_are_pooled_over_images() -> None:
@@ -96,6 +101,7 @@ def test_errors_outside_the_trained_scales_are_pooled_over_images() -> None:
     curve = Curve("cnn_28", bins, 1)
     assert curve.error_outside((0.5, 0.7)) == 10.0
     assert curve.error_outside((0.3, 0.5)) == 100.0
+    assert curve.error_outside((0.3, 0.6)) is None
 
 
 def test_hours_tell_cores_from_shared_gpus() -> None:
@@ -115,7 +121,93 @@ def test_the_rest_is_told_in_the_time_of_gpus_of_any_kind() -> None:
         on_gpus.append(_spending(trained("cnn_28", 2.5, k, provenance=mine), 60.0))
     left = remaining(_gather(on_gpus))
     assert left.gpus == ("NVIDIA H100 80GB HBM3", "NVIDIA H200")
-    # Side by side they took 160 s for 120 s of work; each of the CNN's own 4 runs is 60 s of work.
+    # Each took 100 s for 60 s of work on a GPU of its own, and neither is of clean sources.
+    cnn = remaining(_gather(on_gpus[:1]))
+    assert cnn.gpu_hours is not None
     assert left.gpu_hours is not None
-    assert left.gpu_hours >= 4 * 60 * 160 / 120 / 3600
-    assert remaining(_gather([])).gpu_hours is None
+    assert 0 < cnn.gpu_untimed < cnn.runs
+    assert left.gpu_hours == pytest.approx(cnn.gpu_hours)
+    assert cnn.gpu_hours >= 12 * 100 / 3600  # runs of the CNN for 28 pixels
+    nothing = remaining(_gather([]))
+    assert (nothing.gpu_hours, nothing.gpu_untimed) == (None, nothing.runs)
+    assert (nothing.hours, nothing.untimed) == (None, nothing.runs)
+    text = rest(_gather(on_gpus[:1]))
+    assert "takes an unknown time on two cores" in text
+    assert (
+        f"H100 80GB HBM3 (without {cnn.gpu_untimed} runs of unknown time): 1 training was" in text
+    )
+
+
+def _on_gpu(record: Record, begin: int, seconds: float) -> Record:
+    mine = provenance(device="a GPU", wall_seconds=seconds, started=f"2025-01-01T00:00:{begin:02}Z")
+    return replace(_spending(record, seconds), provenance=mine)
+
+
+def test_trainings_of_the_studies_have_their_share_of_a_gpu() -> None:
+    own, study = _on_gpu(trained("cnn_28", 2.5), 0, 40.0), _on_gpu(beyond()[1], 0, 40.0)
+    alone, beside = remaining(_gather([own])), remaining(_gather([own, study]))
+    assert alone.gpu_hours is not None
+    assert beside.gpu_hours == pytest.approx(alone.gpu_hours / 2)
+    assert beside.gpu_runs == 2
+
+
+def test_a_run_that_went_on_on_a_gpu_is_timed_by_session() -> None:
+    sessions = [{"seconds": 1800.0, "device": "cpu"}, {"seconds": 900.0, "device": "a GPU"}]
+    run = trained("cnn_28", 2.5, provenance=provenance(device="a GPU", threads=1))
+    run = replace(run, numbers={**run.numbers, "sessions": sessions})
+    assert hours([run]) == (0.5, 0.25)
+    left = remaining(_gather([run]))
+    assert (left.hours, left.gpu_hours, left.gpu_runs) == (None, None, 0)
+
+
+def test_trainings_that_do_not_know_their_sessions_take_an_unknown_time() -> None:
+    run = trained("cnn_28", 2.5, provenance=provenance(device="a GPU"))
+    run = replace(run, numbers={k: v for k, v in run.numbers.items() if k != "sessions"})
+    assert remaining(_gather([run])).gpu_hours is None
+
+
+def test_leads_say_of_a_part_of_the_trainings_what_is_known() -> None:
+    cnn, _, sesn = beyond()[1:]
+    for records, told in (
+        ([cnn], "4 not run."),
+        ([sesn], "5 not run."),
+        ([cnn, sesn], "by the objects trained on: SESN vector −11.0 (large). That"),
+        ([cnn, _by(sesn, 25.0)], "by the objects trained on: SESN vector +5.0 (large). That"),
+    ):
+        text = leads.unseen(_gather(records))
+        assert told in text
+        assert "–" not in text
+        assert text.count("points") == ("SESN vector" in text)
+    basis = beyond()[0]
+    text = leads.bases(_gather([basis]))
+    assert text.endswith(
+        "is not known yet for `sesn_scalar_28` and not known yet for `sesn_vector_28`."
+    )
+    text = leads.bases(_gather([basis, trained("sesn_vector_28", 2.5, protocol="short")]))
+    assert text.endswith("lowers the test error in 0 of 1 comparison (+0.40 points).")
+
+
+def _by(record: Record, error: float) -> Record:
+    """The same run with another error."""
+    numbers = trained(record.subject, error).numbers
+    return replace(
+        record, numbers={**record.numbers, **{k: numbers[k] for k in ("test_error", "by_scale")}}
+    )
+
+
+def test_broken_bases_are_told_by_what_they_change() -> None:
+    material = _gather(_every_basis(0.1))
+    text = leads.bases(material)
+    assert (
+        "basis changes the test error of `sesn_vector_28` by +0.10 (`one_support`) to +0.50" in text
+    )
+    with undrawn():
+        assert "broken on purpose the rank correlation is +1.00" in bases(material).text
+
+
+def test_errors_averaged_over_fewer_realisations_than_runs_say_so() -> None:
+    records = _every_basis(0.1)
+    with undrawn():
+        assert "Test errors are means" not in bases(_gather(records)).text
+        more = [*records, trained("sesn_vector_28", 9.9, 3, protocol="short")]
+        assert "Test errors are means over the 3 realisations that all" in bases(_gather(more)).text
