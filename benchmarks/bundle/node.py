@@ -24,6 +24,7 @@ from typing import NoReturn
 import torch
 
 from benchmarks.bundle.archives import ArchiveError, archives, contents, leave
+from benchmarks.campaign import command as campaign
 from benchmarks.campaign.pool import cores
 from benchmarks.training.checkpoint import CheckpointError, load_checkpoint, steps_of
 from verification.claims.provenance import current_provenance
@@ -150,6 +151,11 @@ def main() -> int:
     if (own.commit, own.dirty) != (manifest["commit"], False):
         print(f"error: the unpacked sources are not those of commit {manifest['commit']}")
         return 2
+    try:
+        check_what_to_train(options.campaign, manifest)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     gpus = torch.cuda.device_count()
     device = options.device or ("cuda" if gpus else "cpu")
     if device == "cuda" and not gpus:
@@ -183,13 +189,41 @@ def _parts(node: Node, options: argparse.Namespace, manifest: dict[str, str], gp
             ["--gpus", str(gpus), "--per-gpu", options.per_gpu] if node.device == "cuda" else []
         )
         # `campaign` begins with CNN and SESN, column by column: 28, 28+, 56, 56+.
-        arguments = ["-m", "benchmarks", "campaign", "run", "--protocol", manifest["protocol"]]
-        arguments += ["--data", manifest["data"], "--budget", f"{left}s", *places]
+        arguments = ["-m", "benchmarks", "campaign", "run", "--budget", f"{left}s", *places]
         arguments += ["--evidence", str(node.evidence), "--checkpoints", str(node.checkpoints)]
-        arguments += ["--study", manifest["study"]] if manifest.get("study") else []
-        arguments += shlex.split(options.campaign)  # of an option given twice the last one counts
+        arguments += what_to_train(options.campaign, manifest)
         node.do("campaign", arguments, node.left + RESERVE / 2)
         print((node.logs / "campaign.log").read_text(errors="replace")[-3000:], flush=True)
+
+
+def what_to_train(given: str, manifest: dict[str, str]) -> list[str]:
+    """Options of `campaign run`: the bundle's, or those given behind its data and protocol.
+
+    Raises ValueError for quotes that do not close.
+    """
+    # Of an option given twice the last one counts; that there is no study cannot be said.
+    study = ["--study", manifest["study"]] if manifest.get("study") and not given else []
+    chosen = ["--protocol", manifest["protocol"], "--data", manifest["data"], *study]
+    try:
+        return [*chosen, *shlex.split(given)]
+    except ValueError as error:
+        raise ValueError(f"campaign={given!r}: {error}") from error
+
+
+def check_what_to_train(given: str, manifest: dict[str, str]) -> None:
+    """Mistakes are told at once, not behind tests and timings.
+
+    Raises ValueError, and SystemExit(2) after a sentence for what is no option of a campaign.
+    """
+    parser = argparse.ArgumentParser(prog="run.sh BUDGET_SECONDS OUT --campaign")
+    campaign.add_options(parser)
+    ours = {"--evidence": "evidence of run.sh", "--checkpoints": "its runs", "--budget": "1s"}
+    fixed = [part for option in ours.items() for part in option]
+    options = parser.parse_args(["run", *fixed, *what_to_train(given, manifest)])
+    for option, value in parser.parse_args(["run", *fixed]).__dict__.items():
+        if f"--{option}" in ours and getattr(options, option) != value:
+            raise ValueError(f"campaign={given!r}: --{option} is run.sh's own")
+    campaign.planned(options)
 
 
 def _test(node: Node, seconds: float) -> None:

@@ -87,7 +87,8 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, help="processes (default one for each core)")
 
 
-def _tasks(options: argparse.Namespace) -> list[Task]:
+def planned(options: argparse.Namespace) -> list[Task]:
+    """The runs that the options of a command name. Raises ValueError as `plan` does."""
     return plan(
         load_claims(),
         data=options.data,
@@ -103,12 +104,12 @@ def _tasks(options: argparse.Namespace) -> list[Task]:
 def _status(options: argparse.Namespace) -> None:
     clean = current_provenance().dirty is False
     device = _device(torch.cuda.is_available())
-    state = status(_tasks(options), options.evidence, clean=clean, device=device)
+    state = status(planned(options), options.evidence, clean=clean, device=device)
     print(table(state, options.workers or 1))
 
 
 def _check(options: argparse.Namespace) -> int:
-    tasks = _tasks(options)
+    tasks = planned(options)
     names = {task.name for task in tasks}
     records = [r for r in read_records(options.evidence) if run_of(r) in names]
     found = check(records)
@@ -129,7 +130,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    begin, tasks = time.time(), _tasks(options)
+    begin, tasks = time.time(), planned(options)
     deadline = None if options.budget is None else begin + options.budget
     if options.threads is not None and options.threads < 1:
         raise ValueError(f"threads={options.threads}: must be 1 or more")

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bundle.node import Node, _test, how_many
+from benchmarks.bundle.node import Node, _test, check_what_to_train, how_many, what_to_train
+
+STUDY = {"protocol": "short", "data": "mnist_scale", "study": "bases"}
 
 SUITE = """
 import pytest
@@ -56,3 +58,40 @@ def test_the_log_of_a_second_call_is_counted_alone(
     line = "tests: 1 of 3 passed, 2 not reached"
     assert capsys.readouterr().out == f"{line}\n"
     assert log.read_text().endswith(f"\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("--columns '28", "No closing quotation"),
+        ("--columns 29", "29"),
+        ("--methods resnet", "resnet"),
+        ("--realisations 6", "realisations="),
+        ("--data stl10 --study unseen_scales", "study"),
+        ("--evidence elsewhere", "--evidence is run.sh's own"),
+        ("--evid elsewhere", "--evidence is run.sh's own"),
+        ("--evidence reports/evidence", "--evidence is run.sh's own"),
+        ("--checkpoints=elsewhere", "--checkpoints is run.sh's own"),
+        ("--budget 8h", "--budget is run.sh's own"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_at_once(given: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        check_what_to_train(given, STUDY)
+
+
+@pytest.mark.parametrize("given", ["--study basis", "--no-such 3", "status", "--realisations x"])
+def test_what_is_no_option_of_a_campaign_ends_with_a_sentence(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        check_what_to_train(given, STUDY)
+    assert ended.value.code == 2
+    assert "run.sh BUDGET_SECONDS OUT --campaign" in capsys.readouterr().err
+
+
+def test_options_given_take_the_place_of_the_bundles_study() -> None:
+    check_what_to_train("", STUDY)
+    check_what_to_train("--methods cnn --columns 28 '56+' --gpus 2", STUDY)
+    assert "bases" in what_to_train("", STUDY)
+    assert "--study" not in what_to_train("--methods cnn", STUDY)

@@ -24,7 +24,11 @@ def missing() -> frozenset[str]:
 
 
 def sentence(error: BaseException | None, absent: frozenset[str]) -> str | None:
-    """Why a test cannot be run here; None if its error has nothing to do with what is absent."""
+    """Why a test cannot be run here; None if its error has nothing to do with what is absent.
+
+    An error raised `from` another is that one told otherwise, also `from None`. One that merely
+    happens where another is being handled is a mistake of its own.
+    """
     while error is not None:
         if isinstance(error, MissingExtraError):
             return str(error)
@@ -32,7 +36,8 @@ def sentence(error: BaseException | None, absent: frozenset[str]) -> str | None:
         root = (name or "").partition(".")[0]
         if root in absent:
             return f"needs {root}, not installed here"
-        error = error.__cause__ or error.__context__
+        told = error.__context__ if error.__suppress_context__ else None
+        error = error.__cause__ or told
     return None
 
 

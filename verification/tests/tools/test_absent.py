@@ -18,6 +18,17 @@ def test_on_its_way():
         import not_here
     except ImportError:
         raise ValueError("no warp") from None
+def test_told_otherwise():
+    try:
+        import not_here
+    except ImportError as error:
+        raise ValueError("no warp") from error
+def test_a_mistake_where_it_is_replaced():
+    try:
+        import not_here
+    except ImportError:
+        import never_declared
+def test_what_a_module_has_no_more(): from pathlib import never_there
 def test_another(): import never_declared
 def test_that_runs(): ...
 """
@@ -31,11 +42,13 @@ def test_only_tests_that_need_what_is_absent_are_skipped(pytester, monkeypatch, 
     options = ("-p", "verification.tests.tools.absent", "-p", "no:cacheprovider", "-ra")
     done = pytester.runpytest_inprocess(*options, "--continue-on-collection-errors")
     if "torch" in modules:
-        done.assert_outcomes(passed=1, failed=2, errors=2)
+        done.assert_outcomes(passed=1, failed=5, errors=2)
         return
-    done.assert_outcomes(passed=1, failed=1, skipped=3)
+    done.assert_outcomes(passed=1, failed=3, skipped=4)
     done.stdout.fnmatch_lines([
         "*SKIPPED * test_of_a_file.py:1: needs not_here, not installed here",
+        "FAILED test_suite.py::test_a_mistake_where_it_is_replaced - *",
+        "FAILED test_suite.py::test_what_a_module_has_no_more - *",
         "FAILED test_suite.py::test_another - *No module named 'ne*",
     ])  # fmt: skip
 
