@@ -24,15 +24,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sesn_impl.arguments import Pixels
-from sesn_impl.fast.cost import Context, becomes_a_graph, choose
+from sesn_impl.fast.cost import FEW_CHANNELS, Context, becomes_a_graph, choose
 from sesn_impl.fast.geometry import Geometry, transforms
 from sesn_impl.fast.order import arranged, batch_first, is_arranged, space_first
 
 Matrices = tuple[Tensor, Tensor]
 
-WIDEST = 13
+WIDEST, WIDEST_ALONE = 13, 31
 """Filters of more columns, whatever their rows, take a convolution of oneDNN two to three times as
-long per product (AVX-512, forward and both gradients): they are applied in parts."""
+long per product (AVX-512, both gradients, and forward from many channels): they are applied in
+parts. Forward alone from few channels takes up to twice as long in parts, until beyond the second.
+"""
 IN_CACHE = 2**20
 """So many numbers of spectra are computed at a time on a CPU."""
 
@@ -75,7 +77,10 @@ def direct(x: Tensor, filters: Tensor, geometry: Geometry) -> Tensor:
     """Convolutions of the library, one unless the filters are wide."""
     rows, across = geometry
     stride, dilation = (rows.stride, across.stride), (rows.dilation, across.dilation)
-    most = WIDEST if x.device.type == "cpu" and not becomes_a_graph() else across.taps
+    alone = not torch.is_grad_enabled() and x.shape[1] <= FEW_CHANNELS
+    most = WIDEST_ALONE if alone else WIDEST
+    if x.device.type != "cpu" or becomes_a_graph():
+        most = across.taps
     count = -(-across.taps // most)
     if count == 1 and min(rows.padding, across.padding) >= 0:
         return F.conv2d(x, filters, None, stride, (rows.padding, across.padding), dilation)

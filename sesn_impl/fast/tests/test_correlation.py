@@ -132,6 +132,19 @@ def test_functions_of_a_basis_in_another_order_are_noticed(way: Algorithm) -> No
         assert_same([found], [by_torch(x, turned, geometry)])
 
 
+@pytest.mark.parametrize("taps", [15, 33])
+@pytest.mark.parametrize("channels", [1, 5])
+def test_wide_filters_give_the_same_with_and_without_a_gradient(taps: int, channels: int) -> None:
+    geometry = Geometry.of((9, 40), (3, taps), 1, (1, taps // 2), 1)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, channels, 9, 40, dtype=torch.float64, generator=generator)
+    filters = torch.randn(4, channels, 3, taps, dtype=torch.float64, generator=generator)
+    expected = by_torch(x, filters, geometry)
+    with torch.no_grad():
+        assert_same([direct(x, filters, geometry)], [expected])
+    assert_same([direct(x, filters, geometry)], [expected])
+
+
 # torch's own forward mode is written in what torch has given up.
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
