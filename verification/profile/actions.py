@@ -36,6 +36,11 @@ class Axis:
         first = (taps - 1) * dilation / 2 - padding
         return Axis(size, self.origin + self.stride * first, self.stride * stride)
 
+    def spread(self, taps: int, stride: int, padding: int, dilation: int, size: int) -> Axis:
+        """The axis behind a transposed convolution, where such windows are written."""
+        first = (taps - 1) * dilation / 2 - padding
+        return Axis(size, self.origin - self.stride * first / stride, self.stride / stride)
+
     def resized(self, size: int) -> Axis:
         """The axis with another number of pixels in the same frame, half pixels as in `warps`."""
         ratio = self.size / size

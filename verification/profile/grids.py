@@ -96,10 +96,11 @@ def grid_behind(
         )
         if size == axis.size and stride in {None, 1}:
             axes.append(axis)
-        elif taps is None or stride is None or getattr(module, "transposed", False):
+        elif taps is None or stride is None:
             axes.append(axis.resized(size))
         else:
-            axes.append(axis.windowed(taps, stride, padding or 0, dilation or 1, size))
+            laid = axis.spread if getattr(module, "transposed", False) else axis.windowed
+            axes.append(laid(taps, stride, padding or 0, dilation or 1, size))
     return axes[0], axes[1]
 
 

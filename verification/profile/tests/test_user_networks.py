@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from verification import profile_network
+from verification.profile.actions import Axis
+from verification.profile.grids import grid_behind
 from verification.profile.tests.test_profile import Cubed
 
 FAST: dict[str, Any] = {"raster": False, "images": 2}
@@ -191,6 +193,24 @@ def test_a_padding_before_a_convolution_keeps_the_frame(pad):
     padded = profile_network(lambda x: pad(x)[..., 5:-5, 5:-5], side=48, channels=1, **FAST)
     end = padded.units[-1].changes["lie"]
     assert end.error < 4 * end.floor
+
+
+@pytest.mark.parametrize(
+    ("taps", "stride", "padding", "more"), [(3, 2, 1, 1), (4, 2, 1, 0), (5, 2, 3, 0), (7, 4, 2, 3)]
+)
+def test_the_frame_behind_a_transposed_convolution(taps, stride, padding, more):
+    """Known answer: one that interpolates linearly makes places of places."""
+    up = nn.ConvTranspose2d(1, 1, taps, stride, padding, output_padding=more, bias=False).double()
+    away = torch.arange(taps, dtype=torch.float64) - (taps - 1) / 2
+    row = (1 - away.abs() / stride).clamp(min=0)
+    up.weight.data[0, 0] = row[:, None] * row
+    places = torch.arange(12.0, dtype=torch.float64).expand(1, 1, 12, 12)
+    found = up(places)
+    grid = grid_behind(up, (Axis(12), Axis(12)), places, found)
+    assert grid is not None
+    expected = grid[1].origin + grid[1].stride * torch.arange(found.shape[-1]).double()
+    inner = slice(2 * stride, -3 * stride)
+    torch.testing.assert_close(found[0, 0, 20, inner], expected[inner])
 
 
 class Last(nn.Module):
