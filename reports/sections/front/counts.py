@@ -117,7 +117,7 @@ def rest(material: Material) -> str:
             f"{were(left.gpu_runs)} made on such so far, side by side"
         )
     else:
-        gpu = "an unknown time on a GPU: nothing of it was trained on one"
+        gpu = "an unknown time on a GPU: nothing of it was timed on one"
     cores = (
         "an unknown time on two cores"
         if left.hours is None
