@@ -73,8 +73,11 @@ class Tolerance:
         return 20.0 if self.unit == _EPSILON else _ABOVE
 
     def matches(self, measured: float) -> bool:
-        """Whether a floor measured again is the row's: not beyond its bound, and of its size."""
-        if self.unit in {_BOUND, _EXPECTED} and measured > 1.0:
+        """Whether a floor measured again is the row's: not beyond its bound, and of its size.
+
+        An expected mean square is no bound: of few random errors it may be exceeded, by SPREAD.
+        """
+        if self.unit in {_BOUND, _EXPECTED} and measured > self.floor * self.factor:
             return False
         return self.floor / self.below <= measured <= _ABOVE * self.floor
 
@@ -135,7 +138,7 @@ TABLE = (
     _bounded("gradient_equivariance", "exact probe", 1.0, "as scale_equivariance, of a direction"),
     _bounded("scale_equivariance", "exact probe", 1.0, "sampling and truncation of the pair"),
     _bounded("scaled_copies", "filters", 0.095, "doubt of a spline through the coarser filter"),
-    _expected("error_budget", "exact probe", "bfloat16", 0.93, "what the budget leaves"),
+    _expected("error_budget", "exact probe", "bfloat16", 1.15, "what the budget leaves"),
     _bounded("local_response", "exact probe", 0.09, "sampling and truncation of each response"),
     _exact("local_invariance", "exact probe", "counts responses that fail against prediction"),
     _exact("local_winner", "exact probe", "counts responses that fail against prediction"),

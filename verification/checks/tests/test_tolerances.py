@@ -32,6 +32,12 @@ def test_a_bound_that_is_exceeded_does_not_match():
     assert not row.matches(1.0 + 1e-6)
 
 
+def test_an_expected_error_may_be_exceeded_by_chance_but_not_beyond_its_spread():
+    row = next(row for row in TABLE if row.unit == "expected")
+    assert row.matches(1.5)
+    assert not row.matches(1.01 * tolerances.SPREAD**0.5)
+
+
 def test_every_check_has_a_row_and_every_row_a_floor():
     public = {name.removeprefix("check_") for name in checks.__all__ if name.startswith("check_")}
     assert public <= {row.check for row in TABLE}
