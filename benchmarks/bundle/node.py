@@ -35,7 +35,7 @@ TESTS, TIMINGS = 0.2, 0.25  # at the most, of the budget
 _TESTS_SECONDS, _TIMINGS_SECONDS = 120.0, 150.0  # at the most
 _SOON = 8.0  # seconds that a process has to end after it was told to
 _LAST = 4.0  # seconds for the last archives alone
-_MARK = "mark.cuda"
+_MARK = b"mark.cuda"
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)  # of Linux alone
 
@@ -227,7 +227,9 @@ def check_what_to_train(given: str, manifest: dict[str, str]) -> None:
 
 
 def _test(node: Node, seconds: float) -> None:
-    tests = [p for p in Path().glob("*/**/test_*.py") if _MARK in p.read_text(encoding="utf-8")]
+    # Not those of other packages, in a hidden folder such as .tox.
+    files = Path().glob("[!.]*/**/test_*.py")
+    tests = [path for path in files if _MARK in path.read_bytes()]
     if not tests:
         print("tests: there are none for CUDA", flush=True)
         return

@@ -13,6 +13,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
+from reports.readers import measurements
 from reports.readers.material import Material
 from reports.writing.wording import plural
 from verification.claims.claim import Count
@@ -22,6 +23,8 @@ from verification.claims.validity import contradictions, shared_faults
 
 ROUNDING = 1e-9
 """Relative difference that order of summation explains between two ways to the same number."""
+CLOSE = 1.1
+"""A choice within 10 % of the faster algorithm is right."""
 
 
 def inconsistencies(material: Material) -> list[str]:
@@ -121,6 +124,9 @@ def _budget(record: Record) -> Iterator[str]:
 
 
 def _timing(record: Record) -> Iterator[str]:
+    if "points" in record.numbers:
+        yield from _choices(record)
+        return
     rounds = record.configuration.get("rounds")
     sizes = record.numbers.get("sizes")  # of a curve, whose times are [sizes][rounds]
     for name, measured in record.numbers["seconds"].items():
@@ -136,6 +142,20 @@ def _timing(record: Record) -> Iterator[str]:
         median = statistics.median(a / b for a, b in zip(*sides, strict=True))
         if not _same(ratio["median"], median):
             yield f"ratio {ratio['median']} is not that of its times, {median}"
+
+
+def _choices(record: Record) -> Iterator[str]:
+    _, points = measurements.choices(record)
+    grid = record.configuration.get("grid", len(points))
+    if len(points) != grid:
+        yield f"{plural(len(points), 'point')} for a grid of {grid}"
+    for work in ("forward", "step"):
+        losses = [point.loss(work) for point in points]
+        stated = record.numbers[work]
+        right = sum(loss <= CLOSE for loss in losses) / len(losses)
+        if not (_same(stated["right"], right) and _same(stated["worst"], max(losses))):
+            told = f"right {stated['right']} and worst {stated['worst']} of {work}"
+            yield f"{told} are not its times'"
 
 
 def _equivariance(record: Record) -> Iterator[str]:

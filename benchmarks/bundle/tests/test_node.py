@@ -40,6 +40,23 @@ def test_a_log_that_was_cut_off_says_how_many_passed(pytester: pytest.Pytester) 
     assert how_many(everything) == "tests: 5 of 7 passed, 1 failed, 1 skipped"
 
 
+def test_of_all_files_only_the_own_ones_for_cuda_are_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, given = Node(tmp_path / "scratch", tmp_path / "out", 0.0, "cuda"), list[Sequence[str]]()
+    files = {
+        "own/tests/test_a.py": b"@pytest.mark.cuda", "own/tests/test_b.py": b"\xa4",
+        ".tox/lib/test_c.py": b"mark.cuda", "own/tests/data.py": b"mark.cuda",
+    }  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(node, "do", lambda _, arguments, __: given.append(arguments))
+    _test(node, 10.0)
+    assert [a for a in given[0] if a.endswith(".py")] == ["own/tests/test_a.py"]
+
+
 def test_the_log_of_a_second_call_is_counted_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

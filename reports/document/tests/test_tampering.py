@@ -16,7 +16,16 @@ import pytest
 
 from reports.document.consistency import inconsistencies, options_of
 from reports.readers.material import Material
-from reports.tests.synthetic import CLAIMS, budgets, make, panels, scalings, theorems, trained
+from reports.tests.synthetic import (
+    CLAIMS,
+    budgets,
+    choices,
+    make,
+    panels,
+    scalings,
+    theorems,
+    trained,
+)
 from reports.tests.synthetic import simulation as simulated
 from verification.claims.records import Record, RecordError, read_record, read_records, write_record
 
@@ -179,6 +188,14 @@ def _time(content: dict[str, Any]) -> None:
     content["numbers"]["seconds"]["layer"][0].pop()
 
 
+def _chosen(content: dict[str, Any]) -> None:
+    content["numbers"]["points"][1]["chosen"] = "direct"
+
+
+def _untold(content: dict[str, Any]) -> None:
+    content["numbers"]["points"].pop()
+
+
 def _rate(content: dict[str, Any]) -> None:
     content["numbers"]["cells"][0]["supported"] += 1
 
@@ -191,6 +208,8 @@ def _rate(content: dict[str, Any]) -> None:
         (stated(theorems()[0], {}, cases=100), _cases, "cases tried and cases configured differ"),
         (scalings()[0], _point, "2 points of layer for 3 sizes"),
         (scalings()[0], _time, "1 time of layer for 2 rounds"),
+        (choices(), _chosen, "right 0.5 and worst 3.0 of forward are not its times'"),
+        (stated(choices(), {}, grid=2), _untold, "1 point for a grid of 2"),
         (simulated(), _rate, "verdicts do not add up"),
         (stated(panels()[0], {"count": 3}), _rows, "2 rows for 3 seeds"),
         (
