@@ -23,8 +23,6 @@ from verification.claims.validity import contradictions, shared_faults
 
 ROUNDING = 1e-9
 """Relative difference that order of summation explains between two ways to the same number."""
-CLOSE = 1.1
-"""A choice within 10 % of the faster algorithm is right."""
 
 
 def inconsistencies(material: Material) -> list[str]:
@@ -152,7 +150,7 @@ def _choices(record: Record) -> Iterator[str]:
     for work in ("forward", "step"):
         losses = [point.loss(work) for point in points]
         stated = record.numbers[work]
-        right = sum(loss <= CLOSE for loss in losses) / len(losses)
+        right = sum(loss <= measurements.CLOSE for loss in losses) / len(losses)
         if not (_same(stated["right"], right) and _same(stated["worst"], max(losses))):
             told = f"right {stated['right']} and worst {stated['worst']} of {work}"
             yield f"{told} are not its times'"

@@ -221,6 +221,11 @@ def scaling(record: Record) -> Scaling:
     )
 
 
+CLOSE = 1.1
+"""A choice that takes at most so many times as long as the faster algorithm is right, by which
+records of choices count them (`python -m benchmarks choices`)."""
+
+
 class Choice(NamedTuple):
     """One correlation: B, C_in, C_out, k, H = W and stride; and seconds by algorithm.
 

@@ -99,9 +99,9 @@ def _choices(material: Material) -> str:
     header = "Batch: | Channels: | Filter: | Image: | Chosen | Forward: | With gradients:"
     return paragraphs(
         "Every correlation is computed either directly or through Fourier transforms, as a rule on "
-        "its sizes says. The choice takes at most 1.1 times as long as the faster of the two at "
-        f"{listing(shares)}: {material.cite(record)}. The last columns are time of the choice "
-        "over that of the faster one.",
+        f"its sizes says. The choice takes at most {measurements.CLOSE} times as long as the "
+        f"faster of the two at {listing(shares)}: {material.cite(record)}. The last columns are "
+        "time of the choice over that of the faster one.",
         table(header, rows, fold=True),
     )
 
